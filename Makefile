@@ -1,0 +1,92 @@
+# Everything one types here; `make` alone lists it.
+# Needs a POSIX shell, Python 3.11 to 3.13 and a package index. Makes its own environment, .venv/.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/sh
+BIN := .venv/bin
+# Two workers; each test file stays with one, so that its servers and builds are made once.
+PYTEST_ARGS ?= -n 2 --dist loadfile
+BENCH_ARGS ?=
+LOCK_ARGS ?=
+
+# A foreign PYTHONPATH would put other packages before the locked ones.
+unexport PYTHONPATH PYTHONHOME
+
+# TEXT and QUESTION reach the demo as they were typed: `value` keeps make from reading $ in them, the environment keeps
+# the shell from reading quotes. Their own names are not passed on, for make would expand them on the way.
+export DEMO_TEXT := $(value TEXT)
+export DEMO_QUESTION := $(value QUESTION)
+unexport TEXT QUESTION
+MAKEOVERRIDES :=
+
+prepare = python=$$(scripts/find-python) && "$$python" scripts/environment.py
+section = @printf '\n--- %s\n'
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: ## A language model on this machine answers from a text: make demo TEXT=file QUESTION="..."
+	@$(prepare) demo
+	@$(BIN)/llamabot demo $${DEMO_TEXT:+"--text=$$DEMO_TEXT"} $${DEMO_QUESTION:+"--question=$$DEMO_QUESTION"}
+
+.PHONY: test
+test: lint types ## Check everything: format, lint, import arrows, types, all tests (PYTEST_ARGS=...)
+	$(section) 'tests'
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: dev ## Run the tests that do without the embedded model
+	@$(BIN)/pytest -m 'not embedded' $(PYTEST_ARGS)
+
+.PHONY: dev
+dev: ## Make or mend .venv/ for development (PYTHON=... names the Python)
+	@$(prepare) dev
+
+.PHONY: lint
+lint: dev ## Check format, lint and import arrows
+	$(section) 'format'
+	@$(BIN)/ruff format --check .
+	$(section) 'lint'
+	@$(BIN)/ruff check .
+	$(section) 'import arrows'
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: types
+types: dev ## Check types
+	$(section) 'types'
+	@$(BIN)/mypy
+
+.PHONY: format
+format: dev ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: dev ## Measure, and write docs/benchmarks.md (BENCH_ARGS=...)
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: build
+build: dev ## Build the wheel and the source archive into dist/
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+
+# A lock names versions and hashes and no address, so that it installs from any index.
+compile = $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate $(LOCK_ARGS)
+
+.PHONY: lock
+lock: dev ## Write requirements/ anew from pyproject.toml (LOCK_ARGS=--upgrade takes newer versions)
+	@$(compile) --extra all --group pyproject.toml:dev --output-file requirements/dev.txt pyproject.toml >/dev/null
+	@$(compile) --extra cli --extra local --group pyproject.toml:demo --constraint requirements/dev.txt \
+		--output-file requirements/demo.txt pyproject.toml >/dev/null
+
+.PHONY: clean
+clean: ## Remove caches and builds
+	@rm -rf build dist .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: clean-all
+clean-all: clean ## Remove .venv/ too; the cached model stays
+	@rm -rf .venv

@@ -1,0 +1,117 @@
+"""Make `.venv/` hold exactly what a lock says, and nothing at all the second time.
+
+    python scripts/environment.py dev|demo
+
+Runs on the Python that the environment is made of, with the standard library alone. What was installed is told by
+stamps in `.venv/`, named for what they depend on: the lock's bytes, the Python and the place of the checkout; for the
+project itself, what its metadata are made from. A stamp is written last, so an interrupted install leaves none.
+`requirements/dev.txt` holds all of `requirements/demo.txt` at the same versions: where dev is installed, demo is.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+PIP = (str(PYTHON), "-I", "-m", "pip", "--disable-pip-version-check", "--no-input", "install")
+
+
+def main(name: str) -> None:
+    """Install what is missing for `name`."""
+    with one_at_a_time():
+        if not (is_installed("dev") or is_installed(name)):
+            install_lock(name)
+        if not project_stamp().exists():
+            install_project()
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let a second make in the same checkout wait for the first."""
+    checkout = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(checkout, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(checkout)
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether `.venv/` was made by this Python, here, from the lock as it is now."""
+    return lock_stamp(name).exists() and PYTHON.exists()
+
+
+def lock_stamp(name: str) -> Path:
+    """Return the file that says: this lock is installed."""
+    return stamp(name, lock_path(name).read_bytes())
+
+
+def project_stamp() -> Path:
+    """Return the file that says: the project's metadata and commands are installed."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    hatch = pyproject.get("tool", {}).get("hatch")
+    parts = [pyproject["project"], pyproject["build-system"], hatch]
+    return stamp("project", json.dumps(parts, sort_keys=True).encode())
+
+
+def stamp(name: str, content: bytes) -> Path:
+    """Return the stamp of some content under this Python in this place."""
+    place = f"{sys.version} {sys.base_prefix} {ROOT}".encode()
+    return VENV / f".{name}-{hashlib.sha256(content + place).hexdigest()[:16]}"
+
+
+def lock_path(name: str) -> Path:
+    """Return the lock of that name."""
+    return ROOT / "requirements" / f"{name}.txt"
+
+
+def install_lock(name: str) -> None:
+    """Install a lock: over the demo's packages if they are there as locked, else into a new environment."""
+    lock = lock_path(name)
+    print(
+        f"Installing {lock.relative_to(ROOT)} into .venv/ (once for each change of it; a minute or two) ...", flush=True
+    )
+    if is_installed("demo"):
+        remove_stamps("demo")
+    else:
+        run(sys.executable, "-m", "venv", "--clear", str(VENV))
+    run(*PIP, "--require-hashes", "--only-binary=:all:", "--requirement", str(lock))
+    lock_stamp(name).touch()
+
+
+def install_project() -> None:
+    """Install the checkout itself, so that its sources are what is imported."""
+    remove_stamps("project")
+    run(*PIP, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    project_stamp().touch()
+
+
+def remove_stamps(name: str) -> None:
+    """Forget that something is installed."""
+    for old in VENV.glob(f".{name}-*"):
+        old.unlink()
+
+
+def run(*command: str) -> None:
+    """Run a command; show what it wrote only if it failed."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        sys.stdout.flush()
+        sys.stderr.buffer.write(done.stdout)
+        sys.exit(f"failed ({done.returncode}): {' '.join(command)}")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; what is missing is installed the next time.")
