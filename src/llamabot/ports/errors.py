@@ -1,0 +1,235 @@
+"""Every error a user can meet, sorted by who must act.
+
+    LlamabotError                 .run_id .messages .usage once raised out of a bot; picklable
+    ├── UsageError                the caller
+    │   ├── ConfigurationError
+    │   │   └── MissingExtra      .extra
+    │   └── UnknownArgument       is a TypeError too
+    ├── PortError                 the world; .retryable
+    │   ├── CompletionError       .partial .status_code
+    │   │   ├── AuthenticationFailed
+    │   │   ├── BadCompletion
+    │   │   ├── CompletionTimeout
+    │   │   ├── ContentRefused
+    │   │   ├── ContextTooLong
+    │   │   ├── ProviderUnavailable
+    │   │   ├── RateLimited       .retry_after_s
+    │   │   ├── RequestRejected
+    │   │   └── StreamTruncated
+    │   ├── MemoryFailed
+    │   └── RecorderError
+    └── BotError                  the model, within the rules
+        ├── AnswerNotParsed       .attempts
+        └── LimitReached          .limit
+
+Every class can be built from its message alone, which is what makes it picklable: attributes travel in
+`__dict__`. Adapters translate at one place and raise these `from` the original.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from llamabot.ports.completion import Usage
+    from llamabot.ports.messages import AssistantMessage, Message
+
+__all__ = [
+    "AnswerNotParsed",
+    "Attempt",
+    "AuthenticationFailed",
+    "BadCompletion",
+    "BotError",
+    "CompletionError",
+    "CompletionTimeout",
+    "ConfigurationError",
+    "ContentRefused",
+    "ContextTooLong",
+    "LimitReached",
+    "LlamabotError",
+    "MemoryFailed",
+    "MissingExtra",
+    "PortError",
+    "ProviderUnavailable",
+    "RateLimited",
+    "RecorderError",
+    "RequestRejected",
+    "StreamTruncated",
+    "UnknownArgument",
+    "UsageError",
+]
+
+
+class LlamabotError(Exception):
+    """The root. Raised out of a bot it carries what the run had reached.
+
+    Attributes:
+        run_id: the run it ended, or None outside of one.
+        messages: the transcript up to the error, oldest first.
+        usage: tokens spent up to the error, or None outside of a run.
+    """
+
+    run_id: str | None = None
+    messages: tuple[Message, ...] = ()
+    usage: Usage | None = None
+
+
+class UsageError(LlamabotError):
+    """The caller asked for something that cannot be."""
+
+
+class ConfigurationError(UsageError):
+    """A setting is missing or wrong; the message names the mend."""
+
+
+class MissingExtra(ConfigurationError):
+    """A package of an optional extra is not installed.
+
+    Attributes:
+        extra: its name, as in `pip install "llamabot[<extra>]"`.
+    """
+
+    def __init__(self, message: str, *, extra: str = "") -> None:
+        super().__init__(message)
+        self.extra = extra
+
+    @classmethod
+    def for_package(cls, package: str, extra: str) -> MissingExtra:
+        """Say which package is missing and the line that installs it."""
+        return cls(f'{package} is not installed; mend it with: pip install "llamabot[{extra}]"', extra=extra)
+
+
+class UnknownArgument(UsageError, TypeError):
+    """A keyword argument that does not exist; the message names the right one."""
+
+
+class PortError(LlamabotError):
+    """Something outside of the program failed.
+
+    Attributes:
+        retryable: whether the same request may succeed later, unchanged.
+    """
+
+    retryable: bool = False
+
+
+class CompletionError(PortError):
+    """A language model's provider did not give a usable answer.
+
+    Attributes:
+        partial: what had arrived of the answer, or None.
+        status_code: the HTTP status, where there was one.
+    """
+
+    def __init__(
+        self, message: str, *, partial: AssistantMessage | None = None, status_code: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.partial = partial
+        self.status_code = status_code
+
+
+class AuthenticationFailed(CompletionError):
+    """The key is missing, wrong or not allowed to do this (401, 403)."""
+
+
+class BadCompletion(CompletionError):
+    """The provider answered with something that is no completion."""
+
+    retryable = True
+
+
+class CompletionTimeout(CompletionError):
+    """No answer, or no next fragment, within `timeout_s`."""
+
+    retryable = True
+
+
+class ContentRefused(CompletionError):
+    """The provider's content filter stopped the request or the answer."""
+
+
+class ContextTooLong(CompletionError):
+    """The request has more tokens than the model takes."""
+
+
+class ProviderUnavailable(CompletionError):
+    """The provider could not be reached or is failing (refused connection, 5xx)."""
+
+    retryable = True
+
+
+class RateLimited(CompletionError):
+    """The provider asks to slow down (429).
+
+    Attributes:
+        retry_after_s: seconds to wait, as the provider says, or None.
+    """
+
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        partial: AssistantMessage | None = None,
+        status_code: int | None = None,
+    ) -> None:
+        super().__init__(message, partial=partial, status_code=status_code)
+        self.retry_after_s = retry_after_s
+
+
+class RequestRejected(CompletionError):
+    """The provider refuses the request as it is made (400, 404, 422): an unknown model, a wrong option."""
+
+
+class StreamTruncated(CompletionError):
+    """A stream ended without saying why; `partial` holds what had arrived."""
+
+    retryable = True
+
+
+class MemoryFailed(PortError):
+    """A conversation could not be read or stored."""
+
+
+class RecorderError(PortError):
+    """The log of a run could not be written or read."""
+
+
+class BotError(LlamabotError):
+    """The model stayed within the rules of the wire and still gave no result."""
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One rejected answer: what the model wrote and why it was not accepted."""
+
+    text: str
+    error: str
+
+
+class AnswerNotParsed(BotError):
+    """No answer fitted the asked-for type.
+
+    Attributes:
+        attempts: every answer with its error, oldest first.
+    """
+
+    def __init__(self, message: str, *, attempts: tuple[Attempt, ...] = ()) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+
+
+class LimitReached(BotError):
+    """A limit of the call was reached.
+
+    Attributes:
+        limit: the field of `Limits` that stopped the run.
+    """
+
+    def __init__(self, message: str, *, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit

@@ -1,0 +1,98 @@
+"""The provider: where a port comes from when a bot was not given one.
+
+One process-wide provider, set by `llamabot/__init__` as a lazy factory so that neither wing of the house imports
+`app`; and overrides, which belong to a context and beat everything, because that is what they are for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from llamabot.ports.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from llamabot.ports.clock import ClockPort
+    from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+    from llamabot.ports.ids import IdPort
+    from llamabot.ports.recorder import RecorderPort
+
+__all__ = ["Provider", "current_provider", "override", "overrides", "set_provider_factory"]
+
+PORT_NAMES = ("clock", "completion", "ids", "memory", "recorder")
+
+
+class Provider(Protocol):
+    """Makes the ports that bots were not given. Safe to share by threads; what it makes, it keeps."""
+
+    def completion(self, model: str) -> CompletionPort | AsyncCompletionPort:
+        """Return the adapter for a model's name, "" if none is set anywhere."""
+
+    def recorder(self) -> RecorderPort | None:
+        """Return the recorder, or None where recording is off."""
+
+    def clock(self) -> ClockPort:
+        """Return the clock."""
+
+    def ids(self) -> IdPort:
+        """Return the maker of ids."""
+
+    def default_model(self) -> str | None:
+        """Return the model that was configured, or None."""
+
+
+_lock = threading.Lock()
+_factory: Callable[[], Provider] | None = None
+_provider: Provider | None = None
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_overrides: ContextVar[Mapping[str, Any]] = ContextVar("llamabot_overrides", default=_NOTHING)
+
+
+def set_provider_factory(factory: Callable[[], Provider]) -> None:
+    """Say how the process-wide provider is made, the first time that one is needed."""
+    global _factory, _provider
+    with _lock:
+        _factory, _provider = factory, None
+
+
+def current_provider() -> Provider:
+    """Return the process-wide provider, made at the first call."""
+    global _provider
+    if _provider is None:
+        with _lock:
+            if _factory is None:
+                raise ConfigurationError("no provider of ports is set; import llamabot, or pass the ports to the bot")
+            if _provider is None:
+                _provider = _factory()
+    return _provider
+
+
+def overrides() -> Mapping[str, Any]:
+    """Return the ports that are replaced in this context, by name."""
+    return _overrides.get()
+
+
+@contextmanager
+def override(**ports: Any) -> Iterator[None]:
+    """Replace ports for every bot in this context and in the threads and tasks that start in it.
+
+    Beats what a bot was given and what is configured. Blocks nest; the inner wins.
+
+    Args:
+        ports: `completion`, `recorder` (None is off), `memory`, `clock`, `ids`.
+
+    Raises:
+        TypeError: there is no port of that name.
+    """
+    for name in ports:
+        if name not in PORT_NAMES:
+            raise TypeError(f"override() knows no port {name!r}; there are {', '.join(PORT_NAMES)}")
+    token = _overrides.set({**_overrides.get(), **ports})
+    try:
+        yield
+    finally:
+        _overrides.reset(token)

@@ -1,0 +1,274 @@
+"""The recorder port: the append-only log of every run, and what it means.
+
+The driver writes one `RunEvent` for everything that a bot does to the world. Traces, tokens, cost, latency, resume and
+replay are views of this one log. `summarize` says what the events of a run add up to; a recorder that answers `runs`
+from an index of its own gives the same.
+
+Large or repeated values are stored once, as a `Blob` named by its content; events refer to it by digest. How requests
+are written as differences is known to `llamabot.domain.log` alone: to a recorder, `input` and `outcome` are opaque.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from llamabot.ports.completion import NO_USAGE, Usage
+
+__all__ = [
+    "LOG_SCHEMA_VERSION",
+    "Blob",
+    "EffectFinished",
+    "EffectStarted",
+    "ErrorRecord",
+    "RecorderPort",
+    "RunEvent",
+    "RunFinished",
+    "RunKind",
+    "RunStarted",
+    "RunStatus",
+    "RunSummary",
+    "as_json",
+    "decode_event",
+    "encode_event",
+    "summarize",
+]
+
+LOG_SCHEMA_VERSION = 1
+
+
+class RunKind(StrEnum):
+    """What a run is of: a bot's call, or a step of the user's own around such calls."""
+
+    BOT = "bot"
+    SPAN = "span"
+
+
+class RunStatus(StrEnum):
+    """How a run stands. A run of a killed process stays `running`."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LIMITED = "limited"
+
+
+class ErrorRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error as it is stored: enough to tell what happened and to raise it again.
+
+    Attributes:
+        type: the class's name, with its module if it is not one of ours.
+        attributes: the JSON-able attributes of ours.
+    """
+
+    type: str
+    message: str
+    attributes: Mapping[str, Any] = {}
+
+
+class _Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """What the events share.
+
+    Attributes:
+        at_ns: time of day, nanoseconds since 1970-01-01 UTC; within a run it never goes back.
+    """
+
+    run_id: str
+    at_ns: int
+
+
+class RunStarted(_Event, frozen=True, tag="run_started", omit_defaults=True):
+    """A run began.
+
+    Attributes:
+        schema: `LOG_SCHEMA_VERSION` of who wrote it; always written out.
+        parent_id: the run it happened in.
+    """
+
+    schema: int
+    kind: RunKind
+    bot: str
+    model: str | None = None
+    parent_id: str | None = None
+    tags: Mapping[str, str] = {}
+
+
+class EffectStarted(_Event, frozen=True, tag="effect_started", omit_defaults=True):
+    """An effect is about to be performed.
+
+    Attributes:
+        path: its place in the run: `7`, or `7.2` for the second member of a `Together`.
+        attempt: 1, and one more each time a resumed run performs it again.
+        effect: its kind: `complete`, `recall`, ….
+        input: what it was asked, as JSON.
+    """
+
+    path: str
+    effect: str
+    attempt: int = 1
+    input: Any = None
+
+
+class EffectFinished(_Event, frozen=True, tag="effect_finished", omit_defaults=True):
+    """An effect gave its outcome or its error; exactly one for each start that was not cut off by a crash.
+
+    Attributes:
+        outcome: as JSON; None with an error.
+        partial: with an error: what had arrived of an answer, as JSON.
+        first_ns: nanoseconds from the start to the first fragment of a stream, or None.
+    """
+
+    path: str
+    effect: str
+    attempt: int = 1
+    outcome: Any = None
+    error: ErrorRecord | None = None
+    partial: Any = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    first_ns: int | None = None
+
+
+class RunFinished(_Event, frozen=True, tag="run_finished", omit_defaults=True):
+    """A run ended."""
+
+    status: RunStatus
+    error: ErrorRecord | None = None
+
+
+class Blob(msgspec.Struct, frozen=True, tag_field="type", tag="blob"):
+    """A value that is stored once, however many runs use it.
+
+    Attributes:
+        digest: hexadecimal BLAKE2b-128 of `data`.
+        data: JSON text.
+    """
+
+    run_id: str
+    digest: str
+    data: str
+
+
+RunEvent: TypeAlias = RunStarted | EffectStarted | EffectFinished | RunFinished | Blob
+
+
+class RunSummary(msgspec.Struct, frozen=True):
+    """What the events of one run add up to.
+
+    Attributes:
+        finished_ns: None while it runs.
+        usage: sum over the run's own effects; runs inside it have their own.
+        cost_usd: sum over the completions, or None if the price of any of them is unknown.
+    """
+
+    run_id: str
+    kind: RunKind
+    bot: str
+    model: str | None
+    parent_id: str | None
+    tags: Mapping[str, str]
+    status: RunStatus
+    started_ns: int
+    finished_ns: int | None
+    usage: Usage
+    cost_usd: float | None
+    error: ErrorRecord | None
+
+
+class RecorderPort(Protocol):
+    """Keeps the log. Safe to share by threads; a child made by `fork` may go on using it."""
+
+    def append(self, events: Sequence[RunEvent]) -> Future[None] | None:
+        """Take events in, all or none of them, after those taken in before.
+
+        A recorder in normal mode returns None at once: it neither blocks nor raises, whatever is wrong with the world
+        behind it. A durable one returns a ticket that resolves once the events are committed, or fails with
+        `RecorderError`; the run waits for it.
+        """
+
+    def events(self, run_id: str) -> tuple[RunEvent, ...]:
+        """Return a run's events in the order of their appending, preceded by the blobs they refer to.
+
+        () for a run that is not known. Sees all that this object was given before.
+
+        Law: what was appended comes back, with `input`, `outcome` and `partial` as plain JSON values.
+        """
+
+    def runs(
+        self,
+        *,
+        tags: Mapping[str, str] | None = None,
+        status: RunStatus | str | None = None,
+        since: datetime | None = None,
+        parent_id: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[RunSummary]:
+        """Yield summaries, the latest start first, of the runs that fit every filter given.
+
+        Args:
+            tags: all of these must be among the run's tags, with these values.
+            status: how they stand.
+            since: started at that time or later; a time without a zone is local.
+            parent_id: only the runs directly inside this one.
+            limit: most runs to yield.
+        """
+
+
+def summarize(events: Iterable[RunEvent]) -> RunSummary | None:
+    """Return what one run's events add up to, or None if its start is not among them."""
+    started: RunStarted | None = None
+    finished: RunFinished | None = None
+    usage, cost_usd, priced = NO_USAGE, 0.0, True
+    completions = 0
+    for event in events:
+        match event:
+            case RunStarted():
+                started = event
+            case RunFinished():
+                finished = event
+            case EffectFinished(usage=used, cost_usd=cost) if used is not None or cost is not None:
+                usage += used or NO_USAGE
+                completions += 1
+                priced = priced and cost is not None
+                cost_usd += cost or 0.0
+    if started is None:
+        return None
+    return RunSummary(
+        run_id=started.run_id,
+        kind=started.kind,
+        bot=started.bot,
+        model=started.model,
+        parent_id=started.parent_id,
+        tags=started.tags,
+        status=finished.status if finished else RunStatus.RUNNING,
+        started_ns=started.at_ns,
+        finished_ns=finished.at_ns if finished else None,
+        usage=usage,
+        cost_usd=cost_usd if completions and priced else None,
+        error=finished.error if finished else None,
+    )
+
+
+def as_json(value: Any) -> str:
+    """Return what stands in the log for a value that JSON has no form for: a subclass of text is text."""
+    return str.__str__(value) if isinstance(value, str) else f"<{type(value).__qualname__}>"
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=as_json)
+_DECODER: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
+
+
+def encode_event(event: RunEvent) -> bytes:
+    """Return an event as JSON. What has no JSON form is written as the name of its type."""
+    return _ENCODER.encode(event)
+
+
+def decode_event(data: bytes | str) -> RunEvent:
+    """Return the event that `encode_event` wrote."""
+    return _DECODER.decode(data)
