@@ -1,0 +1,95 @@
+"""Keyword arguments: shown in full to people, and refused with the right name when they do not exist.
+
+The keywords that all bots share are stated once, as a `TypedDict`. Type checkers read it through `Unpack`; `shows`
+puts the same names into the signature that notebooks and `help` display.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from llamabot.ports.errors import UnknownArgument, UsageError
+
+__all__ = ["check_tags", "refuse_unknown", "shows"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FORMER_NAMES = {
+    "api_base": "options={'api_base': …}",
+    "api_key": "options={'api_key': …}",
+    "chat_memory": "memory",
+    "max_completion_tokens": "max_tokens",
+    "mock_response": "completion=ScriptedCompletion([…])",
+    "model_name": "model",
+    "num_attempts": "max_attempts",
+    "output_type": "output",
+    "prompt": "system_prompt",
+    "pydantic_model": "output",
+    "response_model": "output",
+    "schema": "output",
+    "system": "system_prompt",
+    "timeout": "timeout_s",
+    "top_p": "options={'top_p': …}",
+}
+
+
+def refuse_unknown(
+    where: str,
+    given: Iterable[str],
+    known: Iterable[str],
+    elsewhere: Iterable[str] = (),
+    parameters: tuple[str, ...] = (),
+) -> None:
+    """Raise `UnknownArgument` if a name is not known, naming the one that was probably meant.
+
+    Args:
+        where: what is called, as its user writes it.
+        given: the names used.
+        known: the names there are.
+        elsewhere: names that belong to the bot and not to one call.
+        parameters: names of `where` that are not among `given`, to be advised.
+    """
+    known, elsewhere = tuple(known), tuple(elsewhere)
+    for name in given:
+        if name in known:
+            continue
+        meant = name if name in elsewhere else _FORMER_NAMES.get(name)
+        if meant in elsewhere:
+            raise UnknownArgument(f"{name!r} is a setting of the bot: use bot.with_({meant}=…)(…)")
+        raise UnknownArgument(f"{where} has no argument {name!r}; {_advice(name, (*parameters, *known))}")
+
+
+def check_tags(tags: Mapping[Any, Any] | None) -> None:
+    """Raise `UsageError` unless tags are text by text: the log could not be read back."""
+    for name, value in (tags or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise UsageError(f'tags are text, not {name!r}: {value!r}; write tags={{"{name}": "{value}"}}')
+
+
+def shows(settings: type[Any]) -> Callable[[F], F]:
+    """Show the keys of a `TypedDict` as keyword arguments in a function's signature."""
+
+    def show(function: F) -> F:
+        signature = inspect.signature(function)
+        parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=annotation)
+            for name, annotation in settings.__annotations__.items()
+        ]
+        function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # no stub has it
+        return function
+
+    return show
+
+
+def _advice(name: str, known: tuple[str, ...]) -> str:
+    former = _FORMER_NAMES.get(name)
+    if former is not None and former.partition("=")[0] in known:
+        return f"use {former}"
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there are {', '.join(known)}; what only the provider knows goes into options={{{name!r}: …}}"

@@ -1,0 +1,85 @@
+"""Effects: all that a bot can do to the world, as data.
+
+A core is a generator that yields effects and is sent their results:
+
+    completion = yield from Complete(request)
+
+It does no I/O, reads no clock and holds no thread or loop, so one core serves every colour. Errors of a port are
+thrown into it at the `yield`. Rules: no `with` on a context variable across a `yield`; no effect inside `finally`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from llamabot.domain.result import AttemptRejected
+from llamabot.ports.completion import Completion, CompletionRequest, ModelCapabilities
+from llamabot.ports.messages import Message
+
+__all__ = ["Complete", "Core", "DescribeModel", "Effect", "Emit", "Recall", "Remember", "Together"]
+
+T = TypeVar("T")
+
+
+class Effect(msgspec.Struct, Generic[T], frozen=True):
+    """Something to be done by a driver, with a result of type T.
+
+    Attributes:
+        kind: its name in the log.
+    """
+
+    kind: ClassVar[str]
+
+    def __iter__(self) -> Generator[Effect[Any], Any, T]:
+        result: T = yield self
+        return result
+
+
+Core: TypeAlias = Generator[Effect[Any], Any, T]
+
+
+class Complete(Effect[Completion], frozen=True):
+    """Ask the model."""
+
+    kind: ClassVar[str] = "complete"
+    request: CompletionRequest
+
+
+class DescribeModel(Effect[ModelCapabilities], frozen=True):
+    """Ask the adapter what it knows of a model."""
+
+    kind: ClassVar[str] = "describe_model"
+    model: str
+
+
+class Recall(Effect[tuple[Message, ...]], frozen=True):
+    """Read the conversation."""
+
+    kind: ClassVar[str] = "recall"
+
+
+class Remember(Effect[None], frozen=True):
+    """Store one turn of the conversation."""
+
+    kind: ClassVar[str] = "remember"
+    turn: tuple[Message, ...]
+
+
+class Together(Effect[list[Any]], frozen=True):
+    """Do several effects at once; the results come in the order of the effects.
+
+    All of them finish, also when one fails; then the first error in their order is raised.
+    """
+
+    kind: ClassVar[str] = "together"
+    effects: Sequence[Effect[Any]]
+
+
+class Emit(Effect[None], frozen=True):
+    """Tell who streams this run. It changes nothing in the world and is not logged."""
+
+    kind: ClassVar[str] = "emit"
+    event: AttemptRejected

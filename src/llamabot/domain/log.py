@@ -1,0 +1,186 @@
+"""How requests and messages are written in the log, and read back: once, and as differences.
+
+A request of a long run repeats the one before it. Its settings (all but the messages) are a blob; its messages are
+"the first `keep` of the request at `base`, then these". A message that an earlier effect produced is a reference to
+that effect; a long one is a blob. The writer and the reader live together here and are kept in step by
+`tests/property/test_log.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+import msgspec
+
+from llamabot.ports.assembly import mend_text
+from llamabot.ports.completion import Completion, CompletionRequest
+from llamabot.ports.messages import (
+    AssistantMessage,
+    DeveloperMessage,
+    Message,
+    SystemMessage,
+    ToolMessage,
+    UserMessage,
+)
+from llamabot.ports.recorder import Blob, as_json
+
+__all__ = ["LogReader", "LogWriter", "LoggedRequest"]
+
+_INLINE_CHARACTERS = 1000
+
+
+class Produced(msgspec.Struct, frozen=True, tag_field="role", tag="produced"):
+    """The message, or the `index`-th of the messages, that the effect at `path` gave."""
+
+    path: str
+    index: int = 0
+
+
+class Stored(msgspec.Struct, frozen=True, tag_field="role", tag="stored"):
+    """A message that is kept as a blob."""
+
+    digest: str
+
+
+LoggedMessage: TypeAlias = (
+    SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | Produced | Stored
+)
+
+
+class LoggedRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request as a difference.
+
+    Attributes:
+        settings: digest of the request without its messages.
+        base: path of the earlier `complete` whose messages this one begins with.
+        keep: how many of them.
+        messages: those that follow.
+    """
+
+    settings: str
+    messages: tuple[LoggedMessage, ...]
+    base: str | None = None
+    keep: int = 0
+
+
+class LogWriter:
+    """Turns the values of one run into what the log keeps. Not shared by threads: starts are written in turn."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._digests: set[str] = set()
+        self._produced: dict[int, tuple[Message, Produced]] = {}
+        self._base: tuple[str, tuple[Message, ...]] | None = None
+
+    def request(self, path: str, request: CompletionRequest) -> tuple[LoggedRequest, list[Blob]]:
+        """Return the difference to the request before, and the blobs that this run has not used yet."""
+        blobs: list[Blob] = []
+        settings = self._blob(msgspec.structs.replace(request, messages=()), blobs)
+        base, keep = self._common(request.messages)
+        added = self._messages(request.messages[keep:], blobs)
+        self._base = (path, request.messages)
+        return LoggedRequest(settings, added, base, keep), blobs
+
+    def messages(self, messages: Sequence[Message]) -> tuple[tuple[LoggedMessage, ...], list[Blob]]:
+        """Return messages as the log keeps them, and the blobs that this run has not used yet."""
+        blobs: list[Blob] = []
+        return self._messages(messages, blobs), blobs
+
+    def produced(self, path: str, messages: Sequence[Message]) -> None:
+        """Note that the effect at `path` gave these messages, so that later ones can refer to them."""
+        for index, message in enumerate(messages):
+            # The message is kept beside its id, so that the id is not given to another object.
+            self._produced[id(message)] = (message, Produced(path, index))
+
+    def _common(self, messages: tuple[Message, ...]) -> tuple[str | None, int]:
+        if self._base is None:
+            return None, 0
+        path, before = self._base
+        keep = 0
+        for old, new in zip(before, messages, strict=False):
+            if old is not new and old != new:
+                break
+            keep += 1
+        return (path, keep) if keep else (None, 0)
+
+    def _messages(self, messages: Sequence[Message], blobs: list[Blob]) -> tuple[LoggedMessage, ...]:
+        return tuple([self._message(message, blobs) for message in messages])
+
+    def _message(self, message: Message, blobs: list[Blob]) -> LoggedMessage:
+        known = self._produced.get(id(message))
+        if known is not None:
+            return known[1]
+        if isinstance(message.content, str) and len(message.content) <= _INLINE_CHARACTERS:
+            return message
+        return Stored(self._blob(message, blobs))
+
+    def _blob(self, value: Any, blobs: list[Blob]) -> str:
+        data = _encoded(value)
+        digest = blake2b(data, digest_size=16).hexdigest()
+        if digest not in self._digests:
+            self._digests.add(digest)
+            blobs.append(Blob(self._run_id, digest, data.decode()))
+        return digest
+
+
+class LogReader:
+    """Turns what the log keeps of one run back into values; fed in the order of the log."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, str] = {}
+        self._produced: dict[str, tuple[Message, ...]] = {}
+        self._requests: dict[str, tuple[Message, ...]] = {}
+
+    def blob(self, blob: Blob) -> None:
+        """Take in a blob."""
+        self._blobs[blob.digest] = blob.data
+
+    def request(self, path: str, data: Mapping[str, Any]) -> CompletionRequest:
+        """Return the request that was logged at `path`."""
+        logged = msgspec.convert(data, LoggedRequest)
+        before = self._requests[logged.base][: logged.keep] if logged.base else ()
+        messages = (*before, *map(self._message, logged.messages))
+        self._requests[path] = messages
+        settings = msgspec.json.decode(self._blobs[logged.settings], type=CompletionRequest)
+        return msgspec.structs.replace(settings, messages=messages)
+
+    def completion(self, path: str, data: Mapping[str, Any]) -> Completion:
+        """Return the completion that was logged at `path`."""
+        completion = msgspec.convert(data, Completion)
+        self._produced[path] = (completion.message,)
+        return completion
+
+    def messages(self, data: Sequence[Any], *, produced_by: str | None = None) -> tuple[Message, ...]:
+        """Return messages that were logged; `produced_by` is the path of the effect that gave them."""
+        logged = msgspec.convert(data, tuple[LoggedMessage, ...])
+        messages = tuple(map(self._message, logged))
+        if produced_by is not None:
+            self._produced[produced_by] = messages
+        return messages
+
+    def _message(self, logged: LoggedMessage) -> Message:
+        if isinstance(logged, Produced):
+            return self._produced[logged.path][logged.index]
+        if isinstance(logged, Stored):
+            message: Message = msgspec.json.decode(self._blobs[logged.digest], type=Message)
+            return message
+        return logged
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=as_json)
+
+
+def _encoded(value: CompletionRequest | Message) -> bytes:
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        # Options and messages are the user's own and may hold what JSON cannot: no answer is lost for that.
+        return _ENCODER.encode(_what_can_be_told(value))
+
+
+def _what_can_be_told(value: CompletionRequest | Message) -> CompletionRequest | Message:
+    if isinstance(value, CompletionRequest):
+        return msgspec.structs.replace(value, options=dict.fromkeys(map(mend_text, value.options), "[not recorded]"))
+    return type(value)(mend_text(value.text))

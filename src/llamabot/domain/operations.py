@@ -1,0 +1,80 @@
+"""Operations: what a run asks of a driver.
+
+Effects say what a bot wants; operations add what the run needs around them. The four drivers know these five classes
+and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures import Future
+from typing import Any, TypeAlias, TypeVar
+
+from llamabot.domain.effects import Effect
+from llamabot.domain.result import AttemptRejected
+from llamabot.ports.messages import AssistantMessage
+
+__all__ = ["DeadlinePassed", "Group", "Operation", "Settle", "Step", "Steps", "Tell"]
+
+T = TypeVar("T")
+
+
+class DeadlinePassed(Exception):
+    """The step did not end within its `timeout_s`.
+
+    Attributes:
+        late: what is done when the work that was left behind in a thread ends; None if there is none.
+    """
+
+    def __init__(self, late: Future[Any] | None = None) -> None:
+        super().__init__("the deadline of the call passed")
+        self.late = late
+
+
+class Step:
+    """Perform one effect.
+
+    Attributes:
+        timeout_s: seconds that the call's deadline leaves, or None without one.
+        first_at_ns: set by the driver: the clock at the first fragment of a stream.
+        partial: set by the driver: what has arrived of a streamed answer that failed or was left.
+    """
+
+    __slots__ = ("effect", "first_at_ns", "partial", "timeout_s")
+
+    def __init__(self, effect: Effect[Any], timeout_s: float | None) -> None:
+        self.effect = effect
+        self.timeout_s = timeout_s
+        self.first_at_ns: int | None = None
+        self.partial: AssistantMessage | None = None
+
+
+class Group:
+    """Drive several runs of operations at once; the result is the list of their results."""
+
+    __slots__ = ("members",)
+
+    def __init__(self, members: list[Steps[Any]]) -> None:
+        self.members = members
+
+
+class Settle:
+    """Wait until the log is committed."""
+
+    __slots__ = ("ticket",)
+
+    def __init__(self, ticket: Future[None]) -> None:
+        self.ticket = ticket
+
+
+class Tell:
+    """Hand an event to who streams this run."""
+
+    __slots__ = ("event",)
+
+    def __init__(self, event: AttemptRejected) -> None:
+        self.event = event
+
+
+Operation: TypeAlias = Step | Group | Settle | Tell
+Steps: TypeAlias = Generator[Operation, Any, T]

@@ -1,0 +1,204 @@
+"""How each effect is performed on its port, in both colours, and how a stream is read, one colour below the other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import Future
+from inspect import isgenerator
+from typing import Any
+
+import msgspec
+
+from llamabot.domain.effects import Complete, DescribeModel, Recall, Remember
+from llamabot.domain.operations import DeadlinePassed, Step
+from llamabot.domain.result import ReasoningDelta, TextDelta
+from llamabot.domain.threads import call_within, in_thread
+from llamabot.domain.world import World
+from llamabot.ports.assembly import Assembler, mend_completion
+from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
+
+__all__ = ["Reading", "aperform", "aread", "perform", "read"]
+
+_END: Any = object()
+
+
+def perform(step: Step, world: World) -> Any:
+    """Perform an effect on the caller's thread; under a deadline, in one that is left behind when it passes."""
+    if step.timeout_s is None:
+        return _do(step, world)
+    return call_within(_positive(step.timeout_s), _do, step, world)
+
+
+async def aperform(step: Step, world: World) -> Any:
+    """Perform an effect without blocking the event loop."""
+    if step.timeout_s is None:
+        return await _ado(step, world)
+    return await _awithin(_positive(step.timeout_s), _ado(step, world))
+
+
+def _do(step: Step, world: World) -> Any:
+    port: Any = world.completion
+    memory: Any = world.memory
+    match step.effect:
+        case Complete(request):
+            return mend_completion(port.complete(_bounded(request, step)))
+        case DescribeModel(model):
+            return _capabilities(port, model)
+        case Recall():
+            return memory.recall()
+        case Remember(turn):
+            return memory.remember(turn)
+        case effect:
+            raise TypeError(f"no driver performs {effect!r}")
+
+
+async def _ado(step: Step, world: World) -> Any:
+    port: Any = world.completion
+    memory: Any = world.memory
+    match step.effect:
+        case Complete(request):
+            return mend_completion(await port.acomplete(_bounded(request, step)))
+        case DescribeModel(model):
+            return await in_thread(_capabilities, port, model)
+        case Recall():
+            return await (memory.arecall() if hasattr(memory, "arecall") else in_thread(memory.recall))
+        case Remember(turn):
+            return await (memory.aremember(turn) if hasattr(memory, "aremember") else in_thread(memory.remember, turn))
+        case effect:
+            raise TypeError(f"no driver performs {effect!r}")
+
+
+class Reading:
+    """A streamed completion as it arrives; belongs to one step."""
+
+    def __init__(self, step: Step, request: CompletionRequest, world: World) -> None:
+        self.request = _bounded(request, step)
+        self._step = step
+        self._clock = world.clock
+        self._assembler = Assembler()
+        self._ends_at_s = None if step.timeout_s is None else time.monotonic() + step.timeout_s
+
+    def remaining_s(self) -> float | None:
+        """Seconds until the deadline, or None without one.
+
+        Raises:
+            DeadlinePassed: none are left; time also passes while the reader is busy.
+        """
+        return None if self._ends_at_s is None else _positive(self._ends_at_s - time.monotonic())
+
+    def feed(self, chunk: CompletionChunk) -> Generator[TextDelta | ReasoningDelta, None, None]:
+        """Take a chunk in and yield what it lets the reader see."""
+        text, reasoning = self._assembler.feed(chunk)
+        if self._step.first_at_ns is None:
+            self._step.first_at_ns = self._clock.monotonic_ns()
+        yield from _deltas(text, reasoning)
+
+    def rest(self) -> Generator[TextDelta | ReasoningDelta, None, None]:
+        """Yield what was held back until the end."""
+        yield from _deltas(*self._assembler.rest())
+
+    def broke(self) -> None:
+        """Keep what has arrived of an answer that failed or was left, if anything has."""
+        if self._step.first_at_ns is not None:
+            self._step.partial = self._assembler.message()
+
+    def completion(self) -> Completion:
+        """Return the whole answer, or raise `StreamTruncated`."""
+        return self._assembler.completion()
+
+
+def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta, None, Completion]:
+    """Yield a streamed answer and return it; closing this closes the provider's stream."""
+    port: Any = world.completion
+    stream = port.stream(reading.request)
+    late: Future[Any] | None = None
+    try:
+        while (chunk := _next(stream, reading)) is not _END:
+            yield from reading.feed(chunk)
+        yield from reading.rest()
+        return reading.completion()
+    except BaseException as error:
+        reading.broke()
+        late = error.late if isinstance(error, DeadlinePassed) else None
+        raise
+    finally:
+        _close(stream, late)
+
+
+async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | ReasoningDelta, None]:
+    """Yield a streamed answer; what it is in the end, `reading` knows."""
+    port: Any = world.completion
+    stream = port.astream(reading.request)
+    try:
+        while (chunk := await _anext(stream, reading)) is not _END:
+            for event in reading.feed(chunk):
+                yield event
+        for event in reading.rest():
+            yield event
+    except BaseException:
+        reading.broke()
+        raise
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _next(stream: Any, reading: Reading) -> CompletionChunk:
+    remaining_s = reading.remaining_s()
+    chunk: CompletionChunk = next(stream, _END) if remaining_s is None else call_within(remaining_s, next, stream, _END)
+    return chunk
+
+
+async def _anext(stream: Any, reading: Reading) -> CompletionChunk:
+    remaining_s = reading.remaining_s()
+    coming = anext(stream, _END)
+    chunk: CompletionChunk = await (coming if remaining_s is None else _awithin(remaining_s, coming))
+    return chunk
+
+
+async def _awithin(timeout_s: float, coming: Any) -> Any:
+    try:
+        async with asyncio.timeout(timeout_s) as deadline:
+            return await coming
+    except TimeoutError:
+        if deadline.expired():
+            raise DeadlinePassed from None
+        raise
+
+
+def _positive(seconds: float) -> float:
+    if seconds <= 0:
+        raise DeadlinePassed
+    return seconds
+
+
+def _close(stream: Any, late: Future[Any] | None) -> None:
+    """Close a stream; a generator that a thread is still inside of is closed by that thread, once it comes back."""
+    close = getattr(stream, "close", None)
+    if close is None:
+        return
+    if late is not None and isgenerator(stream):
+        late.add_done_callback(lambda _: close())
+    else:
+        close()
+
+
+def _bounded(request: CompletionRequest, step: Step) -> CompletionRequest:
+    if step.timeout_s is None or step.timeout_s >= request.timeout_s:
+        return request
+    return msgspec.structs.replace(request, timeout_s=max(step.timeout_s, 0.001))
+
+
+def _capabilities(port: Any, model: str) -> ModelCapabilities:
+    ask = getattr(port, "capabilities", None)
+    return ModelCapabilities() if ask is None else ask(model)
+
+
+def _deltas(text: str, reasoning: str) -> Generator[TextDelta | ReasoningDelta, None, None]:
+    if reasoning:
+        yield ReasoningDelta(reasoning)
+    if text:
+        yield TextDelta(text)

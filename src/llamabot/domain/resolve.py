@@ -1,0 +1,88 @@
+"""Which ports a call uses: an override, what the call or the bot was given, else the process-wide provider's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from llamabot.domain.world import AnyCompletion, AnyMemory, World
+from llamabot.ports.clock import ClockPort
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.ids import IdPort
+from llamabot.ports.provider import current_provider, overrides
+from llamabot.ports.recorder import RecorderPort
+from llamabot.ports.secrets import Secrets
+
+__all__ = ["Colour", "check_colours", "resolve_instruments", "resolve_world"]
+
+
+class Colour(Enum):
+    """Whether a shell blocks or awaits: the method that its completion port must have."""
+
+    SYNC = "complete"
+    ASYNC = "acomplete"
+
+
+def check_colours(colour: Colour, completion: AnyCompletion | None, memory: AnyMemory | None) -> None:
+    """Refuse a port that lacks the methods of this colour.
+
+    Raises:
+        ConfigurationError: it has only those of the other.
+    """
+    for name, port in (("completion", completion), ("memory", memory)):
+        if isinstance(port, type):
+            raise ConfigurationError(f"{name}={port.__name__} is a class; make an object of it: {port.__name__}(…)")
+    needed = colour.value
+    if completion is not None and not hasattr(completion, needed):
+        other = "an async" if colour is Colour.SYNC else "a sync"
+        raise ConfigurationError(
+            f"completion={type(completion).__name__} has no {needed}(): it serves {other} bot; "
+            f"use the {'Async' if colour is Colour.SYNC else 'sync'} class of this bot, or another adapter"
+        )
+    if memory is not None and not _serves(colour, memory):
+        raise ConfigurationError(
+            f"memory={type(memory).__name__} cannot serve this bot: a memory has recall() and remember(), "
+            "or arecall() and aremember() for async bots"
+        )
+
+
+def resolve_world(
+    colour: Colour, settings: Mapping[str, Any], memory: AnyMemory | None, secrets: Secrets
+) -> tuple[World, str]:
+    """Return the ports of a call, and its model's name, "" where an injected adapter is left to choose.
+
+    Raises:
+        ConfigurationError: no model is set anywhere, or a port has the wrong colour.
+    """
+    replaced = overrides()
+    memory = replaced.get("memory", memory)
+    completion = _first(replaced.get("completion"), settings.get("completion"))
+    model = settings.get("model") or current_provider().default_model() or ""
+    if completion is None:
+        completion = current_provider().completion(model)
+    check_colours(colour, completion, memory)
+    if secrets and hasattr(completion, "with_secrets"):
+        completion = completion.with_secrets(secrets)
+    return World(completion, memory, *resolve_instruments(settings)), model
+
+
+def resolve_instruments(settings: Mapping[str, Any]) -> tuple[RecorderPort | None, ClockPort, IdPort]:
+    """Return what every run needs: the recorder in force, None where recording is off, the clock, the maker of ids."""
+    replaced, provider = overrides(), current_provider()
+    clock: ClockPort | None = _first(replaced.get("clock"), settings.get("clock"))
+    ids: IdPort | None = _first(replaced.get("ids"), settings.get("ids"))
+    recorder: RecorderPort | None = replaced["recorder"] if "recorder" in replaced else settings.get("recorder")
+    if recorder is None and "recorder" not in replaced:
+        recorder = provider.recorder()
+    return recorder, provider.clock() if clock is None else clock, provider.ids() if ids is None else ids
+
+
+def _first(port: Any, other: Any) -> Any:
+    """Return the port if there is one; one that is empty, and so false, is a port all the same."""
+    return other if port is None else port
+
+
+def _serves(colour: Colour, memory: AnyMemory) -> bool:
+    sync = hasattr(memory, "recall") and hasattr(memory, "remember")
+    return sync or (colour is Colour.ASYNC and hasattr(memory, "arecall") and hasattr(memory, "aremember"))

@@ -1,0 +1,229 @@
+"""The log of one run as it is written: events made, sent to the recorder, and summed up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextvars import ContextVar
+from typing import Any
+
+from llamabot.domain.effects import Complete, Effect, Recall, Remember
+from llamabot.domain.log import LogWriter
+from llamabot.domain.operations import Step
+from llamabot.ports.assembly import mend_text
+from llamabot.ports.clock import ClockPort
+from llamabot.ports.completion import NO_USAGE, Completion, Usage
+from llamabot.ports.errors import CompletionError, LimitReached, LlamabotError
+from llamabot.ports.ids import IdPort
+from llamabot.ports.messages import Message
+from llamabot.ports.recorder import (
+    LOG_SCHEMA_VERSION,
+    EffectFinished,
+    EffectStarted,
+    ErrorRecord,
+    RecorderPort,
+    RunEvent,
+    RunFinished,
+    RunKind,
+    RunStarted,
+    RunStatus,
+)
+from llamabot.ports.secrets import NO_SECRETS, Secrets
+
+__all__ = ["RunLog", "current_run_id"]
+
+current_run_id: ContextVar[str | None] = ContextVar("llamabot_run_id", default=None)
+"""The run that new runs are inside of."""
+
+_logger = logging.getLogger("llamabot")
+_RECORDED_ATTRIBUTES = frozenset({"extra", "limit", "retry_after_s", "status_code"})
+
+
+class RunLog:
+    """Writes one run. Effects of a `Together` finish in several threads; the rest is told in turn.
+
+    Attributes:
+        messages: the transcript as far as the log knows it.
+        usage: tokens so far.
+    """
+
+    _abandoned: frozenset[str] = frozenset()
+
+    def __init__(
+        self, recorder: RecorderPort | None, clock: ClockPort, ids: IdPort, secrets: Secrets = NO_SECRETS
+    ) -> None:
+        self.run_id = ids.new_id()
+        self._parent_id = current_run_id.get()
+        self.messages: tuple[Message, ...] = ()
+        self.usage = NO_USAGE
+        self._recorder = recorder
+        self._clock = clock
+        self._epoch_ns = clock.now_ns() - clock.monotonic_ns()
+        self._secrets = secrets
+        self._writer = LogWriter(self.run_id)
+        self._unsent: list[RunEvent] = []
+        self._sums = threading.Lock()
+        self._known_cost_usd: float | None = None
+        self._unpriced = False
+
+    @property
+    def cost_usd(self) -> float | None:
+        """The sum over the completions, or None if the price of any is unknown."""
+        return None if self._unpriced else self._known_cost_usd
+
+    def run_started(self, kind: RunKind, bot: str, model: str | None, tags: Mapping[str, str]) -> None:
+        """Note the start; it goes to the recorder with the first effect, or the end, or `send`."""
+        self._unsent.append(
+            RunStarted(
+                self.run_id,
+                self._now_ns(),
+                schema=LOG_SCHEMA_VERSION,
+                kind=kind,
+                bot=bot,
+                model=model,
+                parent_id=self._parent_id,
+                tags=tags,
+            )
+        )
+
+    def send(self) -> None:
+        """Give the recorder what was noted."""
+        self._append([])
+
+    def effects_started(self, effects: Sequence[tuple[str, Effect[Any]]]) -> None:
+        """Write the starts of effects that begin together, each with its path, as one append."""
+        events: list[RunEvent] = []
+        for path, effect in effects:
+            logged = self._input(path, effect, events)
+            events.append(EffectStarted(self.run_id, self._now_ns(), path, effect.kind, input=logged))
+        self._append(events)
+
+    def effect_finished(self, path: str, step: Step, started_ns: int, outcome: Any) -> Future[None] | None:
+        """Write an outcome; the ticket is there if the core must not see it before it is committed."""
+        if path in self._abandoned:
+            return None
+        events: list[RunEvent] = []
+        usage, cost_usd, logged = None, None, outcome
+        given: Sequence[Message] = ()
+        if isinstance(step.effect, Complete):
+            usage, cost_usd = self._completed(step.effect, outcome)
+            given = (outcome.message,)
+        elif isinstance(step.effect, Recall):
+            logged, blobs = self._writer.messages(outcome)
+            events += blobs
+            given = outcome
+        finished = EffectFinished(
+            self.run_id,
+            self._now_ns(),
+            path,
+            step.effect.kind,
+            outcome=logged,
+            usage=usage,
+            cost_usd=cost_usd,
+            first_ns=_since(started_ns, step.first_at_ns),
+        )
+        ticket = self._append([*events, finished])
+        # Only now, for another thread may write: what it refers to must be in the log before it.
+        self._writer.produced(path, given)
+        return ticket
+
+    def effect_failed(self, path: str, step: Step, started_ns: int, error: BaseException) -> None:
+        """Write an error, and what had arrived before it; a `CompletionError` is given that too.
+
+        The call's secrets are taken out of its message: an adapter may have quoted what it sent.
+        """
+        if path in self._abandoned:
+            return
+        self._secrets.scrub(error)
+        partial = step.partial
+        if isinstance(error, CompletionError):
+            error.partial = partial = error.partial or partial
+        finished = EffectFinished(
+            self.run_id,
+            self._now_ns(),
+            path,
+            step.effect.kind,
+            error=self._error(error),
+            partial=partial,
+            first_ns=_since(started_ns, step.first_at_ns),
+        )
+        self._append([finished])
+
+    def effect_abandoned(self, path: str, effect: Effect[Any], error: BaseException) -> None:
+        """Write the error of an effect that nobody waits for; what it still gives is ignored."""
+        self.effect_failed(path, Step(effect, None), 0, error)
+        self._abandoned |= {path}
+
+    def run_finished(self, error: BaseException | None = None) -> Future[None] | None:
+        """Write the end; the ticket is there if it must be waited for. An error of ours gets what the run had."""
+        if isinstance(error, LlamabotError) and error.run_id is None:
+            self.sign(error)
+        recorded = None if error is None else self._error(error)
+        return self._append([RunFinished(self.run_id, self._now_ns(), _status_of(error), recorded)])
+
+    def sign(self, error: LlamabotError) -> None:
+        """Write onto an error what the run had reached."""
+        error.run_id, error.messages, error.usage = self.run_id, self.messages, self.usage
+
+    def _input(self, path: str, effect: Effect[Any], events: list[RunEvent]) -> Any:
+        if isinstance(effect, Complete):
+            self.messages = effect.request.messages
+            request, blobs = self._writer.request(path, effect.request)
+            events += blobs
+            return request
+        if isinstance(effect, Remember):
+            turn, blobs = self._writer.messages(effect.turn)
+            events += blobs
+            return turn
+        return effect
+
+    def _completed(self, effect: Complete, completion: Completion) -> tuple[Usage, float | None]:
+        usage, cost_usd = completion.usage or NO_USAGE, completion.cost_usd
+        with self._sums:
+            self.usage += usage
+            if cost_usd is None:
+                self._unpriced = True
+            else:
+                self._known_cost_usd = (self._known_cost_usd or 0.0) + cost_usd
+        self.messages = (*effect.request.messages, completion.message)
+        return usage, cost_usd
+
+    def _append(self, events: list[RunEvent]) -> Future[None] | None:
+        if self._recorder is None:
+            return None
+        if self._unsent:
+            events = self._unsent + events
+            self._unsent = []
+        try:
+            return self._recorder.append(events)
+        except Exception:  # whatever a recorder raises, the answer is not lost for it
+            _logger.warning("the recorder refused run %s, the rest of it is not recorded", self.run_id, exc_info=True)
+            self._recorder = None
+            return None
+
+    def _error(self, error: BaseException) -> ErrorRecord:
+        kind, message = type(error), mend_text(self._secrets.scrubbed(str(error)))
+        if not isinstance(error, LlamabotError):
+            return ErrorRecord(f"{kind.__module__}.{kind.__qualname__}", message)
+        known = {name: value for name, value in vars(error).items() if name in _RECORDED_ATTRIBUTES and value}
+        return ErrorRecord(kind.__name__, message, known)
+
+    def _now_ns(self) -> int:
+        return self._epoch_ns + self._clock.monotonic_ns()
+
+
+def _since(started_ns: int, at_ns: int | None) -> int | None:
+    return None if at_ns is None else at_ns - started_ns
+
+
+def _status_of(error: BaseException | None) -> RunStatus:
+    if error is None:
+        return RunStatus.COMPLETED
+    if isinstance(error, LimitReached):
+        return RunStatus.LIMITED
+    if isinstance(error, GeneratorExit | KeyboardInterrupt | asyncio.CancelledError):
+        return RunStatus.CANCELLED
+    return RunStatus.FAILED

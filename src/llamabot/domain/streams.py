@@ -1,0 +1,130 @@
+"""What `bot.stream(…)` returns: events to iterate, in a `with` block or without one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from llamabot.domain.result import Finished, Result, StreamEvent, TextDelta
+from llamabot.ports.errors import UsageError
+
+__all__ = ["AsyncEventStream", "EventStream"]
+
+T = TypeVar("T")
+_DROPPED = "a stream of events was dropped before it finished; use it in a `with` block or close it"
+
+
+class _Events(Generic[T]):
+    """What both colours keep: the result, and whether anything is still open."""
+
+    def __init__(self) -> None:
+        self._result: Result[T] | None = None
+        self._open = False
+
+    @property
+    def result(self) -> Result[T]:
+        """The result, once `Finished` has been seen.
+
+        Raises:
+            UsageError: the stream has not finished.
+        """
+        if self._result is None:
+            raise UsageError("the stream has not finished: iterate it to its end before asking for its result")
+        return self._result
+
+    def _seen(self, event: StreamEvent[T]) -> StreamEvent[T]:
+        if type(event) is Finished:
+            self._result = event.result
+            self._open = False
+        return event
+
+    def _warn_if_open(self) -> None:
+        if self._open:
+            warnings.warn(_DROPPED, ResourceWarning, source=self, stacklevel=3)
+
+
+class EventStream(_Events[T]):
+    """The events of one run, as they happen. The run starts with the first event asked for.
+
+    Leaving the `with` block, or `close()`, stops the provider.
+    """
+
+    def __init__(self, events: Generator[StreamEvent[T], None, None]) -> None:
+        super().__init__()
+        self._events = events
+
+    def __iter__(self) -> Iterator[StreamEvent[T]]:
+        return self
+
+    def __next__(self) -> StreamEvent[T]:
+        self._open = True
+        try:
+            return self._seen(next(self._events))
+        except BaseException:
+            self._open = False
+            raise
+
+    def text(self) -> Iterator[str]:
+        """Yield the text alone, piece by piece."""
+        return (event.text for event in self if isinstance(event, TextDelta))
+
+    def close(self) -> None:
+        """Stop the run and the provider; nothing happens if it is over."""
+        self._open = False
+        self._events.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self._warn_if_open()
+        self.close()
+
+
+class AsyncEventStream(_Events[T]):
+    """As `EventStream`, for `async with` and `async for`."""
+
+    def __init__(self, events: AsyncGenerator[StreamEvent[T], None]) -> None:
+        super().__init__()
+        self._events = events
+
+    def __aiter__(self) -> AsyncIterator[StreamEvent[T]]:
+        return self
+
+    async def __anext__(self) -> StreamEvent[T]:
+        self._open = True
+        try:
+            return self._seen(await anext(self._events))
+        except BaseException:
+            self._open = False
+            raise
+
+    async def text(self) -> AsyncIterator[str]:
+        """Yield the text alone, piece by piece."""
+        async for event in self:
+            if isinstance(event, TextDelta):
+                yield event.text
+
+    async def aclose(self) -> None:
+        """Stop the run and the provider; nothing happens if it is over."""
+        self._open = False
+        await self._events.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        # The event loop closes the generator itself once it is collected; only telling is left to do.
+        self._warn_if_open()

@@ -1,0 +1,76 @@
+"""Threads that never hold a process up.
+
+Python cannot kill a thread. What is not waited for any longer is left in a daemon thread, its late outcome ignored;
+the pools of the standard library would make the interpreter wait for it at exit. Every thread starts with a copy of
+its starter's context, so overrides and the current run reach it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from llamabot.domain.operations import DeadlinePassed
+
+__all__ = ["call_within", "in_thread", "in_threads", "settled"]
+
+T = TypeVar("T")
+
+
+def call_within(timeout_s: float, function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function in a thread, but wait for it no longer than `timeout_s`.
+
+    Raises:
+        DeadlinePassed: it has not ended; it goes on unseen.
+    """
+    future = _start(function, *arguments)
+    wait([future], timeout=timeout_s)
+    if not future.done():
+        raise DeadlinePassed(future)
+    return future.result()
+
+
+async def settled(future: Future[T]) -> T:
+    """Wait for a future without blocking the event loop; who stops waiting does not cancel it."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake(_: Future[T]) -> None:
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any longer
+            loop.call_soon_threadsafe(done.set)
+
+    future.add_done_callback(wake)
+    await done.wait()
+    return future.result()
+
+
+async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function in a thread without blocking the event loop."""
+    return await asyncio.wrap_future(_start(function, *arguments))
+
+
+def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
+    """Call functions at once; wait for all, then return their results or raise the first error in their order."""
+    futures = [_start(function) for function in functions]
+    wait(futures)
+    return [future.result() for future in futures]
+
+
+def _start(function: Callable[..., T], *arguments: Any) -> Future[T]:
+    future: Future[T] = Future()
+    context = copy_context()
+
+    def work() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(context.run(function, *arguments))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="llamabot", daemon=True).start()
+    return future

@@ -1,0 +1,116 @@
+"""The trace of a run: its log read back as values, for people and for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from llamabot.domain.log import LogReader
+from llamabot.ports.completion import Completion, CompletionRequest, Usage
+from llamabot.ports.errors import UsageError
+from llamabot.ports.messages import AssistantMessage, Message
+from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, ErrorRecord, RunEvent, RunSummary, summarize
+
+__all__ = ["EffectTrace", "RunTrace", "read_trace"]
+
+
+class EffectTrace(msgspec.Struct, frozen=True):
+    """One effect, from its start to its end.
+
+    Attributes:
+        finished_ns: None if it was cut off by a crash.
+        first_ns: nanoseconds from the start to the first fragment of a stream.
+        request: what a `complete` asked; None if only metadata was recorded.
+        completion: what a `complete` gave.
+        messages: what a `recall` gave or a `remember` stored.
+        partial: what had arrived of an answer that failed.
+    """
+
+    path: str
+    attempt: int
+    effect: str
+    started_ns: int
+    finished_ns: int | None = None
+    first_ns: int | None = None
+    request: CompletionRequest | None = None
+    completion: Completion | None = None
+    messages: tuple[Message, ...] = ()
+    partial: AssistantMessage | None = None
+    error: ErrorRecord | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+
+class RunTrace(msgspec.Struct, frozen=True):
+    """A run and its effects, in the order of their paths."""
+
+    summary: RunSummary
+    effects: tuple[EffectTrace, ...]
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The transcript: the last request's messages, and the answer to it."""
+        for effect in reversed(self.effects):
+            if effect.request is not None:
+                answer = effect.completion.message if effect.completion else effect.partial
+                return (*effect.request.messages, *([answer] if answer else []))
+        return ()
+
+
+def read_trace(events: Iterable[RunEvent]) -> RunTrace:
+    """Return what the events of one run tell.
+
+    Raises:
+        UsageError: the run's start is not among them.
+    """
+    events = tuple(events)
+    summary = summarize(events)
+    if summary is None:
+        raise UsageError("these events have no start of a run: pass recorder.events(run_id) of a run that is known")
+    reader = LogReader()
+    effects: dict[tuple[str, int], EffectTrace] = {}
+    for event in events:
+        match event:
+            case Blob():
+                reader.blob(event)
+            case EffectStarted():
+                effects[event.path, event.attempt] = _started(event, reader)
+            case EffectFinished() if (event.path, event.attempt) in effects:
+                started = effects[event.path, event.attempt]
+                effects[event.path, event.attempt] = _finished(started, event, reader)
+    return RunTrace(summary, tuple(sorted(effects.values(), key=_place)))
+
+
+def _started(event: EffectStarted, reader: LogReader) -> EffectTrace:
+    request: CompletionRequest | None = None
+    messages: tuple[Message, ...] = ()
+    if event.effect == "complete" and isinstance(event.input, Mapping):
+        request = reader.request(event.path, event.input)
+    elif event.effect == "remember" and event.input is not None:
+        messages = reader.messages(event.input)
+    return EffectTrace(event.path, event.attempt, event.effect, event.at_ns, request=request, messages=messages)
+
+
+def _finished(started: EffectTrace, event: EffectFinished, reader: LogReader) -> EffectTrace:
+    read: dict[str, Any] = {}
+    if event.effect == "complete" and isinstance(event.outcome, Mapping):
+        read["completion"] = reader.completion(event.path, event.outcome)
+    elif event.effect == "recall" and event.outcome is not None:
+        read["messages"] = reader.messages(event.outcome, produced_by=event.path)
+    if event.partial is not None:
+        read["partial"] = msgspec.convert(event.partial, AssistantMessage)
+    return msgspec.structs.replace(
+        started,
+        finished_ns=event.at_ns,
+        first_ns=event.first_ns,
+        error=event.error,
+        usage=event.usage,
+        cost_usd=event.cost_usd,
+        **read,
+    )
+
+
+def _place(effect: EffectTrace) -> tuple[tuple[int, ...], int]:
+    return tuple(int(step) for step in effect.path.split(".")), effect.attempt

@@ -1,0 +1,26 @@
+"""The world of one call: the ports its effects are performed on."""
+
+from __future__ import annotations
+
+import msgspec
+
+from llamabot.ports.clock import ClockPort
+from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+from llamabot.ports.ids import IdPort
+from llamabot.ports.memory import AsyncMemoryPort, MemoryPort
+from llamabot.ports.recorder import RecorderPort
+
+__all__ = ["AnyCompletion", "AnyMemory", "World"]
+
+AnyCompletion = CompletionPort | AsyncCompletionPort
+AnyMemory = MemoryPort | AsyncMemoryPort
+
+
+class World(msgspec.Struct, frozen=True):
+    """Ports as they were resolved when the call began; None where there is none."""
+
+    completion: AnyCompletion
+    memory: AnyMemory | None
+    recorder: RecorderPort | None
+    clock: ClockPort
+    ids: IdPort
