@@ -1,0 +1,274 @@
+"""The log in memory: the recorder of who has configured none, and of tests.
+
+Events are kept encoded, so that what was appended cannot change afterwards and its size is known.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from types import TracebackType
+from typing import Self
+
+from llamabot.adapters.fake.runs import EVENT_OVERHEAD, RunBlobs, RunLog, upwards, with_inner
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.recorder import (
+    Blob,
+    RunEvent,
+    RunFinished,
+    RunStarted,
+    RunStatus,
+    RunSummary,
+    decode_event,
+    encode_event,
+)
+
+__all__ = ["InMemoryRecorder"]
+
+_LOG = logging.getLogger("llamabot")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NS_PER_DAY = 86_400 * 10**9
+
+
+class InMemoryRecorder:
+    """Keeps the last runs, within a bound on their number and one on their bytes.
+
+    Beyond a bound whole runs go: those that finished longest ago first, then those that began to be recorded longest
+    ago. A run that is larger than `max_bytes` by itself is not kept.
+
+    Args:
+        max_runs: most runs to keep.
+        max_bytes: most bytes to keep, blobs included.
+
+    Attributes:
+        lost_events: how many could not be kept because they have no JSON form.
+    """
+
+    def __init__(self, max_runs: int = 1000, max_bytes: int = 64 * 2**20) -> None:
+        if max_runs < 1 or max_bytes < 1:
+            raise ConfigurationError(f"max_runs and max_bytes must be at least 1; got {max_runs!r} and {max_bytes!r}")
+        self.lost_events = 0
+        self._max_runs = max_runs
+        self._max_bytes = max_bytes
+        # What was appended waits here until the lock is free: an append never waits for a lock, since the garbage
+        # collector may make one (a dropped stream ends its run) on a thread that holds the lock already.
+        self._inbox: deque[list[tuple[RunEvent, bytes]]] = deque()
+        self._lock = threading.Lock()
+        self._running: OrderedDict[str, RunLog] = OrderedDict()
+        self._finished: OrderedDict[str, RunLog] = OrderedDict()
+        self._blobs = RunBlobs()
+        self._size_bytes = 0
+        self._numbered = 0
+        _FORKS.guard(self)
+
+    def append(self, events: Sequence[RunEvent]) -> None:
+        """Take events in, all or none. Never raises: what cannot be encoded is counted and told once."""
+        try:
+            self._inbox.append([(event, b"" if type(event) is Blob else encode_event(event)) for event in events])
+        except Exception as error:  # noqa: BLE001  # a recorder never fails a bot, whatever a tool has returned
+            self._lose(len(events), error)
+        # The inbox is looked at again after the lock was let go, for who came meanwhile and went on.
+        while self._inbox and self._lock.acquire(False):
+            try:
+                self._take_in()
+            finally:
+                self._lock.release()
+
+    def events(self, run_id: str) -> tuple[RunEvent, ...]:
+        """Return a run's blobs and then its events in the order of appending; () for a run that is not known."""
+        with self._settled():
+            run = self._find(run_id)
+            if run is None:
+                return ()
+            blobs = [Blob(run_id, digest, self._blobs.data[digest]) for digest in run.digests]
+            data = list(run.events)
+        return (*blobs, *map(decode_event, data))
+
+    def runs(
+        self,
+        *,
+        tags: Mapping[str, str] | None = None,
+        status: RunStatus | str | None = None,
+        since: datetime | None = None,
+        parent_id: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[RunSummary]:
+        """Yield summaries of the runs that fit every filter, the latest start first."""
+        wanted = tags.items() if tags else ()
+        since_ns = _nanoseconds(since) if since else None
+        fitting = (
+            summary
+            for run in self._started(since_ns, parent_id)
+            if (summary := run.summary()) is not None
+            and (status is None or summary.status == status)
+            and all(summary.tags.get(key) == value for key, value in wanted)
+        )
+        return islice(fitting, None if limit is None else max(limit, 0))
+
+    def prune(self, keep_days: float = 30) -> int:
+        """Delete the runs that nothing was written to for so long, neither to them nor to a run inside them.
+
+        Returns:
+            How many runs were deleted.
+        """
+        oldest_ns = time.time_ns() - int(keep_days * _NS_PER_DAY)
+        with self._settled():
+            everything = self._all()
+            kept: set[str] = set()
+            for run_id, run in everything.items():
+                if run.last_ns() >= oldest_ns:
+                    kept.update(upwards(run_id, everything, kept))
+            return self._forget_all(run_id for run_id in everything if run_id not in kept)
+
+    def delete(self, run_id: str) -> bool:
+        """Delete a run and the runs inside it; say whether it was known."""
+        with self._settled():
+            return self._forget_all(with_inner(run_id, self._all())) > 0
+
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Do nothing: what was appended is kept already."""
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"InMemoryRecorder(max_runs={self._max_runs}, max_bytes={self._max_bytes})"
+
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Hold the lock, with all that was appended before taken in."""
+        with self._lock:
+            self._take_in()
+            yield
+
+    def _take_in(self) -> None:
+        while self._inbox:
+            item = self._inbox.popleft()
+            if item:
+                self._take(item)
+        while self._size_bytes + self._blobs.size_bytes > self._max_bytes or (
+            len(self._running) + len(self._finished) > self._max_runs
+        ):
+            self._forget((self._finished or self._running).popitem(last=False)[1])
+
+    def _take(self, item: list[tuple[RunEvent, bytes]]) -> None:
+        run: RunLog | None = None
+        for event, data in item:
+            if run is None or event.run_id != run.run_id:
+                run = self._find(event.run_id) or self._begin(event.run_id)
+            if type(event) is Blob:
+                self._take_blob(run, event)
+                continue
+            run.events.append(data)
+            grown = len(data) + EVENT_OVERHEAD
+            run.size_bytes += grown
+            self._size_bytes += grown
+            if type(event) is RunStarted:
+                run.started_ns, run.parent_id = event.at_ns, event.parent_id
+            elif type(event) is RunFinished:
+                self._take_end(run)
+
+    def _take_blob(self, run: RunLog, blob: Blob) -> None:
+        if blob.digest not in run.digests:
+            run.digests[blob.digest] = None
+            self._blobs.add(blob)
+
+    def _take_end(self, run: RunLog) -> None:
+        """Put a run to the end: it is the last one that finished."""
+        self._running.pop(run.run_id, None)
+        self._finished.pop(run.run_id, None)
+        self._finished[run.run_id] = run
+
+    def _begin(self, run_id: str) -> RunLog:
+        self._numbered += 1
+        run = self._running[run_id] = RunLog(run_id, self._numbered)
+        self._size_bytes += run.size_bytes
+        return run
+
+    def _forget_all(self, run_ids: Iterable[str]) -> int:
+        forgotten = [run for run_id in run_ids if (run := self._find(run_id))]
+        for run in forgotten:
+            (self._running if run.run_id in self._running else self._finished).pop(run.run_id)
+            self._forget(run)
+        return len(forgotten)
+
+    def _forget(self, run: RunLog) -> None:
+        self._size_bytes -= run.size_bytes
+        self._blobs.release(run.digests)
+
+    def _find(self, run_id: str) -> RunLog | None:
+        return self._running.get(run_id) or self._finished.get(run_id)
+
+    def _all(self) -> dict[str, RunLog]:
+        return {**self._running, **self._finished}
+
+    def _started(self, since_ns: int | None, parent_id: str | None) -> list[RunLog]:
+        """Return the runs whose start is known, the latest first."""
+        with self._settled():
+            everything = list(self._all().values())
+        fitting = (
+            run
+            for run in everything
+            if run.started_ns is not None
+            and (since_ns is None or run.started_ns >= since_ns)
+            and (parent_id is None or run.parent_id == parent_id)
+        )
+        return sorted(fitting, key=lambda run: (run.started_ns, run.number), reverse=True)
+
+    def _lose(self, count: int, error: Exception) -> None:
+        self.lost_events += count
+        if self.lost_events == count:
+            _LOG.warning("an event of a run has no JSON form and is not recorded: %s", error)
+
+
+class _Forks:
+    """Holds every recorder's lock while the process forks, so that no child finds one held by a thread it lacks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._recorders: weakref.WeakSet[InMemoryRecorder] = weakref.WeakSet()
+        self._held: list[InMemoryRecorder] = []
+        self._registered = False
+
+    def guard(self, recorder: InMemoryRecorder) -> None:
+        with self._lock:
+            self._recorders.add(recorder)
+            if not self._registered and hasattr(os, "register_at_fork"):
+                self._registered = True
+                os.register_at_fork(before=self._hold, after_in_parent=self._release, after_in_child=self._release)
+
+    def _hold(self) -> None:
+        self._lock.acquire()
+        self._held = list(self._recorders)
+        for recorder in self._held:
+            recorder._lock.acquire()  # noqa: SLF001  # the two are one unit
+
+    def _release(self) -> None:
+        for recorder in self._held:
+            recorder._lock.release()  # noqa: SLF001  # the two are one unit
+        self._held = []
+        self._lock.release()
+
+
+_FORKS = _Forks()
+
+
+def _nanoseconds(moment: datetime) -> int:
+    """Return nanoseconds since 1970-01-01 UTC, exactly; a time without a zone is local."""
+    return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000

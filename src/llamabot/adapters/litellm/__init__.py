@@ -1,0 +1,5 @@
+"""LiteLLM: the surface through which bots reach hosted and local providers. It is loaded at the first call."""
+
+from llamabot.adapters.litellm.completion import LiteLLMCompletion
+
+__all__ = ["LiteLLMCompletion"]

@@ -1,0 +1,183 @@
+"""LiteLLM's responses as our values. Pure but for the price, which LiteLLM looks up in its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llamabot.adapters.litellm.wire import CALL_FIELDS
+from llamabot.ports.assembly import mend_completion
+from llamabot.ports.completion import Completion, FinishReason, Usage
+from llamabot.ports.errors import BadCompletion
+from llamabot.ports.messages import AssistantMessage
+from llamabot.ports.tools import ToolCall
+
+__all__ = [
+    "call_fields",
+    "completion_of",
+    "cost_usd",
+    "finish_reason",
+    "merged",
+    "model_of",
+    "own_fields",
+    "unfolded",
+    "usage_of",
+    "values_of",
+]
+
+_REASONS = {
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "function_call": FinishReason.TOOL_CALLS,
+    "length": FinishReason.LENGTH,
+    "stop": FinishReason.STOP,
+    "tool_calls": FinishReason.TOOL_CALLS,
+}
+
+# What a message's or a delta's fields are to us already; sounds and pictures are answers, not state of the provider.
+_KNOWN = frozenset(
+    {"audio", "content", "function_call", "images", "reasoning_content", "refusal", "role", "tool_calls"}
+)
+_CALL_KNOWN = frozenset({"function", "id", "index", "type"})
+_FOLDING = frozenset({"azure", "custom_openai", "openai"})
+
+
+def completion_of(response: Any, litellm: Any, model: str) -> Completion:
+    """Return a whole answer.
+
+    Raises:
+        BadCompletion: there is no answer in it.
+    """
+    if not response.choices:
+        raise BadCompletion(f"{model}: the provider's answer has no choices")
+    choice = response.choices[0]
+    message, calls = choice.message, choice.message.tool_calls or []
+    usage = usage_of(getattr(response, "usage", None))
+    fields = unfolded(own_fields(values_of(message)), response, litellm)
+    if any(more := [call_fields(call) for call in calls]):
+        fields[CALL_FIELDS] = more
+    return mend_completion(
+        Completion(
+            AssistantMessage(
+                content=message.content or fields.pop("refusal", None) or "",
+                tool_calls=tuple(_call(call) for call in calls),
+                reasoning=getattr(message, "reasoning_content", None) or None,
+                provider_data=fields or None,
+            ),
+            finish_reason(choice.finish_reason),
+            usage,
+            _price(_hidden(response).get("response_cost")) if usage else None,
+            model_of(response),
+        )
+    )
+
+
+def _call(call: Any) -> ToolCall:
+    function = call.function
+    return ToolCall(call.id or "", function.name or "", function.arguments or "")
+
+
+def finish_reason(reason: str | None) -> FinishReason:
+    """Return why an answer ended, in our words."""
+    return _REASONS.get(reason or "stop", FinishReason.OTHER)
+
+
+def model_of(response: Any) -> str | None:
+    """Return the model that answered, as the provider names it."""
+    return _hidden(response).get("provider_response_model") or response.model or None
+
+
+def _hidden(response: Any) -> Mapping[str, Any]:
+    return getattr(response, "_hidden_params", None) or {}
+
+
+def usage_of(usage: Any) -> Usage | None:
+    """Return the tokens, or None where the provider said nothing: LiteLLM puts zeros there."""
+    prompt, completion = getattr(usage, "prompt_tokens", None) or 0, getattr(usage, "completion_tokens", None) or 0
+    if not prompt and not completion:
+        return None
+    return Usage(
+        prompt,
+        completion,
+        getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None) or 0,
+        getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", None) or 0,
+    )
+
+
+def cost_usd(litellm: Any, model: str, usage: Any) -> float | None:
+    """Return the price of a stream: what the provider or LiteLLM wrote into its usage, else what the table says."""
+    if (written := _price(getattr(usage, "cost", None))) is not None:
+        return written
+    try:
+        return float(sum(litellm.cost_per_token(model=model, usage_object=usage)))
+    except Exception:  # noqa: BLE001 - it raises many kinds for a model without a price
+        return None
+
+
+def _price(cost: Any) -> float | None:
+    return float(cost) if isinstance(cost, int | float) else None
+
+
+def values_of(model: Any) -> dict[str, Any]:
+    """Return the fields of one of LiteLLM's models, known to it or not; pydantic's own ways take thrice the time."""
+    return {**vars(model), **(model.model_extra or {})}
+
+
+def own_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the provider's own fields of a message or a delta; empty ones are left out."""
+    return {name: _plain(value) for name, value in values.items() if value and name not in _KNOWN}
+
+
+def unfolded(fields: dict[str, Any], response: Any, litellm: Any) -> dict[str, Any]:
+    """Return fields where the wire had them: some LiteLLM has put under `provider_specific_fields`."""
+    provider = _hidden(response).get("custom_llm_provider")
+    folds = provider in _FOLDING or provider in litellm.openai_compatible_providers
+    if not folds or provider == "litellm_proxy":
+        return fields
+    folded = fields.pop("provider_specific_fields", {})
+    return {**{name: value for name, value in folded.items() if value}, **fields}
+
+
+def call_fields(call: Any) -> dict[str, Any]:
+    """Return the provider's own fields of a call."""
+    values = values_of(call)
+    return {name: _plain(value) for name, value in values.items() if value and name not in _CALL_KNOWN}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of plain JSON kinds."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(exclude_none=True)
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def merged(fields: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stream's fields with those of its next fragment: lists and mappings grow."""
+    whole = dict(fields)
+    for name, value in more.items():
+        before = whole.get(name)
+        if name == "thinking_blocks" and isinstance(value, Sequence):
+            whole[name] = _thought(before or (), value)
+        elif isinstance(before, list) and isinstance(value, list):
+            whole[name] = before + value
+        elif isinstance(before, dict) and isinstance(value, dict):
+            whole[name] = merged(before, value)
+        else:
+            whole[name] = value
+    return whole
+
+
+def _thought(blocks: Sequence[Any], more: Sequence[Any]) -> list[Any]:
+    """Return thinking blocks with further fragments: one block goes on until its signature has come."""
+    whole = [*blocks]
+    for block in more:
+        last = whole[-1] if whole else {}
+        if block.get("type") == last.get("type") == "thinking" and not last.get("signature"):
+            thinking = (last.get("thinking") or "") + (block.get("thinking") or "")
+            whole[-1] = {**last, **block, "thinking": thinking}
+        else:
+            whole.append(block)
+    return whole

@@ -1,0 +1,147 @@
+"""One call: its arguments, the keys it knows, and what its end means. Nothing here waits, so both colours share it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llamabot.adapters.litellm.answers import completion_of
+from llamabot.adapters.litellm.errors import Failure, Scene, SecondRequest, failure_of, is_broken_connection
+from llamabot.adapters.litellm.loading import loaded
+from llamabot.adapters.litellm.reading import Reading
+from llamabot.adapters.litellm.wire import arguments
+from llamabot.adapters.litellm.words import Scrubber
+from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
+from llamabot.ports.errors import BadCompletion, ConfigurationError, LlamabotError
+from llamabot.ports.secrets import Secrets
+
+__all__ = ["Call"]
+
+# Who passes one of these has asked for more than one request.
+_RETRYING = frozenset(
+    {"context_window_fallback_dict", "fallbacks", "logger_fn", "max_retries", "num_retries", "retry_policy"}
+)
+
+
+class Call:
+    """One request on its way.
+
+    Attributes:
+        arguments: what LiteLLM is called with, keys included; therefore no local variable of a frame that raises.
+    """
+
+    def __init__(
+        self, request: CompletionRequest, options: Mapping[str, Any], secrets: Secrets, *, streamed: bool
+    ) -> None:
+        _refuse_offline()
+        _refuse_without_model(request.model)
+        merged = secrets.merged_into({**options, **request.options})
+        self.arguments = arguments(request, merged, streamed=streamed)
+        if not _RETRYING & merged.keys():
+            self.arguments["logger_fn"] = self._permit
+        self._request = request
+        self._secrets = secrets
+        self._outer = sys.exception()
+        self._permits = 1
+        self._reading: Reading | None = None
+
+    def completion(self, response: Any, litellm: Any) -> Completion:
+        """Return the whole answer.
+
+        Raises:
+            BadCompletion: the response is not made as one.
+        """
+        try:
+            return completion_of(response, litellm, self._request.model)
+        except LlamabotError:
+            raise
+        except Exception as error:
+            raise self._unreadable(error) from error
+
+    def began(self, litellm: Any) -> None:
+        """Take note that the provider has begun to answer with a stream."""
+        self._reading = Reading(self._request.model, litellm, self.arguments)
+
+    def chunk(self, piece: Any, stream: Any) -> CompletionChunk | None:
+        """Return what a piece of the stream says, or None if that is nothing; raises as `Reading.chunk`."""
+        reading = self._begun()
+        try:
+            return reading.chunk(piece, stream)
+        except LlamabotError:
+            raise
+        except Exception as error:
+            raise self._unreadable(error) from error
+
+    def rest(self) -> CompletionChunk | None:
+        """Return what the end of the stream adds, or None; raises as `Reading.rest`."""
+        return self._begun().rest()
+
+    def failure_of_stream(self, error: BaseException) -> Failure | None:
+        """Return our error for one that ended the stream, or None if the answer was whole when the connection broke."""
+        reading = self._reading
+        if reading is not None and reading.finished and is_broken_connection(error, self._outer):
+            return None
+        return self.failure(error)
+
+    def failure(self, error: BaseException) -> Failure:
+        """Return our error for one that ended this call."""
+        reading = self._reading
+        scene = Scene(
+            model=self._request.model,
+            timeout_s=self._request.timeout_s,
+            scrubber=Scrubber(self.arguments, self._secrets),
+            outer=self._outer,
+            streaming=reading is not None,
+            partial=reading.partial() if reading else None,
+            key_names=self._key_names,
+        )
+        return failure_of(error, scene)
+
+    def forbid(self) -> None:
+        """Let no request be made any more."""
+        self._permits = 0
+
+    def _permit(self, details: Mapping[str, Any]) -> None:
+        """Refuse a second request; LiteLLM asks here before each of them.
+
+        Some complaints about the order of roles make it change the messages and ask up to three times more.
+        """
+        if details.get("log_event_type") != "pre_api_call" or "acompletion" not in details.get("additional_args", ()):
+            return
+        if not self._permits:
+            raise SecondRequest
+        self._permits -= 1
+
+    def _unreadable(self, error: Exception) -> BadCompletion:
+        said = f"{type(error).__name__}: {error}"
+        return BadCompletion(f"{self._request.model}: the provider's answer is not made as one ({said})")
+
+    def _begun(self) -> Reading:
+        assert self._reading is not None, "no stream has begun"  # noqa: S101 - the colours call `began` first
+        return self._reading
+
+    def _key_names(self) -> Sequence[str]:
+        """Return the variables that this model's provider reads its key from and that are not set."""
+        try:
+            missing: list[str] = loaded().validate_environment(self._request.model)["missing_keys"]
+        except Exception:  # noqa: BLE001 - it only helps to tell the mend of another error
+            return ()
+        return missing
+
+
+def _refuse_offline() -> None:
+    if os.environ.get("LLAMABOT_OFFLINE", "").strip().lower() in ("1", "true", "yes", "on"):
+        raise ConfigurationError(
+            "LLAMABOT_OFFLINE is set, so no provider is asked; unset it, or use a model of this machine: "
+            "model='embedded/smollm2'"
+        )
+
+
+def _refuse_without_model(model: str) -> None:
+    if not model.strip():
+        raise ConfigurationError(
+            "no model is set: pass model=, call lmb.configure(model=…), set LLAMABOT_MODEL, or write model = … into "
+            "llamabot.toml; model='embedded/smollm2' needs no key"
+        )

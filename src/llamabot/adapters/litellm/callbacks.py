@@ -1,0 +1,42 @@
+"""LiteLLM's callbacks: where nobody has set any, it is spared the work of telling them.
+
+For each answer it makes a background task or thread that goes through its lists of callbacks. With several event loops
+its one worker moves from loop to loop and leaves tasks behind, of which asyncio complains on stderr. Calls that it
+counts as internal have none of that, and nothing else changes for them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+__all__ = ["untold"]
+
+_LISTS = (
+    "callbacks",
+    "failure_callback",
+    "input_callback",
+    "success_callback",
+    "_async_failure_callback",
+    "_async_input_callback",
+    "_async_success_callback",
+)
+_OPTIONS = frozenset({"callbacks", "failure_callback", "input_callback", "litellm_logging_obj", "success_callback"})
+
+
+@contextmanager
+def untold(litellm: Any, arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Make the calls in this block internal ones, unless there are callbacks to tell."""
+    if _OPTIONS & arguments.keys() or any(getattr(litellm, name, None) for name in _LISTS):
+        yield
+        return
+    internal = importlib.import_module("litellm._internal_context").is_internal_call
+    token = internal.set(True)
+    try:
+        yield
+    finally:
+        # A coroutine that the garbage collector closes is in another context: there is nothing to take back.
+        with suppress(ValueError):
+            internal.reset(token)

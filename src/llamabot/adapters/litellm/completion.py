@@ -1,0 +1,133 @@
+"""The completion ports on LiteLLM: one request a call, in both colours.
+
+What a call sends is in `wire.py`, what comes back in `answers.py` and `reading.py`, what goes wrong in `errors.py`.
+Here is only what differs between the colours: the lines that wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from llamabot.adapters.litellm.call import Call
+from llamabot.adapters.litellm.callbacks import untold
+from llamabot.adapters.litellm.cancelling import settled
+from llamabot.adapters.litellm.closing import aclose_stream, close_stream
+from llamabot.adapters.litellm.errors import ANY_ERROR
+from llamabot.adapters.litellm.loading import aload, load
+from llamabot.adapters.litellm.loops import close_clients_with_loop
+from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
+from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
+
+__all__ = ["LiteLLMCompletion"]
+
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+class LiteLLMCompletion:
+    """Answers with any model that LiteLLM knows or that speaks the chat-completions wire. Safe to share by threads.
+
+    Attributes:
+        options: what may be seen of the options for every call.
+    """
+
+    def __init__(self, options: Mapping[str, Any] = _NO_OPTIONS, secrets: Secrets = NO_SECRETS) -> None:
+        visible, hidden = split_secrets(options)
+        self.options: Mapping[str, Any] = MappingProxyType(visible)
+        self._secrets = hidden | secrets
+        self._capabilities: dict[str, ModelCapabilities] = {}
+
+    def __repr__(self) -> str:
+        return f"LiteLLMCompletion({dict(self.options)!r}, {self._secrets!r})"
+
+    def with_secrets(self, secrets: Secrets) -> LiteLLMCompletion:
+        """Return a copy that authorises its requests with these secrets too."""
+        return LiteLLMCompletion(self.options, self._secrets | secrets)
+
+    def complete(self, request: CompletionRequest) -> Completion:
+        """Return the whole answer."""
+        call = self._call(request, streamed=False)
+        litellm = load()
+        try:
+            with untold(litellm, call.arguments):
+                response = litellm.completion(**call.arguments)
+            return call.completion(response, litellm)
+        except ANY_ERROR as error:
+            failure = call.failure(error)
+        raise failure.error from failure.cause
+
+    async def acomplete(self, request: CompletionRequest) -> Completion:
+        """Return the whole answer."""
+        call = self._call(request, streamed=False)
+        litellm = await aload()
+        await close_clients_with_loop(litellm)
+        try:
+            with untold(litellm, call.arguments):
+                response = await settled(litellm.acompletion(**call.arguments), forbid=call.forbid)
+            return call.completion(response, litellm)
+        except ANY_ERROR as error:
+            failure = call.failure(error)
+        raise failure.error from failure.cause
+
+    def stream(self, request: CompletionRequest) -> Generator[CompletionChunk, None, None]:
+        """Yield the answer in fragments; closing the generator stops the provider."""
+        call = self._call(request, streamed=True)
+        litellm, stream, failure = load(), None, None
+        try:
+            with untold(litellm, call.arguments):
+                stream = litellm.completion(**call.arguments)
+            call.began(litellm)
+            for piece in stream:
+                if (chunk := call.chunk(piece, stream)) is not None:
+                    yield chunk
+        except ANY_ERROR as error:
+            failure = call.failure_of_stream(error)
+        finally:
+            close_stream(stream)
+        if failure is not None:
+            raise failure.error from failure.cause
+        if (chunk := call.rest()) is not None:
+            yield chunk
+
+    async def astream(self, request: CompletionRequest) -> AsyncGenerator[CompletionChunk, None]:
+        """Yield the answer in fragments; closing the generator, or cancelling its task, stops the provider."""
+        call = self._call(request, streamed=True)
+        litellm, stream, failure = await aload(), None, None
+        await close_clients_with_loop(litellm)
+        try:
+            with untold(litellm, call.arguments):
+                stream = await settled(litellm.acompletion(**call.arguments), forbid=call.forbid)
+            call.began(litellm)
+            async for piece in stream:
+                if (chunk := call.chunk(piece, stream)) is not None:
+                    yield chunk
+        except ANY_ERROR as error:
+            failure = call.failure_of_stream(error)
+        finally:
+            await aclose_stream(stream)
+        if failure is not None:
+            raise failure.error from failure.cause
+        if (chunk := call.rest()) is not None:
+            yield chunk
+
+    def capabilities(self, model: str) -> ModelCapabilities:
+        """Say what LiteLLM's table knows of a model: that it takes an output schema, or nothing.
+
+        The first call of the process loads LiteLLM, which takes seconds.
+        """
+        known = self._capabilities.get(model)
+        if known is None:
+            known = self._capabilities[model] = self._looked_up(model)
+        return known
+
+    def _looked_up(self, model: str) -> ModelCapabilities:
+        try:
+            takes_schema = load().supports_response_schema(model, self.options.get("custom_llm_provider"))
+        except Exception:  # noqa: BLE001 - a name that LiteLLM cannot read is a model it does not know
+            takes_schema = False
+        # Its table says False of every model that it has never heard of.
+        return ModelCapabilities(output_schema=True if takes_schema else None)
+
+    def _call(self, request: CompletionRequest, *, streamed: bool) -> Call:
+        return Call(request, self.options, self._secrets, streamed=streamed)

@@ -1,0 +1,141 @@
+"""Our values as LiteLLM's arguments. Pure: no call, no environment, no vendor."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llamabot.ports.completion import CompletionRequest, OutputSchema
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.messages import (
+    AssistantMessage,
+    Content,
+    DeveloperMessage,
+    Image,
+    Message,
+    SystemMessage,
+    Text,
+    ToolMessage,
+)
+from llamabot.ports.tools import ToolCall, ToolSpec
+
+__all__ = ["CALL_FIELDS", "arguments", "wire_message"]
+
+CALL_FIELDS = "tool_calls"
+"""Where in `provider_data` the further fields of the calls are, one mapping a call."""
+
+_NOT_OPTIONS = ("messages", "model", "stream")
+
+
+def arguments(request: CompletionRequest, options: Mapping[str, Any], *, streamed: bool) -> dict[str, Any]:
+    """Return the keyword arguments of one call; what the options say wins.
+
+    Raises:
+        ConfigurationError: an option names what only the request may say.
+    """
+    for name in _NOT_OPTIONS:
+        if name in options:
+            raise ConfigurationError(f"{name!r} is not an option: it is part of the request itself")
+    wire: dict[str, Any] = {
+        "model": request.model,
+        "messages": [wire_message(message) for message in request.messages],
+        "timeout": _few_timeouts(request.timeout_s),
+        "max_retries": 0,
+        "num_retries": 0,
+    }
+    wire.update(_settings(request))
+    if streamed:
+        wire.update(stream=True, stream_options={"include_usage": True})
+    wire.update(options)
+    return wire
+
+
+def _settings(request: CompletionRequest) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    if request.temperature is not None:
+        settings["temperature"] = request.temperature
+    if request.max_tokens is not None:
+        settings["max_tokens"] = request.max_tokens
+    if request.output is not None:
+        settings["response_format"] = _response_format(request.output)
+    if request.tools:
+        settings["tools"] = [_tool(spec) for spec in request.tools]
+        if request.tool_choice != "auto":
+            settings["tool_choice"] = _tool_choice(request.tool_choice)
+    return settings
+
+
+def _few_timeouts(seconds: float) -> float:
+    """Return the time-out, or a little less: two significant digits.
+
+    LiteLLM keeps a client with open connections for every time-out it sees, and a deadline makes each call's another.
+    """
+    if not 0 < seconds < math.inf:
+        return seconds
+    step = 10.0 ** (math.floor(math.log10(seconds)) - 1)
+    return round(math.floor(seconds / step + 1e-9) * step, 12)
+
+
+def _response_format(output: OutputSchema) -> dict[str, Any]:
+    schema = {"name": output.name, "schema": dict(output.schema), "strict": output.strict}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _tool(spec: ToolSpec) -> dict[str, Any]:
+    function = {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)}
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(choice: str) -> Any:
+    return choice if choice in ("required", "none") else {"type": "function", "function": {"name": choice}}
+
+
+def wire_message(message: Message) -> dict[str, Any]:
+    """Return a message as the chat-completions wire has it."""
+    if isinstance(message, AssistantMessage):
+        return _assistant(message)
+    content = _content(message.content)
+    if isinstance(message, ToolMessage):
+        return {"role": "tool", "tool_call_id": message.call_id, "content": content}
+    if isinstance(message, SystemMessage):
+        return {"role": "system", "content": content}
+    if isinstance(message, DeveloperMessage):
+        return {"role": "developer", "content": content}
+    return {"role": "user", "content": content}
+
+
+def _content(content: Content) -> str | list[dict[str, Any]]:
+    return content if isinstance(content, str) else [_part(part) for part in content]
+
+
+def _part(part: Text | Image) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    return {"type": "image_url", "image_url": {"url": part.url if part.data is None else _data_url(part)}}
+
+
+def _data_url(image: Image) -> str:
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data or b'').decode()}"
+
+
+def _assistant(message: AssistantMessage) -> dict[str, Any]:
+    """Return what the assistant said together with the provider's own fields, as they came."""
+    fields = dict(message.provider_data or {})
+    call_fields = fields.pop(CALL_FIELDS, ())
+    content = _content(message.content)
+    wire: dict[str, Any] = {"role": "assistant", "content": content if content or not message.tool_calls else None}
+    if message.reasoning:
+        wire["reasoning_content"] = message.reasoning
+    if message.tool_calls:
+        wire["tool_calls"] = _calls(message.tool_calls, call_fields)
+    return {**fields, **wire}
+
+
+def _calls(calls: Sequence[ToolCall], fields: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    more = [*fields, *({} for _ in calls)]
+    return [
+        {**own, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call, own in zip(calls, more, strict=False)
+    ]

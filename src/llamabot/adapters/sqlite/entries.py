@@ -1,0 +1,136 @@
+"""What one `append` hands to the writer, and how a batch of them is put into the tables.
+
+Encoding is done on the caller's thread, and a batch is few statements however many events it has: between two
+statements the writer gives the interpreter away, and beside a busy thread it waits milliseconds to get it back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from itertools import chain, islice
+
+import msgspec
+
+from llamabot.adapters.sqlite.connection import transaction
+from llamabot.ports.recorder import Blob, RunEvent, RunFinished, RunStarted, encode_event
+
+__all__ = ["Entry", "encode_entry", "write_entries"]
+
+_OVERHEAD_BYTES = 100
+_BLOBS_AT_ONCE = 100
+
+_START = """
+    INSERT INTO runs (run_id, started_ns, parent_id)
+    SELECT json_extract(value, '$.run_id'), json_extract(value, '$.at_ns'), json_extract(value, '$.parent_id')
+    FROM json_each(CAST(? AS TEXT)) WHERE true
+    ON CONFLICT (run_id) DO UPDATE SET started_ns = excluded.started_ns, parent_id = excluded.parent_id
+"""
+_TAG = """
+    INSERT OR IGNORE INTO tags (key, value, run_id)
+    SELECT tag.key, tag.value, json_extract(started.value, '$.run_id')
+    FROM json_each(CAST(? AS TEXT)) AS started, json_each(started.value, '$.tags') AS tag
+"""
+_EVENT = """
+    INSERT INTO events (run_id, body) SELECT json_extract(value, '$.run_id'), value FROM json_each(CAST(? AS TEXT))
+"""
+_FINISH = """
+    INSERT INTO runs (run_id, status)
+    SELECT json_extract(value, '$.run_id'), json_extract(value, '$.status') FROM json_each(CAST(? AS TEXT)) WHERE true
+    ON CONFLICT (run_id) DO UPDATE SET status = excluded.status
+"""
+_REFER = """
+    INSERT OR IGNORE INTO run_blobs (run_id, digest)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(CAST(? AS TEXT))
+"""
+_UNKNOWN = """
+    SELECT value FROM json_each(CAST(? AS TEXT)) WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE digest = value)
+"""
+
+
+class Entry(msgspec.Struct, gc=False):
+    """The events of one append, encoded; or none, for who only waits.
+
+    Thousands may wait at a time, so an entry is made of what the garbage collector need not look at.
+
+    Attributes:
+        rows: every event but the blobs, joined by commas.
+        starts: those that begin a run, once more.
+        finishes: those that end one, once more.
+        count: how many events it has.
+        size_bytes: roughly what it takes of the memory; 0 if it has no events.
+        ticket: who waits for the entry to be committed.
+        last: the writer ends after it.
+    """
+
+    rows: bytes = b""
+    starts: bytes = b""
+    finishes: bytes = b""
+    blobs: tuple[Blob, ...] = ()
+    count: int = 0
+    size_bytes: int = 0
+    ticket: Future[None] | None = None
+    last: bool = False
+
+
+def encode_entry(events: Sequence[RunEvent]) -> Entry:
+    """Return events as they are written."""
+    rows: list[bytes] = []
+    starts: list[bytes] = []
+    finishes: list[bytes] = []
+    blobs: tuple[Blob, ...] = ()
+    size = 0
+    for event in events:
+        if isinstance(event, Blob):
+            # A blob waits as it is: most are in the file already, and are never encoded.
+            blobs += (event,)
+            size += len(event.data)
+            continue
+        row = encode_event(event)
+        rows.append(row)
+        kind = type(event)
+        if kind is RunStarted:
+            starts.append(row)
+        elif kind is RunFinished:
+            finishes.append(row)
+    joined = b",".join(rows)
+    size += len(joined) + len(events) * _OVERHEAD_BYTES
+    return Entry(joined, b",".join(starts), b",".join(finishes), blobs, len(events), size)
+
+
+def write_entries(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Commit entries in one transaction, in their order."""
+    starts = _array(entry.starts for entry in entries)
+    with transaction(connection):
+        if starts:
+            connection.execute(_START, (starts,))
+            if b'"tags":' in starts:
+                connection.execute(_TAG, (starts,))
+        if rows := _array(entry.rows for entry in entries):
+            connection.execute(_EVENT, (rows,))
+        if finishes := _array(entry.finishes for entry in entries):
+            connection.execute(_FINISH, (finishes,))
+        _write_blobs(connection, [blob for entry in entries for blob in entry.blobs])
+
+
+def _array(rows: Iterable[bytes]) -> bytes:
+    """Return encoded events as one JSON array, b"" if there are none."""
+    joined = b",".join(filter(None, rows))
+    return b"[" + joined + b"]" if joined else b""
+
+
+def _write_blobs(connection: sqlite3.Connection, blobs: list[Blob]) -> None:
+    """Note which runs use which blobs, and store those that are not there.
+
+    Both in the transaction of the events that refer to them: no deletion can come between.
+    """
+    if not blobs:
+        return
+    connection.execute(_REFER, (msgspec.json.encode([(blob.run_id, blob.digest) for blob in blobs]),))
+    data = {blob.digest: blob.data for blob in blobs}
+    unknown = iter([digest for (digest,) in connection.execute(_UNKNOWN, (msgspec.json.encode(list(data)),))])
+    while digests := list(islice(unknown, _BLOBS_AT_ONCE)):
+        values = ",".join(["(?, ?)"] * len(digests))
+        pairs = chain.from_iterable((digest, data[digest]) for digest in digests)
+        connection.execute(f"INSERT INTO blobs (digest, data) VALUES {values}", tuple(pairs))  # noqa: S608 - no text

@@ -1,0 +1,142 @@
+"""Reading the log: the events of a run, and which runs there are."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from llamabot.adapters.sqlite.connection import KeptConnection
+from llamabot.ports.errors import RecorderError
+from llamabot.ports.recorder import (
+    LOG_SCHEMA_VERSION,
+    Blob,
+    RunEvent,
+    RunStarted,
+    RunStatus,
+    RunSummary,
+    decode_event,
+    summarize,
+)
+
+__all__ = ["RunFilter", "read_events", "read_runs"]
+
+_FIRST_PAGE, _NEXT_PAGE = 100, 2000  # runs; most who ask want few
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_BLOBS = "SELECT digest, data FROM blobs JOIN run_blobs USING (digest) WHERE run_id = ?"
+_EVENTS = "SELECT body FROM events WHERE run_id = ? ORDER BY seq"
+# Contents may be long and say nothing of what a run adds up to.
+_SUMMARY = """
+    SELECT json_remove(body, '$.outcome', '$.partial') FROM events
+    WHERE run_id = ? AND json_extract(body, '$.type') <> 'effect_started' ORDER BY seq
+"""
+
+
+class RunFilter(msgspec.Struct, frozen=True):
+    """Which runs are wanted; the fields are those of `RecorderPort.runs`."""
+
+    tags: Mapping[str, str] = {}
+    status: RunStatus | str | None = None
+    since: datetime | None = None
+    parent_id: str | None = None
+
+    def fits(self, run: RunSummary) -> bool:
+        """Say whether a run is wanted."""
+        return (
+            all(run.tags.get(key) == value for key, value in self.tags.items())
+            and self.status in (None, run.status)
+            and self.parent_id in (None, run.parent_id)
+            and (self.since is None or run.started_ns >= _nanoseconds(self.since))
+        )
+
+    def conditions(self) -> Iterator[tuple[str, object]]:
+        """Yield conditions on the table `runs` that no wanted run fails, each with its value."""
+        yield "started_ns >= ?", _nanoseconds(self.since) if self.since else 0
+        if self.status is not None:
+            yield "status = ?", str(self.status)
+        if self.parent_id is not None:
+            yield "parent_id = ?", self.parent_id
+        for key, value in self.tags.items():
+            # As JSON, so that SQLite cuts it at a NUL where it has cut the tag too; `fits` decides.
+            yield _HAS_TAG, msgspec.json.encode({key: value}).decode()
+
+
+_HAS_TAG = """run_id IN (
+    SELECT run_id FROM tags JOIN json_each(?) AS wanted ON tags.key = wanted.key AND tags.value = wanted.value
+)"""
+
+
+def read_events(connection: KeptConnection, run_id: str) -> tuple[RunEvent, ...]:
+    """Return a run's blobs and then its events in the order of appending; () for a run that is not known."""
+    with connection.file.errors("read runs from"), connection.existing(keep=False) as opened:
+        if opened is None:
+            return ()
+        opened.execute("BEGIN")  # both are read from the same state of the file
+        blobs = opened.execute(_BLOBS, (run_id,)).fetchall()
+        bodies = opened.execute(_EVENTS, (run_id,)).fetchall()
+    events = [_decoded(body, run_id) for (body,) in bodies]
+    return (*(Blob(run_id, digest, data) for digest, data in blobs), *events)
+
+
+def read_runs(connection: KeptConnection, wanted: RunFilter, limit: int | None) -> Iterator[RunSummary]:
+    """Yield the summaries of the runs that are wanted, the latest start first.
+
+    They are read a page at a time; between pages the file is free.
+    """
+    before: tuple[int, int] | None = None
+    rest, size = limit, _FIRST_PAGE
+    while rest is None or rest > 0:
+        page, before = _page(connection, wanted, before, size if rest is None else min(rest, size))
+        yield from page
+        if before is None:
+            return
+        rest, size = None if rest is None else rest - len(page), _NEXT_PAGE
+
+
+def _page(
+    connection: KeptConnection, wanted: RunFilter, before: tuple[int, int] | None, size: int
+) -> tuple[list[RunSummary], tuple[int, int] | None]:
+    """Return the next summaries, and where the page after them begins: None if there is none."""
+    with connection.file.errors("read runs from"), connection.existing(keep=False) as opened:
+        if opened is None:
+            return [], None
+        rows = _find(opened, wanted, before, size)
+        found = [(run_id, opened.execute(_SUMMARY, (run_id,)).fetchall()) for run_id, _, _ in rows]
+    summaries = (summarize(_decoded(body, run_id) for (body,) in bodies) for run_id, bodies in found)
+    page = [summary for summary in summaries if summary is not None and wanted.fits(summary)]
+    return page, (rows[-1][1], rows[-1][2]) if len(rows) == size else None
+
+
+def _find(
+    opened: sqlite3.Connection, wanted: RunFilter, before: tuple[int, int] | None, size: int
+) -> list[tuple[str, int, int]]:
+    conditions, values = zip(*wanted.conditions(), strict=True)
+    if before is not None:
+        conditions += ("(started_ns, number) < (?, ?)",)
+        values += before
+    return opened.execute(
+        f"SELECT run_id, started_ns, number FROM runs WHERE {' AND '.join(conditions)}"  # noqa: S608 - texts of ours
+        " ORDER BY started_ns DESC, number DESC LIMIT ?",
+        (*values, size),
+    ).fetchall()
+
+
+def _decoded(body: str, run_id: str) -> RunEvent:
+    try:
+        event = decode_event(body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise RecorderError(f"an event of run {run_id!r} cannot be read: {error}") from error
+    if isinstance(event, RunStarted) and event.schema > LOG_SCHEMA_VERSION:
+        raise RecorderError(
+            f"run {run_id!r} was recorded by a newer LlamaBot (its log has version {event.schema}, this one reads "
+            f"{LOG_SCHEMA_VERSION}); upgrade to read it"
+        )
+    return event
+
+
+def _nanoseconds(moment: datetime) -> int:
+    """Return nanoseconds since 1970-01-01 UTC, exactly; a time without a zone is local."""
+    return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000

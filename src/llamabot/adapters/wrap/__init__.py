@@ -1,0 +1,1 @@
+"""Decorators of a port: adapters that change what passes through another."""
