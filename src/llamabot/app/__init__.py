@@ -1,0 +1,1 @@
+"""The composition root: container, settings, command line."""

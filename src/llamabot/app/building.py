@@ -1,0 +1,86 @@
+"""Building the default adapters. Each is imported when it is first wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llamabot.app.settings import Settings
+from llamabot.ports.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from llamabot.ports.clock import ClockPort
+    from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+    from llamabot.ports.ids import IdPort
+    from llamabot.ports.memory import MemoryPort
+    from llamabot.ports.recorder import RecorderPort
+
+__all__ = ["EMBEDDED_PREFIX", "build_clock", "build_completion", "build_ids", "build_memory", "build_recorder"]
+
+EMBEDDED_PREFIX = "embedded/"
+
+
+def build_completion(model: str | None = None, *, settings: Settings) -> CompletionPort | AsyncCompletionPort:
+    """Return the adapter for a model: the embedded one for `embedded/…`, LiteLLM for every other name."""
+    model = model or settings.model
+    if not model:
+        raise ConfigurationError("no model is set; name one, or set LLAMABOT_MODEL")
+    if model.startswith(EMBEDDED_PREFIX):
+        from llamabot.adapters.llamacpp import EmbeddedCompletion
+        from llamabot.adapters.models import model_path
+
+        return EmbeddedCompletion(model_path)
+    from llamabot.adapters.litellm import LiteLLMCompletion
+
+    return LiteLLMCompletion(settings.options, settings.secrets)
+
+
+def build_recorder(*, settings: Settings, place: Path | None = None) -> RecorderPort | None:
+    """Return the recorder that `record` asks for: `off`, `metadata`, or a path.
+
+    Args:
+        settings: say what is kept, and where if they name a path.
+        place: the file, if the settings name none; None is memory.
+    """
+    match settings.record:
+        case None:
+            return _log_in(place)
+        case "off":
+            return None
+        case "metadata":
+            from llamabot.adapters.wrap.metadata import MetadataRecorder
+
+            return MetadataRecorder(_log_in(place))
+        case path:
+            return _log_in(Path(path))
+
+
+def build_memory() -> MemoryPort:
+    """Return a new conversation in memory."""
+    from llamabot.adapters.fake.memory import ChatMemory
+
+    return ChatMemory()
+
+
+def build_clock() -> ClockPort:
+    """Return the machine's clock."""
+    from llamabot.adapters.system.clock import SystemClock
+
+    return SystemClock()
+
+
+def build_ids() -> IdPort:
+    """Return ids that sort by time."""
+    from llamabot.adapters.system.ids import RandomIds
+
+    return RandomIds()
+
+
+def _log_in(place: Path | None) -> RecorderPort:
+    if place is None:
+        from llamabot.adapters.fake.recorder import InMemoryRecorder
+
+        return InMemoryRecorder()
+    from llamabot.adapters.sqlite.recorder import SqliteRecorder
+
+    return SqliteRecorder(place)

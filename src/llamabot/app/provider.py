@@ -1,0 +1,172 @@
+"""The process-wide provider of ports: what `configure` said, else the container's.
+
+It keeps what it makes. The container, and with it dependency_injector, is loaded when a port is first wanted that was
+not configured.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
+
+import msgspec
+
+from llamabot.app.building import EMBEDDED_PREFIX, build_recorder
+from llamabot.app.settings import Settings, current_settings
+from llamabot.domain.arguments import refuse_unknown
+from llamabot.ports.errors import ConfigurationError, UsageError
+from llamabot.ports.provider import current_provider
+from llamabot.ports.secrets import split_secrets
+
+if TYPE_CHECKING:
+    from llamabot.app.container import Container
+    from llamabot.ports.clock import ClockPort
+    from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+    from llamabot.ports.ids import IdPort
+    from llamabot.ports.recorder import RecorderPort
+
+__all__ = ["AppProvider", "Configuration", "configure", "recorder"]
+
+T = TypeVar("T")
+_NO_MODEL = (
+    'no model is set. Pass model="…" to the bot, or call lmb.configure(model="…"), or set LLAMABOT_MODEL, or write '
+    'model = "…" in llamabot.toml. Without any key or network: run `llamabot local install` and use '
+    '"embedded/smollm2"'
+)
+
+
+class Configuration(TypedDict, total=False):
+    """What `configure` takes. None goes back to the default.
+
+    Attributes:
+        model: the default model.
+        options: passed to the default adapter (`api_base`, `api_key`, …); keys are held as secrets.
+        completion: the adapter for every bot that was not given one.
+        recorder: a recorder, a path, `"metadata"` or `"off"`.
+        clock: tells the time.
+        ids: names runs.
+        container: makes all that is not named above.
+    """
+
+    model: str | None
+    options: Mapping[str, Any] | None
+    completion: CompletionPort | AsyncCompletionPort | None
+    recorder: RecorderPort | str | PathLike[str] | None
+    clock: ClockPort | None
+    ids: IdPort | None
+    container: Container | None
+
+
+def configure(**changes: Unpack[Configuration]) -> None:
+    """Set defaults for the whole process; what is not named stays as it was. Bots take them from their next call on."""
+    provider = current_provider()
+    if not isinstance(provider, AppProvider):
+        raise UsageError("configure() sets the defaults of llamabot's own provider; another one is in force")
+    provider.configure(**changes)
+
+
+def recorder() -> RecorderPort | None:
+    """Return the recorder that runs go to by default, or None where recording is off."""
+    return current_provider().recorder()
+
+
+class AppProvider:
+    """A `Provider`. Safe to share by threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._configured: Configuration = {}
+        self._made: dict[tuple[str, str | None], tuple[Any, Settings | None]] = {}
+
+    def configure(self, **changes: Unpack[Configuration]) -> None:
+        """Change the defaults. What was made under the old ones is not used again; the log in memory goes on."""
+        refuse_unknown("configure()", changes, Configuration.__annotations__)
+        with self._lock:
+            self._configured = cast("Configuration", {**self._configured, **changes})
+            dropped = [key for key in self._made if _depends(key, changes)]
+            ports = [self._made.pop(key)[0] for key in dropped]
+        for port in ports:
+            if hasattr(port, "flush"):
+                port.flush()
+
+    def default_model(self) -> str | None:
+        """Return the configured model, or the one that the settings name."""
+        return self._configured.get("model") or current_settings().model
+
+    def completion(self, model: str) -> CompletionPort | AsyncCompletionPort:
+        """Return the configured adapter, or the container's for this model.
+
+        Raises:
+            ConfigurationError: there is neither.
+        """
+        configured = self._configured.get("completion")
+        if configured is not None:
+            return configured
+        if not model:
+            raise ConfigurationError(_NO_MODEL)
+        settings = current_settings()
+        embedded = model.startswith(EMBEDDED_PREFIX)
+        one_for_all = not embedded and self._configured.get("container") is None
+        return self._kept(
+            "completion",
+            "litellm" if one_for_all else model,
+            lambda: self._container().completion(model, settings=self._with_options(settings)),
+            basis=None if embedded else settings,  # a model that is loaded does not depend on options
+        )
+
+    def recorder(self) -> RecorderPort | None:
+        """Return the configured recorder, or the container's."""
+        configured = self._configured.get("recorder")
+        if configured is None:
+            return self._kept("recorder", current_settings().record, lambda: self._container().recorder())
+        if not isinstance(configured, str | PathLike):
+            return configured
+        record = fspath(configured)
+        return self._kept("recorder", record, lambda: build_recorder(settings=Settings(record=record)))
+
+    def clock(self) -> ClockPort:
+        """Return the configured clock, or the container's."""
+        return self._configured.get("clock") or self._kept("clock", None, lambda: self._container().clock())
+
+    def ids(self) -> IdPort:
+        """Return the configured maker of ids, or the container's."""
+        return self._configured.get("ids") or self._kept("ids", None, lambda: self._container().ids())
+
+    def _with_options(self, settings: Settings) -> Settings:
+        """Return the settings, with the options that were configured in their place."""
+        options = self._configured.get("options")
+        if options is None:
+            return settings
+        visible, secrets = split_secrets(options)
+        return msgspec.structs.replace(settings, options=visible, secrets=secrets)
+
+    def _container(self) -> Container:
+        configured = self._configured.get("container")
+        if configured is not None:
+            return configured
+        from llamabot.app.container import Container
+
+        return self._kept("container", current_settings().record, Container)
+
+    def _kept(self, kind: str, name: str | None, make: Callable[[], T], basis: Settings | None = None) -> T:
+        """Return what was made before under this name, from the same basis; else make it."""
+        kept = self._made.get((kind, name))
+        if kept is None or kept[1] is not basis:
+            with self._lock:
+                kept = self._made.get((kind, name))
+                if kept is None or kept[1] is not basis:
+                    kept = self._made[kind, name] = (make(), basis)
+        made: T = kept[0]
+        return made
+
+
+def _depends(key: tuple[str, str | None], changes: Mapping[str, Any]) -> bool:
+    """Say whether what is kept under a key would be made otherwise after these changes."""
+    kind, name = key
+    if "container" in changes:
+        return True
+    return ("options" in changes and kind == "completion") or (
+        "recorder" in changes and kind == "recorder" and name is not None
+    )

@@ -1,0 +1,204 @@
+"""Settings: what the environment and a `llamabot.toml` say. Read when first needed, never at import.
+
+A working folder may come from a stranger. So a `llamabot.toml` can name a model and harmless options, but what would
+send keys or prompts elsewhere (`api_base`, proxies, any option not known to be harmless, a model that is an address, a
+log outside of the folder) counts only after `llamabot trust`, for the file as it was then.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from llamabot.app.trust import is_trusted
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
+
+__all__ = [
+    "SETTINGS_FILE",
+    "Settings",
+    "current_settings",
+    "find_project",
+    "find_settings_file",
+    "is_offline",
+    "read_settings",
+    "untrusted_note",
+    "working_folder",
+]
+
+SETTINGS_FILE = "llamabot.toml"
+_PROJECT_MARKS = (SETTINGS_FILE, ".git", "pyproject.toml")
+_KNOWN = ("model", "record", "options")
+_NO_PATHS = ("off", "metadata")
+# Some providers take an address for a model's name and send the key there. A plain name has at most a `:tag`.
+_PLAIN_MODEL = re.compile(r"([\w.@+-]+/)*[\w.@+-]+(:[\w.-]+)?")
+_HARMLESS_OPTIONS = frozenset(
+    {
+        "frequency_penalty",
+        "logit_bias",
+        "min_p",
+        "presence_penalty",
+        "reasoning_effort",
+        "seed",
+        "stop",
+        "top_k",
+        "top_p",
+    }
+)
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What is configured outside of the program.
+
+    Attributes:
+        model: the default model, or None.
+        record: `off`, `metadata`, a path, or None for a log in memory.
+        options: passed to the default adapter.
+        secrets: the secret part of the options.
+        file: the `llamabot.toml` that was read, or None.
+        untrusted: what of that file does not count until it is trusted.
+    """
+
+    model: str | None = None
+    record: str | None = None
+    options: Mapping[str, Any] = {}
+    secrets: Secrets = NO_SECRETS
+    file: Path | None = None
+    untrusted: tuple[str, ...] = ()
+
+
+def current_settings() -> Settings:
+    """Return the settings of this process in this folder; the file is read again only if these have changed."""
+    key = (os.environ.get("LLAMABOT_MODEL"), os.environ.get("LLAMABOT_RECORD"), working_folder())
+    settings = _current.get(key)
+    if settings is None:
+        model, record, folder = key
+        read = read_settings({"LLAMABOT_MODEL": model, "LLAMABOT_RECORD": record}, Path(folder))
+        settings = _current.setdefault(key, read)  # threads that read it at once go on with the same one
+        for other in list(_current):
+            if other != key:
+                _current.pop(other, None)
+        if settings is read and settings.untrusted:
+            warnings.warn(untrusted_note(settings), UserWarning, stacklevel=2)
+    return settings
+
+
+def read_settings(environment: Mapping[str, str | None], folder: Path) -> Settings:
+    """Return the settings; the environment beats the file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or has a setting that does not exist.
+    """
+    file = find_settings_file(folder)
+    data = b"" if file is None else _read(file)
+    content = {} if file is None else _parsed(file, data)
+    untrusted = () if file is None or is_trusted(file, data) else _suspicious(content, file.parent)
+    counting = {name: value for name, value in content.items() if name not in untrusted}
+    options = {name: value for name, value in content.get("options", {}).items() if f"options.{name}" not in untrusted}
+    visible, secrets = split_secrets(options)
+    return Settings(
+        model=environment.get("LLAMABOT_MODEL") or counting.get("model"),
+        record=_resolved(environment.get("LLAMABOT_RECORD"), folder)
+        or _resolved(counting.get("record"), folder if file is None else file.parent),
+        options=visible,
+        secrets=secrets,
+        file=file,
+        untrusted=untrusted,
+    )
+
+
+def find_project(folder: Path) -> Path | None:
+    """Return the root of the project that a folder is in: the nearest one with a `.git`, a `pyproject.toml` or ours."""
+    for candidate in (folder, *folder.parents):
+        if any(_exists(candidate / mark) for mark in _PROJECT_MARKS):
+            return candidate
+    return None
+
+
+def find_settings_file(folder: Path) -> Path | None:
+    """Return the `llamabot.toml` of the project that a folder is in, or None; never one from beyond it."""
+    project = find_project(folder)
+    if project is None or not _exists(project / SETTINGS_FILE):
+        return None
+    return project / SETTINGS_FILE
+
+
+def working_folder() -> str:
+    """Return the folder that the process is in, the root if that one is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - on the path of every call, and Path.cwd() takes five times as long
+    except OSError:  # the folder was deleted under us
+        return os.sep
+
+
+def is_offline() -> bool:
+    """Say whether LLAMABOT_OFFLINE forbids the network."""
+    return os.environ.get("LLAMABOT_OFFLINE", "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def untrusted_note(settings: Settings) -> str:
+    """Say what of the file does not count, and what makes it count."""
+    return (
+        f"{settings.file} sets {', '.join(settings.untrusted)}, which could send keys or prompts elsewhere and "
+        "does not count until you have read the file and run `llamabot trust`"
+    )
+
+
+_Key: TypeAlias = tuple[str | None, str | None, str]
+_current: dict[_Key, Settings] = {}
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder that may not be looked into
+        return False
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _parsed(file: Path, data: bytes) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read: {error}") from error
+    for name in content:
+        if name not in _KNOWN:
+            raise ConfigurationError(
+                f"{file} has a setting {name!r} that does not exist; there are {', '.join(_KNOWN)}"
+            )
+    for name, kind in (("model", str), ("record", str), ("options", dict)):
+        if name in content and not isinstance(content[name], kind):
+            raise ConfigurationError(f"{file}: {name!r} must be a {'table' if kind is dict else 'string'}")
+        if "\0" in content.get(name, ""):
+            raise ConfigurationError(f"{file}: {name!r} has a NUL character in it")
+    return content
+
+
+def _suspicious(content: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
+    names = [f"options.{name}" for name in content.get("options", {}) if name not in _HARMLESS_OPTIONS]
+    if not _PLAIN_MODEL.fullmatch(content.get("model", "none")):
+        names.append("model")
+    record = _resolved(content.get("record", "off"), folder)
+    if record not in _NO_PATHS and not Path(str(record)).resolve().is_relative_to(folder.resolve()):
+        names.append("record")
+    return tuple(names)
+
+
+def _resolved(record: str | None, folder: Path) -> str | None:
+    """Return a record with its path made absolute, so that it means the same after a change of folder."""
+    if not record or record in _NO_PATHS:
+        return record or None
+    return str(folder / os.path.expanduser(record))  # noqa: PTH111 - Path's own raises for a user that does not exist
