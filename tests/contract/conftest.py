@@ -1,0 +1,12 @@
+"""Asserts in the shared classes of tests say what they compared, as those in test files do."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "tests.contract.completion_contract",
+    "tests.contract.memory_contract",
+    "tests.contract.recorder_contract",
+    "tests.contract.recorder_machine",
+)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.contract.children import run
+from tests.contract.recorder_contract import RecorderContract
+from tests.contract.runs import NOW_NS, a_run
+
+from llamabot.adapters.fake.recorder import InMemoryRecorder
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.recorder import Blob, EffectStarted, RunEvent
+
+
+class TestInMemoryRecorder(RecorderContract):
+    def make(self, folder: Path) -> InMemoryRecorder:
+        return InMemoryRecorder()
+
+
+def _ids(recorder: InMemoryRecorder) -> list[str]:
+    return sorted(run.run_id for run in recorder.runs())
+
+
+def test_lets_the_runs_go_that_finished_longest_ago() -> None:
+    recorder = InMemoryRecorder(max_runs=3)
+    recorder.append(a_run("span")[:-1])
+    for name in ("b", "a", "c", "d"):
+        recorder.append(a_run(name))
+    assert _ids(recorder) == ["c", "d", "span"]
+    assert recorder.events("b") == ()
+
+
+def test_lets_the_oldest_go_if_all_of_them_run() -> None:
+    recorder = InMemoryRecorder(max_runs=2)
+    for name in ("b", "a", "c"):
+        recorder.append(a_run(name)[:-1])
+    assert _ids(recorder) == ["a", "c"]
+
+
+def test_never_holds_more_bytes_than_it_may() -> None:
+    recorder = InMemoryRecorder(max_bytes=100_000)
+    for number in range(200):
+        recorder.append(a_run(f"{number:03}"))
+        recorder.append([Blob(f"{number:03}", f"own {number}", "x" * 5_000), *_big_effect(f"{number:03}", 1_000)])
+        assert _held_bytes(recorder) <= 100_000
+    assert 10 < len(_ids(recorder)) < 20
+    assert _ids(recorder)[-1] == "199"
+
+
+def test_does_not_keep_a_run_that_is_larger_than_everything() -> None:
+    recorder = InMemoryRecorder(max_bytes=100_000)
+    recorder.append(_big_effect("big", 200_000))
+    assert recorder.events("big") == ()
+    recorder.append(a_run("small"))
+    assert _ids(recorder) == ["small"]
+
+
+def test_counts_a_shared_blob_once_and_lets_it_go_with_its_last_run() -> None:
+    recorder = InMemoryRecorder(max_bytes=100_000)
+    for name in ("one", "two"):
+        recorder.append([*a_run(name), Blob(name, "shared", "x" * 70_000)])
+    assert _ids(recorder) == ["one", "two"]
+    recorder.delete("one")
+    recorder.delete("two")
+    assert _held_bytes(recorder) == 0
+
+
+def test_loses_an_append_that_cannot_be_encoded_whole_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    recorder = InMemoryRecorder()
+    broken = EffectStarted("run", NOW_NS, "1", "call", input="\ud800")
+    with caplog.at_level(logging.WARNING, "llamabot"):
+        recorder.append([*a_run("run"), broken])
+        recorder.append([broken])
+    assert recorder.events("run") == ()
+    assert recorder.lost_events == len(a_run("run")) + 2
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+@pytest.mark.parametrize("bounds", [{"max_runs": 0}, {"max_bytes": 0}])
+def test_refuses_to_keep_nothing(bounds: dict[str, int]) -> None:
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        InMemoryRecorder(**bounds)
+
+
+class _Interrupting(str):
+    """A run's id in the middle of whose use something else happens, as a garbage collection may."""
+
+    __slots__ = ("interrupt",)
+    interrupt: Callable[[], None]
+
+    def __hash__(self) -> int:
+        self.interrupt()
+        return super().__hash__()
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other)
+
+
+def test_takes_what_the_garbage_collector_appends_in_the_middle_of_an_append() -> None:
+    recorder = InMemoryRecorder()
+    run_id = _Interrupting("run")
+    run_id.interrupt = lambda: recorder.append(a_run("dropped"))
+    worker = threading.Thread(target=recorder.append, args=(a_run(run_id),), daemon=True)
+    worker.start()
+    worker.join(20)
+    assert not worker.is_alive(), "an append waits for itself"
+    assert len(_ids(recorder)) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
+def test_a_child_goes_on_with_what_was_known_and_waits_for_no_thread_that_it_lacks() -> None:
+    run(_FORKS)
+
+
+_FORKS = """
+import os, threading, warnings
+from llamabot.adapters.fake.recorder import InMemoryRecorder
+from tests.contract.runs import a_run
+
+warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads is what is tried
+recorder, stop = InMemoryRecorder(), threading.Event()
+recorder.append(a_run("known"))
+
+def busy(thread):
+    number = 0
+    while not stop.is_set():
+        recorder.append(a_run(f"{thread}.{number}"))
+        recorder.delete(f"{thread}.{number}")
+        number += 1
+
+threads = [threading.Thread(target=busy, args=(thread,), daemon=True) for thread in range(3)]
+for thread in threads:
+    thread.start()
+for number in range(40):
+    child = os.fork()
+    if not child:
+        recorder.append(a_run(f"child {number}"))
+        found = {run.run_id for run in recorder.runs()}
+        os._exit(0 if {"known", f"child {number}"} <= found else 3)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+for thread in threads:
+    thread.join()
+assert recorder.events("child 0") == ()
+"""
+
+
+def _big_effect(run_id: str, size: int) -> list[RunEvent]:
+    return [EffectStarted(run_id, NOW_NS, "1", "call", input="x" * size)]
+
+
+def _held_bytes(recorder: InMemoryRecorder) -> int:
+    """Count what is held by looking, not by the recorder's own account."""
+    runs = [*recorder._running.values(), *recorder._finished.values()]
+    return sum(sys.getsizeof(data) for run in runs for data in run.events) + sum(
+        sys.getsizeof(data) for data in recorder._blobs.data.values()
+    )

@@ -1,0 +1,41 @@
+"""The embedded model keeps the promises of the completion port, in both colours."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from tests.contract.completion_contract import AsyncCompletionContract, CompletionContract
+from tests.embedded_model import installed_model
+
+from llamabot.adapters.llamacpp import EmbeddedCompletion
+from llamabot.ports.completion import CompletionRequest
+from llamabot.ports.messages import UserMessage
+
+pytestmark = pytest.mark.embedded
+
+
+@cache
+def embedded() -> EmbeddedCompletion:
+    """Return one adapter for all tests: a model is loaded once in a process anyway."""
+    return EmbeddedCompletion(installed_model(), context_tokens=1024)
+
+
+class _Embedded:
+    model = "embedded/smollm2"
+
+    def make(self) -> EmbeddedCompletion:
+        return embedded()
+
+    def request(self, text: str = "Say hello.", **changes: Any) -> CompletionRequest:
+        message = UserMessage(text)
+        return CompletionRequest(self.model, (message,), **{"temperature": 0.0, "max_tokens": 5, **changes})
+
+
+class TestEmbeddedCompletion(_Embedded, CompletionContract):
+    pass
+
+
+class TestAsyncEmbeddedCompletion(_Embedded, AsyncCompletionContract):
+    pass

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from tests.contract.recorder_contract import RecorderContract
+
+from llamabot.adapters.fake.recorder import InMemoryRecorder
+from llamabot.adapters.wrap.metadata import MetadataRecorder
+from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, ErrorRecord, RunEvent, RunFinished
+
+
+class TestMetadataRecorder(RecorderContract):
+    def make(self, folder: Path) -> MetadataRecorder:
+        return MetadataRecorder(InMemoryRecorder())
+
+    def seen(self, event: RunEvent) -> RunEvent | None:
+        """Everything but contents, blobs and what errors say."""
+        event = msgspec.json.decode(msgspec.json.encode(super().seen(event)), type=RunEvent)
+        if isinstance(event, Blob):
+            return None
+        if isinstance(event, EffectStarted):
+            return msgspec.structs.replace(event, input=None)
+        if isinstance(event, EffectFinished):
+            event = msgspec.structs.replace(event, outcome=None, partial=None)
+        if isinstance(event, EffectFinished | RunFinished) and event.error:
+            return msgspec.structs.replace(event, error=ErrorRecord(event.error.type, ""))
+        return event

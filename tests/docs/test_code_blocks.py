@@ -1,0 +1,135 @@
+"""What the documents show is true: their Python runs, their commands exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+from tests.docs.code_blocks import Block, blocks, run
+from tests.project import ROOT, files, name_of
+
+RUNNER = Path(__file__).with_name("code_blocks.py")
+DOCUMENTS = [path for path in files() if path.suffix == ".md"]
+LLAMABOT = str(Path(sys.executable).with_name("llamabot"))
+ORDINARY = {"cat", "cd", "export", "git", "pip", "python", "source"}
+
+
+def _blocks(path: Path) -> list[Block]:
+    return list(blocks(path.read_text(encoding="utf-8")))
+
+
+RUNNABLE = [
+    pytest.param(
+        path, marks=[pytest.mark.embedded] if any("embedded" in block.needs for block in _blocks(path)) else []
+    )
+    for path in DOCUMENTS
+    if any(block.language == "python" for block in _blocks(path))
+]
+COMMANDS = sorted(
+    {
+        tuple(command)
+        for path in DOCUMENTS
+        for block in _blocks(path)
+        if block.language == "console"
+        for line in block.code.replace("\\\n", " ").splitlines()
+        if line.startswith("$ ")
+        for command in re.split(r"\s[|]\s|\s&&\s", line[2:])
+        for command in [shlex.split(command, comments=True)]
+    }
+)
+
+
+@pytest.mark.parametrize("path", RUNNABLE, ids=name_of)
+def test_runs_the_python_of_a_document(path: Path, tmp_path: Path) -> None:
+    _succeeds([sys.executable, "-W", "error", str(RUNNER), str(path)], tmp_path)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_knows_the_commands_of_the_documents(command: tuple[str, ...], tmp_path: Path) -> None:
+    words = [word for word in command if not re.match(r"\w+=", word)]
+    if words[0] == "make":
+        assert set(words[1:]) <= _targets()
+    elif words[0] == "llamabot":
+        names = [word for word in words[1:3] if re.fullmatch(r"[a-z][a-z-]*", word)]
+        help_text = _succeeds([LLAMABOT, *names, "--help"], tmp_path)
+        assert [word for word in words if word.startswith("--") and word.partition("=")[0] not in help_text] == []
+    else:
+        assert words[0] in ORDINARY
+    if words[0] == "pip":
+        asked = ",".join(re.findall(r"(?:llamabot|\.)\[([\w,-]+)\]", " ".join(words)))
+        assert set(filter(None, asked.split(","))) <= _extras()
+
+
+def _succeeds(command: list[str], folder: Path) -> str:
+    environment = {**os.environ, "LLAMABOT_OFFLINE": "1", "COLUMNS": "200", "NO_COLOR": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@cache
+def _targets() -> set[str]:
+    return set(re.findall(r"^\.PHONY: ([a-z-]+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@cache
+def _extras() -> set[str]:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return set(pyproject["project"]["optional-dependencies"])
+
+
+def _document(folder: Path, text: str) -> Path:
+    path = folder / "document.md"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_runs_blocks_in_one_namespace_and_awaits(tmp_path: Path) -> None:
+    text = (
+        "```python\nimport asyncio\nx = 1\n```\n- in a list:\n\n  ```python\n  x += await asyncio.sleep(0, 1)\n  ```\n"
+    )
+    run(_document(tmp_path, text + "```python\nassert x == 2\n```\n"))
+
+
+def test_says_in_which_line_of_a_document_something_is_wrong(tmp_path: Path) -> None:
+    path = _document(tmp_path, "# Title\n\n```python\nx = 1\nassert x == 2\n```\n")
+    done = subprocess.run([sys.executable, str(RUNNER), str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f'File "{path}", line 5' in done.stderr
+
+
+def test_gives_a_block_the_answers_that_its_comment_names(tmp_path: Path) -> None:
+    block = '```python\nimport llamabot as lmb\nassert lmb.SimpleBot("", model="a/b")("hi").text == "Hi!"\n```\n'
+    run(_document(tmp_path, '<!-- test: completion=["Hi!"] -->\n\n' + block))
+    with pytest.raises(AssertionError, match="not used"):
+        run(_document(tmp_path, '<!-- test: completion=["Hi!", "Bye!"] -->\n' + block))
+
+
+def test_only_compiles_a_block_that_needs_a_key_but_looks_up_its_names(tmp_path: Path) -> None:
+    mark = "<!-- test: compile -->\n"
+    run(_document(tmp_path, mark + "```python\nimport llamabot as lmb\nlmb.SimpleBot('', model='a/b')('hi')\n```\n"))
+    with pytest.raises(AttributeError, match="SimpelBot"):
+        run(_document(tmp_path, mark + "```python\nimport llamabot as lmb\nlmb.SimpelBot('')\n```\n"))
+    with pytest.raises(SyntaxError):
+        run(_document(tmp_path, mark + "```python\nlmb.SimpleBot(\n```\n"))
+
+
+def test_refuses_a_comment_it_does_not_know(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="skip"):
+        run(_document(tmp_path, "<!-- test: skip -->\n```python\n1 / 0\n```\n"))
+
+
+def test_keeps_code_blocks_from_the_network(tmp_path: Path) -> None:
+    text = "```python\nimport socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)\n```\n"
+    path = _document(tmp_path, text)
+    done = subprocess.run([sys.executable, str(RUNNER), str(path)], capture_output=True, text=True, check=False)
+    assert "a code block tried to" in done.stderr

@@ -1,0 +1,51 @@
+"""The README as its readers use it: the first lines give the right answers, the links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.project import ROOT
+
+from llamabot.adapters.models import CATALOGUE
+
+README = ROOT / "README.md"
+RUNNER = ROOT / "tests" / "docs" / "code_blocks.py"
+
+
+@pytest.mark.embedded
+def test_the_first_lines_give_the_right_answers(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(RUNNER), str(README)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()[:2]
+    assert "12 euros" in first
+    assert "1862" in second
+
+
+def test_every_link_leads_to_a_file() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README.read_text(encoding="utf-8"))
+    assert len(links) > 5
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
+def test_names_the_model_that_the_demo_fetches_and_its_licence() -> None:
+    text = README.read_text(encoding="utf-8")
+    (named,) = set(re.findall(r"SmolLM2-[\w-]+", text))
+    assert CATALOGUE[0].origin.startswith(named)
+    assert CATALOGUE[0].licence in text
+    assert f"embedded/{CATALOGUE[0].name}" in text
+
+
+def test_quotes_no_figure_that_nobody_measures() -> None:
+    prose = re.sub(r"```.*?```", "", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"\d[\d.,]*\s*(?:ms|µs|s|x|×|%|MB|times|tokens/s)\b", prose) == []

@@ -1,0 +1,162 @@
+"""Leaving an answer in the middle stops the provider within a second, however one leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from contextlib import aclosing, closing
+
+import pytest
+from tests.integration.litellm.ways import asking
+from tests.servers.chat import ChatServer, answer, delta, finish, sse, stream_of
+from tests.servers.loopback import Hold
+
+from llamabot.adapters.litellm import LiteLLMCompletion
+
+pytestmark = pytest.mark.loopback
+
+Leave = Callable[[LiteLLMCompletion], None]
+ENDLESS = stream_of((f"word {number} " for number in range(3000)), pause_s=0.01)
+
+
+def by_closing(port: LiteLLMCompletion) -> None:
+    with closing(port.stream(asking())) as stream:
+        next(stream)
+
+
+def by_dropping(port: LiteLLMCompletion) -> None:
+    next(port.stream(asking()))
+    gc.collect()
+
+
+def by_an_error_in_the_loop(port: LiteLLMCompletion) -> None:
+    def read() -> None:
+        with closing(port.stream(asking())) as stream:
+            for _ in stream:
+                raise KeyError
+
+    with pytest.raises(KeyError):
+        read()
+
+
+def by_closing_async(port: LiteLLMCompletion) -> None:
+    async def leave() -> None:
+        async with aclosing(port.astream(asking())) as stream:
+            await anext(stream)
+        await asyncio.sleep(0.5)
+
+    asyncio.run(leave())
+
+
+def by_cancelling(port: LiteLLMCompletion) -> None:
+    async def read() -> None:
+        async with aclosing(port.astream(asking())) as stream:
+            async for _ in stream:
+                pass
+
+    async def leave() -> None:
+        task = asyncio.create_task(read())
+        await asyncio.sleep(0.2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0.5)
+
+    asyncio.run(leave())
+
+
+def by_a_time_limit(port: LiteLLMCompletion) -> None:
+    async def read() -> None:
+        async with asyncio.timeout(0.3), aclosing(port.astream(asking())) as stream:
+            async for _ in stream:
+                pass
+
+    async def leave() -> None:
+        ended = await asyncio.gather(read(), return_exceptions=True)
+        assert isinstance(ended[0], TimeoutError)
+        await asyncio.sleep(0.5)
+
+    asyncio.run(leave())
+
+
+WAYS: list[Leave] = [
+    by_closing,
+    by_dropping,
+    by_an_error_in_the_loop,
+    by_closing_async,
+    by_cancelling,
+    by_a_time_limit,
+]
+
+
+@pytest.mark.parametrize("leave", WAYS, ids=lambda way: way.__name__)
+def test_stops_the_provider(server: ChatServer, port: LiteLLMCompletion, leave: Leave) -> None:
+    warm(server, port)
+    server.script(ENDLESS)
+    leave(port)
+    exchange = server.exchanges[-1]
+    assert exchange.left.wait(1.0)
+    assert exchange.ended.wait(0.1)
+    assert exchange.fragments_sent < 200
+    check_still_answers(server, port)
+
+
+def test_stops_a_provider_that_is_still_silent_when_the_task_is_cancelled(
+    server: ChatServer, port: LiteLLMCompletion
+) -> None:
+    warm(server, port)
+    server.script(Hold(20))
+
+    async def leave() -> None:
+        task = asyncio.create_task(port.acomplete(asking()))
+        await asyncio.to_thread(server.wait_for, 3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+
+    asyncio.run(leave())
+    assert server.exchanges[-1].left.wait(1.0)
+    check_still_answers(server, port)
+
+
+def test_makes_no_request_when_it_is_cancelled_before(server: ChatServer, port: LiteLLMCompletion) -> None:
+    warm(server, port)
+
+    async def leave_at_once(pause_s: float) -> None:
+        task = asyncio.create_task(port.acomplete(asking("too late")))
+        await asyncio.sleep(pause_s)
+        before = [exchange.body["messages"][0]["content"] for exchange in server.exchanges]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        after = [exchange.body["messages"][0]["content"] for exchange in server.exchanges]
+        assert task.done()
+        assert len(after) - len(before) <= (1 if pause_s else 0)
+
+    server.respond = lambda exchange: answer("unwanted")
+    for pause_s in (0.0, 0.0005, 0.001, 0.002, 0.004):
+        asyncio.run(leave_at_once(pause_s))
+
+
+def test_reads_fragments_as_they_arrive(server: ChatServer, port: LiteLLMCompletion) -> None:
+    warm(server, port)
+    server.script(sse(delta(content="first"), delta(content="second"), finish(), pause_s=0.4))
+    started = time.perf_counter()
+    stream = port.stream(asking())
+    assert next(stream).text == "first"
+    assert time.perf_counter() - started < 0.35
+    assert next(stream).text == "second"
+    assert time.perf_counter() - started > 0.4
+    stream.close()
+
+
+def warm(server: ChatServer, port: LiteLLMCompletion) -> None:
+    """Let everything load that loads at a first call, so that times mean something."""
+    server.script(answer(), stream_of(["a"]))
+    asyncio.run(port.acomplete(asking()))
+    list(port.stream(asking()))
+
+
+def check_still_answers(server: ChatServer, port: LiteLLMCompletion) -> None:
+    server.script(answer("again"))
+    assert port.complete(asking()).message.text == "again"

@@ -1,0 +1,169 @@
+"""LiteLLM is loaded at the first call, in silence, beside the event loop, and fetches nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from tests.servers.chat import ChatServer, answer, stream_of
+from tests.servers.loopback import Exchange, Reply
+
+ROOT = Path(__file__).parents[3]
+HEADER = """
+import asyncio, sys, threading
+from llamabot.adapters.litellm import LiteLLMCompletion
+from llamabot.ports.assembly import assemble
+from llamabot.ports.completion import CompletionRequest
+from llamabot.ports.messages import UserMessage
+port = LiteLLMCompletion({"api_base": sys.argv[1], "api_key": "sk-test"})
+request = CompletionRequest("openai/llama-3-scripted", (UserMessage("hi"),), timeout_s=20.0)
+async def acollect():
+    return assemble([chunk async for chunk in port.astream(request)])
+"""
+
+
+def run(script: str, *arguments: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a script in an interpreter of its own that has loaded nothing yet."""
+    return subprocess.run(
+        [sys.executable, *flags, "-c", HEADER + textwrap.dedent(script), *(arguments or ("http://127.0.0.1:9",))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def anything(exchange: Exchange) -> Reply:
+    return stream_of(["fi", "ne"]) if exchange.body.get("stream") else answer("fine")
+
+
+def test_loads_nothing_heavy_until_it_is_asked() -> None:
+    done = run(
+        """
+        port.with_secrets(port._secrets)
+        port.stream(request)
+        print({"litellm", "openai", "httpx", "pydantic", "aiohttp"} & set(sys.modules) or "nothing")
+        """
+    )
+    assert (done.stdout, done.stderr) == ("nothing\n", "")
+
+
+@pytest.mark.loopback
+def test_says_nothing_on_the_terminal_and_fetches_nothing(server: ChatServer) -> None:
+    server.respond = anything
+    done = run(
+        """
+        import socket
+        resolve = socket.getaddrinfo
+        def only_loopback(host, *question, **more):
+            assert host in (None, "127.0.0.1"), host
+            return resolve(host, *question, **more)
+        socket.getaddrinfo = only_loopback
+        port.complete(request)
+        assemble(port.stream(request))
+        asyncio.run(port.acomplete(request))
+        asyncio.run(acollect())
+        for wrong in ("nonsense/model", "huggingface/x/y", "vertex_ai/gemini"):
+            import msgspec
+            try:
+                port.complete(msgspec.structs.replace(request, model=wrong))
+            except Exception as error:
+                assert type(error).__module__.startswith("llamabot"), error
+        """,
+        server.api_base,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(server.exchanges) >= 4
+
+
+@pytest.mark.loopback
+def test_ends_without_a_warning(server: ChatServer) -> None:
+    server.respond = anything
+    done = run(
+        """
+        port.complete(request)
+        asyncio.run(port.acomplete(request))
+        asyncio.run(acollect())
+        """,
+        server.api_base,
+        flags=("-W", "error::ResourceWarning", "-W", "error::RuntimeWarning"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("ask", ["port.acomplete(request)", "acollect()"])
+def test_does_not_load_on_the_event_loop(server: ChatServer, ask: str) -> None:
+    server.respond = anything
+    done = run(
+        f"""
+        loaders = set()
+        class Watch:
+            def find_spec(self, name, path=None, target=None):
+                if name.partition(".")[0] in ("litellm", "openai", "tiktoken_ext"):
+                    loaders.add(threading.current_thread().name)
+        sys.meta_path.insert(0, Watch())
+        asyncio.run({ask})
+        print("MainThread" in loaders, bool(loaders))
+        """,
+        server.api_base,
+    )
+    assert (done.stdout, done.stderr) == ("False True\n", "")
+
+
+def test_names_the_line_that_installs_it() -> None:
+    done = run(
+        """
+        class Absent:
+            def find_spec(self, name, path=None, target=None):
+                if name.partition(".")[0] == "litellm":
+                    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        sys.meta_path.insert(0, Absent())
+        for ask in (port.complete, lambda request: asyncio.run(port.acomplete(request)),
+                    lambda request: assemble(port.stream(request)), lambda request: asyncio.run(acollect())):
+            try:
+                ask(request)
+            except Exception as error:
+                print(type(error).__name__, error.extra, error)
+        print(port.capabilities("openai/gpt-4o").output_schema)
+        """
+    )
+    lines = done.stdout.splitlines()
+    assert (
+        lines[:4]
+        == ['MissingExtra litellm litellm is not installed; mend it with: pip install "llamabot[litellm]"'] * 4
+    )
+    assert (lines[4:], done.stderr) == (["None"], "")
+
+
+@pytest.mark.loopback
+def test_leaves_what_somebody_else_has_set(server: ChatServer) -> None:
+    server.respond = anything
+    done = run(
+        """
+        import logging, os
+        os.environ["LITELLM_MODE"] = "DEV"
+        logging.getLogger("LiteLLM").setLevel(logging.ERROR)
+        import litellm
+        from litellm.integrations.custom_logger import CustomLogger
+        heard = []
+        class Listener(CustomLogger):
+            def log_success_event(self, *told, **named):
+                heard.append("sync")
+            async def async_log_success_event(self, *told, **named):
+                heard.append("async")
+        litellm.callbacks = [Listener()]
+        port.complete(request)
+        async def ask_and_wait():
+            await port.acomplete(request)
+            await asyncio.sleep(0.5)
+        asyncio.run(ask_and_wait())
+        print(os.environ["LITELLM_MODE"], logging.getLogger("LiteLLM").level == logging.ERROR, sorted(set(heard)))
+        """,
+        server.api_base,
+    )
+    assert done.stdout == "DEV True ['async', 'sync']\n"

@@ -1,0 +1,140 @@
+"""A key is found nowhere: in no message, representation, traceback, pickle or log."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import pickle
+import traceback
+from typing import Any
+
+import pytest
+from tests.integration.litellm.ways import ALL, STREAMED, Way, asking
+from tests.servers.chat import ChatServer, answer, delta, event, failure, stream_of
+from tests.servers.loopback import Exchange, Raw, Reply, Stream
+
+from llamabot.adapters.litellm import LiteLLMCompletion
+from llamabot.ports.errors import LlamabotError
+from llamabot.ports.secrets import split_secrets
+
+pytestmark = pytest.mark.loopback
+
+CANARY = "sk-canary-4f9a1c7e"
+ECHO = f"Incorrect API key provided: {CANARY}."
+
+
+def shown_by(error: BaseException) -> str:
+    """Return all that an error shows of itself and of those behind it."""
+    shown = ["".join(traceback.format_exception(error)), pickle.dumps(error).decode("latin-1")]
+    behind: BaseException | None = error
+    while behind is not None:
+        shown += [str(behind), repr(behind), repr(behind.args), repr(vars(behind))]
+        behind = behind.__cause__ or behind.__context__
+    return "\n".join(shown)
+
+
+def raised(way: Way, port: LiteLLMCompletion, **changes: Any) -> LlamabotError:
+    with pytest.raises(LlamabotError) as caught:
+        way(port, asking(**changes))
+    return caught.value
+
+
+ECHOES: dict[str, Reply] = {
+    "in the message": failure(401, ECHO),
+    "of a bad request": failure(400, f"bad: {ECHO}", code=CANARY),
+    "in HTML": Raw(f"<html>{ECHO}</html>".encode(), 502, "text/html"),
+    "in a 200": Raw(json.dumps({"error": {"message": ECHO, "code": 401}}).encode()),
+    "in what is no completion": Raw(json.dumps([ECHO]).encode()),
+    "in what is no JSON": Raw(ECHO.encode()),
+}
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("reply", ECHOES.values(), ids=ECHOES)
+def test_does_not_repeat_a_key_that_the_provider_echoes(server: ChatServer, way: Way, reply: Reply) -> None:
+    server.script(reply)
+    error = raised(way, LiteLLMCompletion({"api_base": server.api_base, "api_key": CANARY}))
+    assert CANARY not in shown_by(error)
+    assert CANARY in server.exchanges[0].headers["authorization"]
+
+
+@pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
+def test_does_not_repeat_a_key_out_of_a_stream(server: ChatServer, way: Way) -> None:
+    server.script(Stream([event(delta(content="par")), event({"error": {"message": ECHO, "type": "auth"}})]))
+    error = raised(way, LiteLLMCompletion({"api_base": server.api_base, "api_key": CANARY}))
+    assert CANARY not in shown_by(error)
+    assert "[secret]" in str(error)
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "MY_GATEWAY_TOKEN", "AWS_SECRET_ACCESS_KEY", "TEAM_SECRET"])
+def test_does_not_repeat_a_key_of_the_environment(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, CANARY)
+    server.script(failure(401, ECHO))
+    error = raised(ALL["complete"], LiteLLMCompletion({"api_base": server.api_base, "api_key": "sk-other-key"}))
+    assert CANARY not in shown_by(error)
+
+
+def test_does_not_black_out_words_for_placeholders(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "model")
+    server.script(failure(404, "no such model"))
+    error = raised(ALL["complete"], LiteLLMCompletion({"api_base": server.api_base}))
+    assert "no such model" in str(error)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"api_key": CANARY},
+        {"api_key": "sk-other-key", "extra_headers": {"X-Auth-Token": CANARY}},
+        {"api_key": "sk-other-key", "extra_headers": {"Proxy-Authorization": f"Bearer {CANARY}"}},
+    ],
+    ids=["key", "header", "bearer"],
+)
+def test_hides_secrets_wherever_they_are_given(server: ChatServer, options: dict[str, Any]) -> None:
+    visible, secrets = split_secrets(options)
+    bound = LiteLLMCompletion({"api_base": server.api_base}).with_secrets(secrets)
+    own = LiteLLMCompletion({"api_base": server.api_base, **options})
+    plain = LiteLLMCompletion({"api_base": server.api_base})
+    for port, given in ((bound, visible), (own, {}), (plain, options)):
+        server.script(failure(401, ECHO))
+        assert CANARY not in shown_by(raised(ALL["complete"], port, options=given))
+        assert CANARY not in repr(port) + repr(vars(port))
+    assert all(CANARY in json.dumps(dict(exchange.headers)) for exchange in server.exchanges)
+
+
+def test_hides_the_password_of_an_address(server: ChatServer) -> None:
+    address = server.api_base.replace("http://", f"http://me:{CANARY}@")
+    server.script(failure(500, f"cannot reach {address}"))
+    error = raised(ALL["complete"], LiteLLMCompletion({"api_base": address, "api_key": "sk-other-key"}))
+    assert CANARY not in shown_by(error)
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_writes_no_key_into_any_log(server: ChatServer, way: Way, caplog: pytest.LogCaptureFixture) -> None:
+    def respond(exchange: Exchange) -> Reply:
+        return stream_of(["a"]) if exchange.body.get("stream") else answer("a")
+
+    port = LiteLLMCompletion({"api_base": server.api_base, "api_key": CANARY})
+    with caplog.at_level(logging.DEBUG):
+        server.respond = respond
+        way(port, asking())
+        server.script(failure(401, ECHO))
+        raised(way, port)
+    written = "\n".join(f"{record.getMessage()} {record.args} {record.exc_info}" for record in caplog.records)
+    ours = [record for record in caplog.records if record.name.startswith(("llamabot", "LiteLLM", "litellm"))]
+    assert ours == []
+    assert base64.b64encode(CANARY.encode()).decode() not in written
+    assert CANARY not in written.replace(ECHO, "")
+
+
+def test_scrubs_the_key_whatever_it_is_made_of(server: ChatServer) -> None:
+    for key in ("a.b*c+d(e", "ключ-ключ-ключ", "x" * 300):
+        server.script(failure(400, f"what is {key}?"))
+        error = raised(ALL["complete"], LiteLLMCompletion({"api_base": server.api_base, "api_key": key.encode().hex()}))
+        assert "what is" in str(error)
+        server.script(failure(400, f"what is {key}?"))
+        given = {"api_base": server.api_base, "api_key": "sk-other-key", "extra_body": {"password": key}}
+        assert key not in shown_by(raised(ALL["complete"], LiteLLMCompletion(given)))

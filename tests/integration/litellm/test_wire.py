@@ -1,0 +1,277 @@
+"""What goes over the wire: every value of ours in the words of the chat-completions API."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from tests.integration.litellm.ways import ALL, STREAMED, WHOLE, Way, asking, streamed, whole
+from tests.servers.chat import ChatServer, answer, body, call, delta, finish, sse, stream_of, usage_event
+from tests.servers.loopback import Exchange, Raw, Reply
+
+from llamabot.adapters.litellm import LiteLLMCompletion
+from llamabot.adapters.litellm.wire import wire_message
+from llamabot.ports.completion import CompletionRequest, OutputSchema
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.messages import (
+    AssistantMessage,
+    DeveloperMessage,
+    Image,
+    Message,
+    SystemMessage,
+    Text,
+    ToolMessage,
+    UserMessage,
+)
+from llamabot.ports.secrets import split_secrets
+from llamabot.ports.tools import ToolCall, ToolSpec
+
+pytestmark = pytest.mark.loopback
+
+LOOK = ToolSpec("look", "Look something up.", {"type": "object", "properties": {"word": {"type": "string"}}})
+LOOK_WIRE = {
+    "type": "function",
+    "function": {"name": "look", "description": "Look something up.", "parameters": dict(LOOK.parameters)},
+}
+
+
+def anything(exchange: Exchange) -> Reply:
+    return stream_of(["fi", "ne"]) if exchange.body.get("stream") else answer("fine")
+
+
+@pytest.fixture(autouse=True)
+def _answering(server: ChatServer) -> None:
+    server.respond = anything
+
+
+def sent(server: ChatServer, port: LiteLLMCompletion, request: CompletionRequest) -> dict[str, Any]:
+    """Return the body of the request that a call made."""
+    assert port.complete(request).message.text == "fine"
+    body: dict[str, Any] = server.exchanges[-1].body
+    return body
+
+
+def sent_message(server: ChatServer, port: LiteLLMCompletion, message: Message) -> dict[str, Any]:
+    """Return one message as it was sent."""
+    request = CompletionRequest("openai/gpt-5", (UserMessage("before"), message, UserMessage("after")))
+    wire: dict[str, Any] = sent(server, port, request)["messages"][1]
+    return wire
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_makes_one_request_a_call(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+    way(port, asking("hello"))
+    assert [exchange.path for exchange in server.exchanges] == ["/v1/chat/completions"]
+    assert server.exchanges[0].body["messages"] == [{"role": "user", "content": "hello"}]
+
+
+def test_sends_no_setting_that_was_not_given(server: ChatServer, port: LiteLLMCompletion) -> None:
+    assert sent(server, port, asking("hello")) == {
+        "model": "scripted",
+        "messages": [{"role": "user", "content": "hello"}],
+    }
+
+
+def test_sends_the_settings_that_were_given(server: ChatServer, port: LiteLLMCompletion) -> None:
+    body = sent(server, port, asking(temperature=0.0, max_tokens=7))
+    assert (body["temperature"], body["max_tokens"]) == (0.0, 7)
+
+
+@pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
+def test_asks_for_the_usage_of_a_stream(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+    way(port, asking())
+    body = server.exchanges[0].body
+    assert (body["stream"], body["stream_options"]) == (True, {"include_usage": True})
+
+
+@pytest.mark.parametrize(
+    ("message", "wire"),
+    [
+        (SystemMessage("be"), {"role": "system", "content": "be"}),
+        (UserMessage("say"), {"role": "user", "content": "say"}),
+        (AssistantMessage("said"), {"role": "assistant", "content": "said"}),
+        (AssistantMessage(""), {"role": "assistant", "content": ""}),
+        (
+            AssistantMessage("said", reasoning="why"),
+            {"role": "assistant", "content": "said", "reasoning_content": "why"},
+        ),
+        (ToolMessage("42", call_id="c1", is_error=True), {"role": "tool", "tool_call_id": "c1", "content": "42"}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_sends_every_kind_of_message(
+    server: ChatServer, port: LiteLLMCompletion, message: Message, wire: dict[str, Any]
+) -> None:
+    assert sent_message(server, port, message) == wire
+
+
+def test_leaves_it_to_litellm_how_a_provider_names_the_developer(server: ChatServer, port: LiteLLMCompletion) -> None:
+    assert wire_message(DeveloperMessage("do")) == {"role": "developer", "content": "do"}
+    assert sent_message(server, port, DeveloperMessage("do")) == {"role": "system", "content": "do"}
+
+
+def test_sends_an_assistants_calls_as_they_were_received(server: ChatServer, port: LiteLLMCompletion) -> None:
+    calls = (ToolCall("c1", "look", '{"word": "x"}'), ToolCall("c2", "look", "{not json"))
+    wire = sent_message(server, port, AssistantMessage(tool_calls=calls))
+    assert wire.get("content") is None
+    assert wire["tool_calls"] == [call("look", '{"word": "x"}', "c1"), call("look", "{not json", "c2")]
+
+
+def test_sends_pictures_with_their_type_or_as_an_address(server: ChatServer, port: LiteLLMCompletion) -> None:
+    parts = (Text("see"), Image(data=b"\x89PNG", media_type="image/png"), Image(url="https://example.org/a.jpg"))
+    encoded = base64.b64encode(b"\x89PNG").decode()
+    assert sent_message(server, port, UserMessage(parts))["content"] == [
+        {"type": "text", "text": "see"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}},
+        {"type": "image_url", "image_url": {"url": "https://example.org/a.jpg"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "wire"),
+    [
+        ("auto", None),
+        ("required", "required"),
+        ("none", "none"),
+        ("look", {"type": "function", "function": {"name": "look"}}),
+    ],
+)
+def test_declares_tools_and_says_which_to_choose(
+    server: ChatServer, port: LiteLLMCompletion, choice: str, wire: Any
+) -> None:
+    body = sent(server, port, asking(tools=(LOOK,), tool_choice=choice))
+    assert (body["tools"], body.get("tool_choice")) == ([LOOK_WIRE], wire)
+
+
+def test_says_nothing_of_a_choice_without_tools(server: ChatServer, port: LiteLLMCompletion) -> None:
+    assert "tool_choice" not in sent(server, port, asking(tool_choice="required"))
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_holds_the_model_to_a_schema(server: ChatServer, port: LiteLLMCompletion, strict: bool) -> None:
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    body = sent(server, port, asking(output=OutputSchema("person", schema, strict=strict)))
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "person", "schema": schema, "strict": strict},
+    }
+
+
+def test_passes_options_on_as_they_are_given(server: ChatServer, port: LiteLLMCompletion) -> None:
+    options = {"top_p": 0.5, "extra_body": {"mirostat": 2}, "extra_headers": {"X-Team": "blue"}}
+    body = sent(server, port, asking(temperature=0.1, options={**options, "temperature": 0.9}))
+    assert (body["top_p"], body["mirostat"], body["temperature"]) == (0.5, 2, 0.9)
+    assert server.exchanges[-1].headers["x-team"] == "blue"
+
+
+def test_takes_the_provider_from_the_options(server: ChatServer) -> None:
+    options = {"api_base": server.api_base, "api_key": "sk-test", "custom_llm_provider": "openai"}
+    assert sent(server, LiteLLMCompletion(options), asking(model="my/own/model"))["model"] == "my/own/model"
+
+
+def test_lets_a_calls_options_beat_the_adapters(server: ChatServer, port: LiteLLMCompletion) -> None:
+    nowhere = LiteLLMCompletion({"api_base": "http://127.0.0.1:9", "api_key": "sk-test", "top_p": 0.1})
+    body = sent(server, nowhere, asking(options={"api_base": server.api_base}))
+    assert body["top_p"] == 0.1
+
+
+@pytest.mark.parametrize("name", ["messages", "model", "stream"])
+def test_refuses_options_that_are_part_of_the_request(server: ChatServer, port: LiteLLMCompletion, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'{name}' is not an option"):
+        port.complete(asking(options={name: "x"}))
+    assert server.exchanges == []
+
+
+def test_authorises_with_the_secrets_it_is_given_and_shows_none(server: ChatServer) -> None:
+    visible, secrets = split_secrets({"api_base": server.api_base, "api_key": "sk-hidden-7"})
+    bare = LiteLLMCompletion(visible)
+    port = bare.with_secrets(secrets)
+    sent(server, port, asking())
+    assert server.exchanges[-1].headers["authorization"] == "Bearer sk-hidden-7"
+    assert "sk-hidden-7" not in repr(port) + repr(vars(port)) + repr(bare)
+
+
+def test_puts_secret_headers_back_among_the_others(server: ChatServer, port: LiteLLMCompletion) -> None:
+    visible, secrets = split_secrets({"extra_headers": {"X-Team": "blue", "X-Auth-Token": "t-hidden-7"}})
+    sent(server, port.with_secrets(secrets), asking(options=visible))
+    headers = server.exchanges[-1].headers
+    assert (headers["x-team"], headers["x-auth-token"]) == ("blue", "t-hidden-7")
+    assert headers["authorization"] == "Bearer sk-test"
+
+
+THINKING = [
+    {"type": "thinking", "thinking": "I look", "signature": "sig-1"},
+    {"type": "redacted_thinking", "data": "x"},
+]
+PROVIDERS_OWN = {"thinking_blocks": THINKING, "x_cache": {"mark": [1, 2]}, "x_trace": "t-1"}
+SIGNED_CALL = {"extra_content": {"google": {"thought_signature": "g-1"}}}
+
+
+def as_it_came(message: dict[str, Any], sent_back: dict[str, Any]) -> bool:
+    """Whether a message went back with all that it had come with."""
+    return {name: sent_back.get(name) for name in message} == message
+
+
+@pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
+def test_sends_the_providers_own_fields_back_unchanged(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+    calls = [call("look", "{}", "c1", **SIGNED_CALL), call("look", '{"word": "y"}', "c2")]
+    message = {"content": "so", "reasoning_content": "I look", "tool_calls": calls, **PROVIDERS_OWN}
+    server.script(Raw(json.dumps(body(message, finish_reason="tool_calls")).encode()))
+    answered = stored(way(port, asking(tools=(LOOK,))).message)
+    assert as_it_came(message, sent_message(server, port, answered))
+
+
+@pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
+def test_sends_a_streams_own_fields_back_put_together(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+    server.script(
+        sse(
+            delta(role="assistant", content="", reasoning_content="I ", thinking_blocks=[thought("I ")]),
+            delta(reasoning_content="look", thinking_blocks=[thought("look")]),
+            delta(reasoning_content="", thinking_blocks=[thought("", signature="sig-1")]),
+            delta(content="s", thinking_blocks=[THINKING[1]], x_cache={"mark": [1]}),
+            delta(content="o", x_cache={"mark": [2]}, x_trace="t-1"),
+            delta(tool_calls=[call("look", "", "c1", index=0, **SIGNED_CALL)]),
+            delta(
+                tool_calls=[call("look", '{"word": "y"}', "c2", index=1), {"index": 0, "function": {"arguments": "{}"}}]
+            ),
+            finish("tool_calls"),
+            usage_event(),
+        )
+    )
+    answered = stored(way(port, asking(tools=(LOOK,))).message)
+    calls = [call("look", "{}", "c1", **SIGNED_CALL), call("look", '{"word": "y"}', "c2")]
+    message = {"content": "so", "reasoning_content": "I look", "tool_calls": calls, **PROVIDERS_OWN}
+    assert as_it_came(message, sent_message(server, port, answered))
+
+
+def thought(text: str, signature: str = "") -> dict[str, str]:
+    return {"type": "thinking", "thinking": text, "signature": signature}
+
+
+def stored(message: AssistantMessage) -> AssistantMessage:
+    """Return a message that was written down and read again."""
+    return msgspec.json.decode(msgspec.json.encode(message), type=AssistantMessage)
+
+
+def test_keeps_few_connections_open_however_many_time_outs_there_are(
+    server: ChatServer, port: LiteLLMCompletion
+) -> None:
+    for left_s in range(1, 41):
+        whole(port, asking(timeout_s=20 + left_s / 97))
+        streamed(port, asking(timeout_s=20 + left_s / 97))
+    assert server.open_connections <= 3
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "sent_s"), [(600.0, 600.0), (2.5, 2.5), (29.97, 29.0), (1.04, 1.0), (0.0199, 0.019), (9.99, 9.9)]
+)
+def test_never_waits_longer_than_it_is_told(
+    server: ChatServer, port: LiteLLMCompletion, asked_s: float, sent_s: float
+) -> None:
+    server.respond = lambda exchange: answer("fine")
+    port.complete(asking(timeout_s=max(asked_s, 1.0)))
+    told = float(server.exchanges[-1].headers["x-stainless-read-timeout"])
+    assert told == max(sent_s, 1.0)

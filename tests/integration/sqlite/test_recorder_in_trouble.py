@@ -1,0 +1,379 @@
+"""A file that cannot be written to: a bot never notices, everybody else can tell."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from tests.contract.children import run
+from tests.contract.runs import NOW_NS, a_run
+
+from llamabot.adapters.sqlite import SqliteRecorder
+from llamabot.ports.errors import ConfigurationError, RecorderError
+from llamabot.ports.recorder import Blob, EffectStarted, RunEvent
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log" / "runs.db"
+
+
+@pytest.fixture
+def recorder(path: Path) -> Iterator[SqliteRecorder]:
+    recorder = SqliteRecorder(path, patience_s=0.2)
+    yield recorder
+    with suppress(RecorderError):
+        recorder.close()
+
+
+def ids(path: Path) -> list[str]:
+    """Return which runs are found by somebody else."""
+    return sorted(run.run_id for run in SqliteRecorder(path).runs())
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def a_directory(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+def below_a_file(path: Path) -> None:
+    path.parent.write_text("not a folder")
+
+
+def corrupt(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"This is no database, whatever it is called.\n" * 100)
+
+
+def damaged(path: Path) -> None:
+    with SqliteRecorder(path) as recorder:
+        for number in range(50):
+            recorder.append(a_run(str(number)))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
+
+
+def foreign_events(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE events (day TEXT)")
+
+
+def newer(path: Path) -> None:
+    with SqliteRecorder(path) as recorder:
+        recorder.append(a_run("old"))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO _sqlite_migrations VALUES (99, 'llamabot.log', 'log_0099', 'tomorrow')")
+
+
+TROUBLES = [a_directory, below_a_file, corrupt, damaged, foreign_events, newer]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_no_trouble_reaches_who_appends(
+    trouble: Callable[[Path], None], path: Path, recorder: SqliteRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    trouble(path)
+    before = path.read_bytes() if path.is_file() else None
+    for number in range(20):
+        assert recorder.append(a_run(str(number))) is None
+    with pytest.raises(RecorderError, match=r"cannot record runs to .*runs\.db"):
+        recorder.flush()
+    recorder.append(a_run("one more"))
+    with pytest.raises(RecorderError):
+        recorder.flush()
+    assert recorder.health.ok is False
+    assert "runs.db" in (recorder.health.last_error or "")
+    assert [record.levelname for record in caplog.records if record.name == "llamabot"] == ["WARNING"]
+    assert before is None or path.read_bytes() == before
+
+
+@pytest.mark.parametrize("trouble", [a_directory, corrupt, damaged, newer])
+def test_reading_says_what_is_wrong(trouble: Callable[[Path], None], path: Path) -> None:
+    trouble(path)
+    recorder = SqliteRecorder(path)
+    for read in (lambda: recorder.events("0"), lambda: list(recorder.runs()), recorder.prune):
+        with pytest.raises(RecorderError, match=r"runs\.db"):
+            read()
+
+
+def test_a_newer_file_is_refused_by_its_name_and_left_as_it_is(path: Path) -> None:
+    newer(path)
+    with pytest.raises(RecorderError, match=r"newer LlamaBot.*log_0099.*upgrade"):
+        SqliteRecorder(path).events("old")
+
+
+def test_a_run_in_a_newer_log_is_refused(path: Path, recorder: SqliteRecorder) -> None:
+    started, *rest = a_run("run")
+    recorder.append([type(started)(**{**_fields(started), "schema": 99}), *rest])
+    with pytest.raises(RecorderError, match=r"newer LlamaBot.*version 99"):
+        recorder.events("run")
+
+
+def _fields(event: RunEvent) -> dict[str, object]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+def test_what_waited_is_written_once_the_way_is_free(
+    path: Path, recorder: SqliteRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_directory(path)
+    recorder.append(a_run("waits"))
+    eventually(lambda: not recorder.health.ok)
+    path.rmdir()
+    recorder.append(a_run("follows"))
+    recorder.flush()
+    assert recorder.health.ok
+    assert recorder.health.lost_events == 0
+    assert ids(path) == ["follows", "waits"]
+    path.unlink()
+    a_directory(path)
+    recorder.append(a_run("again"))
+    eventually(lambda: not recorder.health.ok)
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 2
+
+
+def test_what_does_not_fit_into_memory_is_lost_counted_and_told_once(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_directory(path)
+    recorder = SqliteRecorder(path, max_queued_bytes=50_000)
+    recorder.append(a_run("first"))
+    eventually(lambda: not recorder.health.ok)
+    for number in range(499):
+        recorder.append(a_run(f"{number:03}"))
+        assert recorder.health.queued_bytes < 55_000
+    lost = recorder.health.lost_events
+    assert 0 < lost < 2500
+    path.rmdir()
+    with pytest.raises(RecorderError, match=f"{lost:,} events"):
+        recorder.flush()
+    recorder.flush()
+    assert len(ids(path)) == 500 - lost // 5
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 2
+    recorder.close()
+
+
+def test_closing_in_trouble_gives_up_says_so_and_ends_the_thread(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    a_directory(path)
+    recorder = SqliteRecorder(path)
+    recorder.append(a_run("lost"))
+    with pytest.raises(RecorderError):
+        recorder.close()
+    assert recorder.health.lost_events == 5
+    assert recorder.health.queued_bytes == 0
+    recorder.close()
+
+
+def test_an_error_on_its_way_is_not_hidden_by_one_of_the_recorder(path: Path) -> None:
+    a_directory(path)
+    with pytest.raises(ZeroDivisionError):
+        _append_and_fail(path)
+
+
+def _append_and_fail(path: Path) -> None:
+    with SqliteRecorder(path) as recorder:
+        recorder.append(a_run("lost"))
+        raise ZeroDivisionError
+
+
+def test_waits_for_a_file_that_another_process_holds(path: Path, recorder: SqliteRecorder) -> None:
+    recorder.append(a_run("before"))
+    recorder.flush()
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        recorder.append(a_run("meanwhile"))
+        with pytest.raises(RecorderError, match="another process holds it"):
+            recorder.flush()
+        assert recorder.health.ok is False
+        holder.execute("COMMIT")
+    recorder.flush()
+    assert recorder.health.ok
+    assert ids(path) == ["before", "meanwhile"]
+
+
+def test_a_short_lock_is_not_a_failure(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    recorder = SqliteRecorder(path, patience_s=20)
+    recorder.append(a_run("before"))
+    recorder.flush()
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        recorder.append(a_run("meanwhile"))
+        threading.Timer(0.6, holder.execute, ["COMMIT"]).start()
+        recorder.flush()
+    assert caplog.records == []
+    recorder.close()
+
+
+def test_a_flush_does_not_wait_longer_than_it_was_told(path: Path) -> None:
+    recorder = SqliteRecorder(path, patience_s=1)
+    recorder.append(a_run("before"))
+    recorder.flush()
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        recorder.append(a_run("meanwhile"))
+        begun = time.monotonic()
+        with pytest.raises(RecorderError, match=r"not committed .* within 0\.1 s"):
+            recorder.flush(timeout_s=0.1)
+        assert time.monotonic() - begun < 0.9
+    recorder.close()
+
+
+def test_goes_on_in_a_new_file_when_the_old_one_was_deleted(path: Path, recorder: SqliteRecorder) -> None:
+    recorder.append(a_run("before"))
+    recorder.flush()
+    shutil.rmtree(path.parent)
+    recorder.append(a_run("after"))
+    recorder.flush()
+    assert ids(path) == ["after"]
+
+
+@pytest.mark.parametrize(("table", "column"), [("events", "run_id"), ("blobs", "digest"), ("run_blobs", "run_id")])
+def test_only_the_append_that_the_file_refuses_is_lost_and_is_lost_whole(
+    table: str, column: str, path: Path, recorder: SqliteRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder.append(a_run("before"))
+    recorder.flush()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            f"CREATE TRIGGER picky BEFORE INSERT ON {table} WHEN new.{column} = 'unwanted' "
+            "BEGIN SELECT RAISE(ABORT, 'unwanted'); END"
+        )
+    for name in ("first", "unwanted", "last"):
+        recorder.append([*a_run(name), Blob(name, name, "{}")])
+    with pytest.raises(RecorderError, match="6 events"):
+        recorder.flush()
+    assert ids(path) == ["before", "first", "last"]
+    assert recorder.events("unwanted") == ()
+    assert recorder.health.lost_events == 6
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+
+
+def test_what_cannot_be_encoded_is_lost_whole_and_told_once(
+    path: Path, recorder: SqliteRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = EffectStarted("run", NOW_NS, "1", "call", input="\ud800")
+    recorder.append([*a_run("run"), broken])
+    recorder.append([Blob("run", "digest", "\ud800")])
+    recorder.append(a_run("well"))
+    with pytest.raises(RecorderError, match="7 events"):
+        recorder.flush()
+    assert ids(path) == ["well"]
+    assert recorder.events("run") == ()
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+
+
+def test_a_durable_recorder_fails_the_ticket_and_never_writes_the_events_later(path: Path) -> None:
+    a_directory(path)
+    recorder = SqliteRecorder(path, durable=True)
+    ticket = _ticket(recorder, a_run("refused"))
+    with pytest.raises(RecorderError, match="cannot record"):
+        ticket.result(20)
+    path.rmdir()
+    _ticket(recorder, a_run("taken")).result(20)
+    assert ids(path) == ["taken"]
+    with pytest.raises(RecorderError, match="no JSON form"):
+        _ticket(recorder, [EffectStarted("run", NOW_NS, "1", "call", input="\ud800")]).result(20)
+    recorder.flush()
+    recorder.close()
+
+
+def test_a_ticket_resolves_when_others_can_read_the_events(path: Path) -> None:
+    with SqliteRecorder(path, durable=True) as recorder:
+        for number in range(20):
+            _ticket(recorder, a_run(f"{number:02}")).result(20)
+            assert len(ids(path)) == number + 1
+
+
+def _ticket(recorder: SqliteRecorder, events: list[RunEvent]) -> Future[None]:
+    ticket = recorder.append(events)
+    assert ticket is not None
+    return ticket
+
+
+@pytest.mark.parametrize("path", ["", ":memory:", "a\0b"])
+def test_refuses_what_is_no_path(path: str) -> None:
+    with pytest.raises(ConfigurationError, match="not the path of a file"):
+        SqliteRecorder(path)
+
+
+def test_refuses_an_unknown_setting(path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="off, normal, full, extra"):
+        SqliteRecorder(path, synchronous="fast; DROP TABLE runs")  # type: ignore[arg-type]  # what a type checker would refuse
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of POSIX")
+def test_keeps_the_answer_when_the_disk_is_full_and_the_log_when_there_is_room_again(path: Path) -> None:
+    assert run(_FULL_DISK, path).split() == ["full", "room"]
+    assert len(ids(path)) == 400
+
+
+_FULL_DISK = """
+import resource, sys
+from llamabot.adapters.sqlite import SqliteRecorder
+from llamabot.ports.errors import RecorderError
+from tests.contract.runs import a_run
+import logging
+logging.getLogger("llamabot").addHandler(logging.NullHandler())
+recorder = SqliteRecorder(sys.argv[1])
+recorder.append(a_run("first"))
+recorder.flush()
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, most))
+for number in range(399):
+    assert recorder.append(a_run(f"{number:03} " + "x" * 1000)) is None
+try:
+    recorder.flush()
+except RecorderError as error:
+    assert not recorder.health.ok
+    print("full")
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+recorder.flush()
+assert recorder.health.ok and not recorder.health.lost_events
+print("room")
+recorder.close()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
+def test_keeps_the_answer_in_a_folder_that_may_only_be_read() -> None:
+    folder = Path(mkdtemp())
+    folder.chmod(0o555)
+    try:
+        assert "see that its folder exists and may be written to" in run(_READ_ONLY, folder / "runs.db")
+        assert list(folder.iterdir()) == []
+    finally:
+        folder.rmdir()
+
+
+_READ_ONLY = """
+import os, sys
+from llamabot.adapters.sqlite import SqliteRecorder
+from llamabot.ports.errors import RecorderError
+from tests.contract.runs import a_run
+import logging
+logging.getLogger("llamabot").addHandler(logging.NullHandler())
+if os.getuid() == 0:
+    os.setuid(65534)  # nobody; root may write everywhere
+recorder = SqliteRecorder(sys.argv[1])
+assert recorder.append(a_run("run")) is None
+try:
+    recorder.flush()
+except RecorderError as error:
+    print(error)
+"""

@@ -1,0 +1,50 @@
+"""Files are brought to the latest version, whole or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from llamabot.adapters.sqlite.schema import LOG, MEMORY, NewerSchema, Schema, has_tables, migrate
+
+OLD = Schema("llamabot.tried", LOG.migrations)
+NEW = Schema("llamabot.tried", LOG.migrations + MEMORY.migrations)
+
+
+def tables(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in found if not name.startswith("_")}
+
+
+def test_an_older_file_is_migrated_and_keeps_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, OLD)
+        connection.execute("INSERT INTO events (run_id, body) VALUES ('run', '{}')")
+        assert has_tables(connection, NEW)
+        assert connection.execute("SELECT run_id FROM events").fetchall() == [("run",)]
+        assert {"events", "turns"} <= tables(path)
+        with pytest.raises(NewerSchema, match=r"memory_0001"):
+            migrate(connection, OLD)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE turns (day TEXT)")
+        with pytest.raises(sqlite3.OperationalError, match="turns already exists"):
+            migrate(connection, NEW)
+        assert not has_tables(connection, NEW)
+    assert tables(path) == {"turns"}
+
+
+def test_migrating_twice_does_nothing(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "runs.db", isolation_level=None)) as connection:
+        migrate(connection, LOG)
+        migrate(connection, LOG)
+        migrate(connection, MEMORY)
+        assert connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone() == (2,)

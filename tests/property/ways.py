@@ -1,0 +1,132 @@
+"""The four ways to run a bot, and all that can be seen of a run: what it gave, what it asked, what it logged."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+import llamabot as lmb
+from llamabot.domain.bot import AsyncShell, SyncShell
+from llamabot.ports.completion import CompletionRequest
+from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, RunEvent, RunStarted
+from llamabot.testing import CountingIds, InMemoryRecorder, ScriptedCompletion, TickingClock
+
+__all__ = ["WAYS", "Seen", "events_of", "see", "timeless"]
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One run from outside.
+
+    Attributes:
+        result: what it gave, or None.
+        error: what it raised, as its class, its message and its attributes, or None.
+        requests: what the model was asked.
+        log: the events, without their times, in the order of their paths.
+        remembered: the conversation afterwards.
+    """
+
+    result: lmb.Result[Any] | None
+    error: tuple[type[BaseException], str, dict[str, Any]] | None
+    requests: tuple[CompletionRequest, ...]
+    log: list[RunEvent]
+    remembered: tuple[lmb.Message, ...]
+
+
+def see(way: str, bots: tuple[type[Any], type[Any]], script: Sequence[Any], *inputs: Any, **settings: Any) -> Seen:
+    """Run a bot of either class in one of the four ways, on parts of its own, and tell what could be seen."""
+    completion = ScriptedCompletion(copy.copy(script))
+    recorder, memory = InMemoryRecorder(), lmb.ChatMemory()
+    memory.remember([lmb.user("earlier"), lmb.assistant("indeed")])
+    colour = bots["async" in way]
+    bot = colour(
+        "Answer.",
+        name="bot",
+        completion=completion,
+        recorder=recorder,
+        memory=memory,
+        clock=TickingClock(),
+        ids=CountingIds(),
+        **settings,
+    )
+    result, error = None, None
+    try:
+        result = WAYS[way](bot, inputs)
+    except Exception as caught:
+        error = (type(caught), str(caught), dict(vars(caught)))
+    return Seen(result, error, completion.requests, events_of(recorder), memory.recall())
+
+
+def events_of(recorder: InMemoryRecorder) -> list[RunEvent]:
+    """Return the log of the only run, without times, sorted by path."""
+    (run,) = recorder.runs()
+    return timeless(recorder.events(run.run_id))
+
+
+def timeless(events: Sequence[RunEvent]) -> list[RunEvent]:
+    """Return events without their times, effects in the order of their paths between the start and the end."""
+    return sorted((_without_times(event) for event in events), key=_place)
+
+
+def _run(bot: SyncShell[Any], inputs: Any) -> Any:
+    return bot.run(*inputs)
+
+
+def _arun(bot: AsyncShell[Any], inputs: Any) -> Any:
+    return asyncio.run(bot.run(*inputs))
+
+
+def _stream(bot: SyncShell[Any], inputs: Any) -> Any:
+    with bot.stream(*inputs) as events:
+        return _whole(list(events))
+
+
+def _astream(bot: AsyncShell[Any], inputs: Any) -> Any:
+    async def read() -> Any:
+        async with bot.stream(*inputs) as events:
+            return _whole([event async for event in events])
+
+    return asyncio.run(read())
+
+
+def _whole(events: list[Any]) -> Any:
+    """Return the result that a stream ended with, after checking that what it told on the way is the same."""
+    *told, last = events
+    assert isinstance(last, lmb.Finished)
+    rejected = [at for at, event in enumerate(told) if isinstance(event, lmb.AttemptRejected)]
+    answer = told[rejected[-1] + 1 :] if rejected else told
+    assert "".join(event.text for event in answer if isinstance(event, lmb.TextDelta)) == last.result.text
+    reasoning = "".join(event.text for event in answer if isinstance(event, lmb.ReasoningDelta))
+    assert reasoning == (last.result.messages[-1].reasoning or "")
+    for event in answer:
+        assert event.text, "an event that tells nothing"
+        event.text.encode()
+    return last.result
+
+
+WAYS: dict[str, Callable[[Any, Any], Any]] = {
+    "sync": _run,
+    "async": _arun,
+    "stream": _stream,
+    "async stream": _astream,
+}
+
+
+def _without_times(event: Any) -> RunEvent:
+    changes: dict[str, Any] = {}
+    if hasattr(event, "at_ns"):
+        changes["at_ns"] = 0
+    if isinstance(event, EffectFinished):
+        changes["first_ns"] = None
+    stripped: RunEvent = msgspec.structs.replace(event, **changes)
+    return stripped
+
+
+def _place(event: RunEvent) -> tuple[int, tuple[int, ...], int]:
+    """Order: blobs, the run's start, effects by path (start, then end), the run's end."""
+    if isinstance(event, EffectStarted | EffectFinished):
+        return 2, tuple(map(int, event.path.split("."))), isinstance(event, EffectFinished)
+    return {Blob: 0, RunStarted: 1}.get(type(event), 3), (), 0

@@ -1,0 +1,33 @@
+"""Each adapter fits its port: mypy reads this file, nothing runs it. An adapter is added here in one line."""
+
+from __future__ import annotations
+
+from llamabot.adapters.litellm import LiteLLMCompletion
+from llamabot.adapters.llamacpp import EmbeddedCompletion
+from llamabot.adapters.sqlite.memory import SqliteMemory
+from llamabot.adapters.sqlite.recorder import SqliteRecorder
+from llamabot.adapters.system.clock import SystemClock
+from llamabot.adapters.system.ids import RandomIds
+from llamabot.ports.clock import ClockPort
+from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+from llamabot.ports.ids import IdPort
+from llamabot.ports.memory import MemoryPort
+from llamabot.ports.recorder import RecorderPort
+from llamabot.testing import (
+    ChatMemory,
+    CountingIds,
+    FunctionCompletion,
+    InMemoryRecorder,
+    ScriptedCompletion,
+    TickingClock,
+)
+
+FAKE, FUNCTION, LITELLM = ScriptedCompletion(), FunctionCompletion(lambda request: request.model), LiteLLMCompletion()
+EMBEDDED = EmbeddedCompletion("model.gguf")
+
+completions: list[CompletionPort] = [FAKE, FUNCTION, LITELLM, EMBEDDED]
+async_completions: list[AsyncCompletionPort] = [FAKE, FUNCTION, LITELLM, EMBEDDED]
+recorders: list[RecorderPort] = [InMemoryRecorder(), SqliteRecorder("runs.db")]
+memories: list[MemoryPort] = [ChatMemory(), SqliteMemory("chat.db", conversation="user-7")]
+clocks: list[ClockPort] = [SystemClock(), TickingClock()]
+ids: list[IdPort] = [RandomIds(), CountingIds()]

@@ -1,0 +1,214 @@
+"""What a user's type checker infers of the public surface: mypy reads this file, nothing runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal, TypedDict, assert_type
+
+import msgspec
+import pydantic
+
+import llamabot as lmb
+from llamabot.domain.streams import AsyncEventStream, EventStream
+from llamabot.ports.recorder import RunEvent, RunStatus, RunSummary
+from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion
+
+
+class Person(msgspec.Struct):
+    name: str
+    age: int
+
+
+@dataclasses.dataclass
+class Point:
+    x: float
+
+
+class Place(TypedDict):
+    city: str
+
+
+class Mood(enum.Enum):
+    GOOD = "good"
+
+
+class Address(pydantic.BaseModel):
+    street: str
+
+
+fake = ScriptedCompletion(["hi"])
+memory = lmb.ChatMemory(turns=20)
+limits = lmb.Limits(deadline_s=30)
+
+
+def a_bot_answers() -> None:
+    bot = lmb.SimpleBot("You are Feynman.", model="ollama_chat/qwen3", temperature=0)
+    lmb.SimpleBot(
+        lmb.developer("Be brief."),
+        max_tokens=5,
+        timeout_s=2,
+        options={"top_p": 0.5},
+        name="feynman",
+        completion=fake,
+        recorder=InMemoryRecorder(),
+        memory=memory,
+        limits=limits,
+    )
+    reply = bot("Explain QED")
+    assert_type(reply, lmb.AssistantMessage)
+    assert_type(reply.text, str)
+    assert_type(reply.tool_calls, tuple[lmb.ToolCall, ...])
+    assert_type(reply.reasoning, str | None)
+
+    result = bot.run("Explain QED")
+    assert_type(result, lmb.Result[lmb.AssistantMessage])
+    assert_type(result.value, lmb.AssistantMessage)
+    assert_type(result.text, str)
+    assert_type(result.messages, tuple[lmb.Message, ...])
+    assert_type(result.usage, lmb.Usage)
+    assert_type(result.cost_usd, float | None)
+    assert_type(result.finish_reason, lmb.FinishReason)
+    assert_type(result.run_id, str)
+
+
+def a_bot_streams() -> None:
+    bot = lmb.SimpleBot()
+    with bot.stream("Explain QED") as events:
+        assert_type(events, EventStream[lmb.AssistantMessage])
+        for event in events:
+            match event:
+                case lmb.TextDelta(text) | lmb.ReasoningDelta(text):
+                    assert_type(text, str)
+                case lmb.AttemptRejected(error):
+                    assert_type(error, str)
+                case lmb.Finished(result):
+                    assert_type(result, lmb.Result[lmb.AssistantMessage])
+        for text in events.text():
+            assert_type(text, str)
+        assert_type(events.result, lmb.Result[lmb.AssistantMessage])
+
+
+def a_call_has_settings_of_its_own() -> None:
+    bot = lmb.SimpleBot()
+    bot("hi", memory=memory, limits=limits, options={}, tags={"user": "7"})
+    bot.run("hi", memory=None)
+    bot.stream("hi", tags={"user": "7"}, options={"api_key": lmb.Secret("k")})
+    assert_type(bot.with_(model="openai/gpt-5-mini"), lmb.SimpleBot)
+
+
+def messages_are_made() -> None:
+    bot = lmb.SimpleBot()
+    assert_type(lmb.user("What is this?", lmb.image("plot.png")), lmb.UserMessage)
+    assert_type(lmb.image(url="https://example.org/a.png"), lmb.Image)
+    assert_type(lmb.system("…"), lmb.SystemMessage)
+    assert_type(lmb.developer("…"), lmb.DeveloperMessage)
+    assert_type(lmb.assistant("…"), lmb.AssistantMessage)
+    bot("a", lmb.user("b"), ["c", [lmb.image("d.png")]], [lmb.assistant("e"), lmb.user("f")])
+    assert_type(lmb.to_json(lmb.user("a")), str)
+    assert_type(lmb.from_json("{}"), lmb.Message)
+
+
+def an_object_comes_back() -> None:
+    assert_type(lmb.StructuredBot("Extract.", output=Person)("John is 25"), Person)
+    assert_type(lmb.StructuredBot("Extract.", output=Point, max_attempts=2).run("…").value, Point)
+    assert_type(lmb.StructuredBot("Extract.", output=Place)("…"), Place)
+    assert_type(lmb.StructuredBot("Extract.", output=Address)("…"), Address)
+    assert_type(lmb.StructuredBot("Extract.", output=list[Person])("…"), list[Person])
+    assert_type(lmb.StructuredBot("Extract.", output=dict[str, int])("…"), dict[str, int])
+    assert_type(lmb.StructuredBot("Extract.", output=Mood)("…"), Mood)
+    assert_type(lmb.StructuredBot("Count.", output=int)("…"), int)
+    assert_type(lmb.StructuredBot[Literal["a", "b"]]("Choose.")("…"), Literal["a", "b"])
+    assert_type(lmb.StructuredBot[int | None]("Count.").run("…"), lmb.Result[int | None])
+    assert_type(lmb.StructuredBot(output=Person).with_(max_attempts=5), lmb.StructuredBot[Person])
+    with lmb.StructuredBot(output=Person).stream("…") as events:
+        assert_type(events.result.value, Person)
+
+
+async def bots_are_awaited() -> None:
+    bot = lmb.AsyncSimpleBot("You are Feynman.", completion=FunctionCompletion(lambda request: "hi"), memory=memory)
+    assert_type(await bot("Explain QED"), lmb.AssistantMessage)
+    assert_type(await bot.run("Explain QED", limits=limits), lmb.Result[lmb.AssistantMessage])
+    async with bot.stream("Explain QED") as events:
+        assert_type(events, AsyncEventStream[lmb.AssistantMessage])
+        async for event in events:
+            if isinstance(event, lmb.Finished):
+                assert_type(event.result, lmb.Result[lmb.AssistantMessage])
+        async for text in events.text():
+            assert_type(text, str)
+    assert_type(bot.with_(temperature=1), lmb.AsyncSimpleBot)
+    assert_type(await lmb.AsyncStructuredBot("Extract.", output=Person)("…"), Person)
+    assert_type(await lmb.AsyncStructuredBot[Literal["a"]]()("…"), Literal["a"])
+
+
+def defaults_are_set_and_replaced() -> None:
+    lmb.configure(model="openai/gpt-5-mini", recorder="runs.db")
+    lmb.configure(container=lmb.Container())
+    with lmb.override(completion=ScriptedCompletion(["hi"])):
+        lmb.SimpleBot()("hi")
+    with lmb.span("nightly job") as run_id:
+        assert_type(run_id, str)
+
+
+@lmb.span("job", tags={"user": "7"})
+def job(count: int) -> str:
+    """Keep the signature of what a span decorates."""
+    return str(count)
+
+
+@lmb.span("job")
+async def ajob(count: int) -> str:
+    """Keep the signature of what a span decorates."""
+    return str(count)
+
+
+async def decorated_functions_keep_their_types() -> None:
+    assert_type(job(1), str)
+    assert_type(await ajob(1), str)
+
+
+def the_log_is_read() -> None:
+    recorder = lmb.SqliteRecorder("runs.db")
+    for run in recorder.runs(tags={"user": "7"}, status="failed", since=datetime(2026, 11, 1, tzinfo=UTC)):
+        assert_type(run, RunSummary)
+        assert_type(run.run_id, str)
+        assert_type(run.status, RunStatus)
+        assert_type(run.bot, str)
+        assert_type(run.model, str | None)
+        assert_type(run.usage, lmb.Usage)
+        assert_type(run.tags, Mapping[str, str])
+    assert_type(recorder.events("run-1"), tuple[RunEvent, ...])
+    assert_type(lmb.read_trace(recorder.events("run-1")), lmb.RunTrace)
+    recorder.prune(keep_days=30)
+    recorder.delete("run-1")
+    recorder.close()
+
+
+def memories_are_shared_by_bots_of_both_colours() -> None:
+    chat = lmb.SqliteMemory("chat.db", conversation="user-7")
+    lmb.SimpleBot(memory=chat)
+    lmb.AsyncSimpleBot(memory=chat)
+    lmb.StructuredBot(output=int, memory=lmb.ChatMemory(turns=None))
+
+
+def errors_carry_what_the_run_had_reached() -> None:
+    try:
+        lmb.SimpleBot()("hi")
+    except lmb.errors.RateLimited as error:
+        assert_type(error.retry_after_s, float | None)
+        assert_type(error.partial, lmb.AssistantMessage | None)
+        assert_type(error.run_id, str | None)
+        assert_type(error.messages, tuple[lmb.Message, ...])
+        assert_type(error.usage, lmb.Usage | None)
+    except lmb.errors.AnswerNotParsed as error:
+        assert_type(error.attempts, tuple[lmb.errors.Attempt, ...])
+
+
+def wrong_arguments_are_found_before_the_program_runs() -> None:
+    lmb.SimpleBot(model_name="x")  # type: ignore[call-arg]  # it is called model
+    lmb.SimpleBot()("hi", temperature=1)  # type: ignore[call-arg]  # a setting of the bot
+    lmb.SimpleBot()(7)  # type: ignore[arg-type]  # no message
+    lmb.StructuredBot(output=Person).with_(output=Point)  # type: ignore[call-arg]  # another type is another bot
+    lmb.configure(modell="x")  # type: ignore[call-arg]  # it is called model

@@ -1,0 +1,128 @@
+"""Every argument that does not exist is refused, and the refusal names the one that was meant."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import pytest
+
+import llamabot as lmb
+from llamabot.domain.bot import BotSettings, CallSettings
+from llamabot.ports.errors import ConfigurationError, UnknownArgument, UsageError
+from llamabot.testing import InMemoryRecorder, ScriptedCompletion
+
+
+def _bot(kind: Any = lmb.SimpleBot, **settings: Any) -> Any:
+    return kind("Answer.", completion=ScriptedCompletion(["yes"]), recorder=InMemoryRecorder(), **settings)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ("model_name", "use model"),
+        ("tempreature", "did you mean 'temperature'?"),
+        ("timeout", "use timeout_s"),
+        ("max_completion_tokens", "use max_tokens"),
+        ("api_key", "use options={'api_key': …}"),
+        ("top_p", "use options={'top_p': …}"),
+        ("mock_response", "use completion=ScriptedCompletion([…])"),
+        ("system", "use system_prompt"),
+        ("sytem_prompt", "did you mean 'system_prompt'?"),
+        ("frobnicate", "what only the provider knows goes into options={'frobnicate': …}"),
+    ],
+)
+def test_a_bot_names_the_argument_that_was_meant(wrong: str, named: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        _bot(**{wrong: 1})
+    assert isinstance(caught.value, UnknownArgument)
+    assert named in str(caught.value)
+    assert repr(wrong) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ("temperature", "bot.with_(temperature=…)(…)"),
+        ("model_name", "bot.with_(model=…)(…)"),
+        ("timeout", "bot.with_(timeout_s=…)(…)"),
+        ("api_base", "options={'api_base': …}"),
+        ("tag", "did you mean 'tags'?"),
+    ],
+)
+@pytest.mark.parametrize("method", ["__call__", "run", "stream"])
+def test_a_call_names_the_argument_that_was_meant(method: str, wrong: str, named: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        getattr(_bot(), method)("hi", **{wrong: 1})
+    assert named in str(caught.value)
+
+
+def test_a_structured_bot_knows_its_own_arguments() -> None:
+    bot = _bot(lmb.StructuredBot, output=int)
+    with pytest.raises(TypeError, match=r"bot\.with_\(max_attempts=…\)"):
+        bot("hi", max_attempts=1)
+    with pytest.raises(TypeError, match="use output"):
+        _bot(lmb.StructuredBot, pydantic_model=int)
+    with pytest.raises(TypeError, match="'max_attempts'"):
+        _bot().with_(max_attempts=1)
+    with pytest.raises(TypeError, match=r"StructuredBot\.with_\(\) has no argument 'output'; there are"):
+        bot.with_(output=str)
+
+
+def test_with_refuses_what_the_constructor_refuses() -> None:
+    with pytest.raises(TypeError, match="use model"):
+        _bot().with_(model_name="x")
+
+
+def test_people_see_every_argument_in_the_signature() -> None:
+    assert set(BotSettings.__annotations__) <= set(inspect.signature(lmb.SimpleBot).parameters)
+    assert {"output", "max_attempts", "model"} <= set(inspect.signature(lmb.StructuredBot).parameters)
+    for method in (lmb.SimpleBot.run, lmb.SimpleBot.stream, lmb.AsyncSimpleBot.__call__):
+        assert set(CallSettings.__annotations__) <= set(inspect.signature(method).parameters)
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, math.inf, math.nan])
+def test_a_timeout_that_is_no_time_is_refused(timeout_s: float) -> None:
+    with pytest.raises(ConfigurationError, match="timeout_s"):
+        _bot(timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize("max_attempts", [0, -1])
+def test_a_structured_bot_must_be_allowed_an_attempt(max_attempts: int) -> None:
+    with pytest.raises(ConfigurationError, match="max_attempts"):
+        _bot(lmb.StructuredBot, output=int, max_attempts=max_attempts)
+    with pytest.raises(ConfigurationError, match="max_attempts"):
+        _bot(lmb.StructuredBot, output=int).with_(max_attempts=max_attempts)
+
+
+def test_tags_that_are_no_text_are_refused_before_they_spoil_the_log() -> None:
+    bot: Any = _bot()
+    with pytest.raises(UsageError, match=r'tags=\{"user": "7"\}'):
+        bot("hi", tags={"user": 7})
+    with pytest.raises(UsageError, match="tags"), lmb.span("job", tags={"user": 7}):  # type: ignore[dict-item]  # the mistake
+        pytest.fail("the span began")
+
+
+@pytest.mark.parametrize("inputs", [(), ([],), ([[], ()],)])
+def test_asking_nothing_is_refused(inputs: Any) -> None:
+    with pytest.raises(UsageError, match="nothing was asked"):
+        _bot()(*inputs)
+
+
+def test_a_system_prompt_is_a_string_or_a_message_of_the_application() -> None:
+    with pytest.raises(UsageError, match="UserMessage"):
+        lmb.SimpleBot(lmb.user("be nice"))  # type: ignore[arg-type]  # the mistake
+    completion = ScriptedCompletion(["yes"])
+    lmb.SimpleBot(lmb.developer("Be nice."), completion=completion, recorder=InMemoryRecorder())("hi")
+    assert completion.requests[0].messages[0] == lmb.DeveloperMessage("Be nice.")
+
+
+def test_only_what_was_given_is_sent() -> None:
+    completion = ScriptedCompletion(["yes", "yes"])
+    bot = lmb.SimpleBot(completion=completion, recorder=InMemoryRecorder())
+    bot("hi")
+    bot.with_(model="m", temperature=0, max_tokens=5, timeout_s=3, options={"seed": 1})("hi")
+    bare, full = completion.requests
+    assert (bare.model, bare.temperature, bare.max_tokens, bare.timeout_s, bare.options) == ("", None, None, 600, {})
+    assert (full.model, full.temperature, full.max_tokens, full.timeout_s, full.options) == ("m", 0, 5, 3, {"seed": 1})
