@@ -1,0 +1,75 @@
+"""A provider in a process of its own: fixed answers on 127.0.0.1, as fast as a socket gives them.
+
+python -m benchmarks.canned    prints its port
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["CHUNKS", "provider"]
+
+CHUNKS = 200
+_TEXT = "Light and matter, one photon at a time. "
+_ENVELOPE = {"id": "chatcmpl-1", "created": 1, "model": "canned"}
+_USAGE = {"prompt_tokens": 12, "completion_tokens": 9, "total_tokens": 21}
+
+
+@contextmanager
+def provider() -> Iterator[str]:
+    """Run the provider during a block; gives the address for `api_base`."""
+    command = [sys.executable, "-m", "benchmarks.canned"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+        finally:
+            process.terminate()
+
+
+def _whole() -> bytes:
+    message = {"role": "assistant", "content": _TEXT}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    body = json.dumps({**_ENVELOPE, "object": "chat.completion", "choices": [choice], "usage": _USAGE}).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def _streamed() -> bytes:
+    deltas = [{"role": "assistant", "content": ""}, *({"content": "photon "} for _ in range(CHUNKS))]
+    choices = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas]
+    choices.append([{"index": 0, "delta": {}, "finish_reason": "stop"}])
+    kind = {**_ENVELOPE, "object": "chat.completion.chunk"}
+    chunks = [*({**kind, "choices": choice} for choice in choices), {**kind, "choices": [], "usage": _USAGE}]
+    events = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks] + [b"data: [DONE]\n\n"]
+    body = b"".join(b"%x\r\n%b\r\n" % (len(event), event) for event in events)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + body + b"0\r\n\r\n"
+
+
+async def _serve() -> None:
+    whole, streamed = _whole(), _streamed()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                size = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+                body = await reader.readexactly(size)
+                writer.write(streamed if b'"stream":true' in body.replace(b" ", b"") else whole)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())
