@@ -4,6 +4,10 @@
     ├── UsageError                the caller
     │   ├── ConfigurationError
     │   │   └── MissingExtra      .extra
+    │   ├── GraphNotClosed
+    │   ├── ReplayDiverged
+    │   ├── RunBusy
+    │   ├── ToolDefinitionError
     │   └── UnknownArgument       is a TypeError too
     ├── PortError                 the world; .retryable
     │   ├── CompletionError       .partial .status_code
@@ -18,9 +22,12 @@
     │   │   └── StreamTruncated
     │   ├── MemoryFailed
     │   └── RecorderError
-    └── BotError                  the model, within the rules
-        ├── AnswerNotParsed       .attempts
-        └── LimitReached          .limit
+    ├── BotError                  the model, within the rules
+    │   ├── AnswerNotParsed       .attempts
+    │   └── LimitReached          .limit
+    └── RunPaused                 someone must decide; .calls
+        ├── ApprovalNeeded
+        └── ToolOutcomeUnknown
 
 Every class can be built from its message alone, which is what makes it picklable: attributes travel in
 `__dict__`. Adapters translate at one place and raise these `from` the original.
@@ -35,9 +42,11 @@ import msgspec
 if TYPE_CHECKING:
     from llamabot.ports.completion import Usage
     from llamabot.ports.messages import AssistantMessage, Message
+    from llamabot.ports.tools import ToolCall
 
 __all__ = [
     "AnswerNotParsed",
+    "ApprovalNeeded",
     "Attempt",
     "AuthenticationFailed",
     "BadCompletion",
@@ -47,6 +56,7 @@ __all__ = [
     "ConfigurationError",
     "ContentRefused",
     "ContextTooLong",
+    "GraphNotClosed",
     "LimitReached",
     "LlamabotError",
     "MemoryFailed",
@@ -55,8 +65,13 @@ __all__ = [
     "ProviderUnavailable",
     "RateLimited",
     "RecorderError",
+    "ReplayDiverged",
     "RequestRejected",
+    "RunBusy",
+    "RunPaused",
     "StreamTruncated",
+    "ToolDefinitionError",
+    "ToolOutcomeUnknown",
     "UnknownArgument",
     "UsageError",
 ]
@@ -99,6 +114,25 @@ class MissingExtra(ConfigurationError):
     def for_package(cls, package: str, extra: str) -> MissingExtra:
         """Say which package is missing and the line that installs it."""
         return cls(f'{package} is not installed; mend it with: pip install "llamabot[{extra}]"', extra=extra)
+
+
+class GraphNotClosed(UsageError):
+    """A node of an agent's graph can return an action that no edge leads on from."""
+
+
+class ReplayDiverged(UsageError):
+    """What the bot does now is not what the log says it did: its prompt, tools or code have changed since.
+
+    The message shows the difference.
+    """
+
+
+class RunBusy(UsageError):
+    """Another process, or another thread of this one, has this run in hand."""
+
+
+class ToolDefinitionError(UsageError):
+    """A function cannot be a tool; the message says which part of it and how to mend it."""
 
 
 class UnknownArgument(UsageError, TypeError):
@@ -233,3 +267,23 @@ class LimitReached(BotError):
     def __init__(self, message: str, *, limit: str = "") -> None:
         super().__init__(message)
         self.limit = limit
+
+
+class RunPaused(LlamabotError):
+    """The run waits for someone's decision; `resume` goes on with it.
+
+    Attributes:
+        calls: the calls of tools that it waits for.
+    """
+
+    def __init__(self, message: str, *, calls: tuple[ToolCall, ...] = ()) -> None:
+        super().__init__(message)
+        self.calls = calls
+
+
+class ApprovalNeeded(RunPaused):
+    """Tools want someone's yes: `resume(run_id, approvals={call_id: True})`, or `lmb.Denied(…)`."""
+
+
+class ToolOutcomeUnknown(RunPaused):
+    """Tools that must not run twice had begun when the run broke off: `resume(run_id, outcomes={call_id: "…"})`."""

@@ -7,7 +7,7 @@ One process-wide provider, set by `llamabot/__init__` as a lazy factory so that 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
     from llamabot.ports.ids import IdPort
     from llamabot.ports.recorder import RecorderPort
+    from llamabot.ports.tools import ToolboxPort
 
 __all__ = ["Provider", "current_provider", "override", "overrides", "set_provider_factory"]
 
@@ -40,6 +41,9 @@ class Provider(Protocol):
 
     def ids(self) -> IdPort:
         """Return the maker of ids."""
+
+    def toolbox(self, functions: Sequence[Callable[..., Any]]) -> ToolboxPort:
+        """Return a toolbox of plain functions; it keeps nothing but them."""
 
     def default_model(self) -> str | None:
         """Return the model that was configured, or None."""

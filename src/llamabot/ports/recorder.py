@@ -23,6 +23,7 @@ from llamabot.ports.completion import NO_USAGE, Usage
 __all__ = [
     "LOG_SCHEMA_VERSION",
     "Blob",
+    "Claim",
     "EffectFinished",
     "EffectStarted",
     "ErrorRecord",
@@ -30,6 +31,8 @@ __all__ = [
     "RunEvent",
     "RunFinished",
     "RunKind",
+    "RunPaused",
+    "RunResumed",
     "RunStarted",
     "RunStatus",
     "RunSummary",
@@ -50,9 +53,10 @@ class RunKind(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """How a run stands. A run of a killed process stays `running`."""
+    """How a run stands: as its last start, pause, resumption or end says. One of a killed process stays `running`."""
 
     RUNNING = "running"
+    PAUSED = "paused"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -89,6 +93,7 @@ class RunStarted(_Event, frozen=True, tag="run_started", omit_defaults=True):
     Attributes:
         schema: `LOG_SCHEMA_VERSION` of who wrote it; always written out.
         parent_id: the run it happened in.
+        input: what the call was given, as JSON: from it and the bot the run can be gone through again.
     """
 
     schema: int
@@ -97,6 +102,7 @@ class RunStarted(_Event, frozen=True, tag="run_started", omit_defaults=True):
     model: str | None = None
     parent_id: str | None = None
     tags: Mapping[str, str] = {}
+    input: Any = None
 
 
 class EffectStarted(_Event, frozen=True, tag="effect_started", omit_defaults=True):
@@ -135,8 +141,28 @@ class EffectFinished(_Event, frozen=True, tag="effect_finished", omit_defaults=T
     first_ns: int | None = None
 
 
+class RunPaused(_Event, frozen=True, tag="run_paused", omit_defaults=True):
+    """A run waits for someone's decision.
+
+    Attributes:
+        error: says for what, as it was raised.
+    """
+
+    error: ErrorRecord
+
+
+class RunResumed(_Event, frozen=True, tag="run_resumed", omit_defaults=True):
+    """A run that had paused, ended or broken off goes on.
+
+    Attributes:
+        schema: `LOG_SCHEMA_VERSION` of who goes on with it.
+    """
+
+    schema: int
+
+
 class RunFinished(_Event, frozen=True, tag="run_finished", omit_defaults=True):
-    """A run ended."""
+    """A run ended. It may be resumed all the same, unless it was completed."""
 
     status: RunStatus
     error: ErrorRecord | None = None
@@ -155,14 +181,14 @@ class Blob(msgspec.Struct, frozen=True, tag_field="type", tag="blob"):
     data: str
 
 
-RunEvent: TypeAlias = RunStarted | EffectStarted | EffectFinished | RunFinished | Blob
+RunEvent: TypeAlias = RunStarted | EffectStarted | EffectFinished | RunPaused | RunResumed | RunFinished | Blob
 
 
 class RunSummary(msgspec.Struct, frozen=True):
     """What the events of one run add up to.
 
     Attributes:
-        finished_ns: None while it runs.
+        finished_ns: None while it runs or is paused.
         usage: sum over the run's own effects; runs inside it have their own.
         cost_usd: sum over the completions, or None if the price of any of them is unknown.
     """
@@ -181,8 +207,22 @@ class RunSummary(msgspec.Struct, frozen=True):
     error: ErrorRecord | None
 
 
+class Claim(Protocol):
+    """The right to go on with a run; whoever holds it is the only one."""
+
+    def release(self) -> None:
+        """Give it back. A second time does nothing; the death of the process does it too."""
+
+
 class RecorderPort(Protocol):
-    """Keeps the log. Safe to share by threads; a child made by `fork` may go on using it."""
+    """Keeps the log. Safe to share by threads; a child made by `fork` may go on using it.
+
+    Attributes:
+        durable: whether `append` returns tickets, so that a run can wait until what it did cannot be forgotten.
+    """
+
+    @property
+    def durable(self) -> bool: ...  # noqa: D102 - told above
 
     def append(self, events: Sequence[RunEvent]) -> Future[None] | None:
         """Take events in, all or none of them, after those taken in before.
@@ -219,19 +259,27 @@ class RecorderPort(Protocol):
             limit: most runs to yield.
         """
 
+    def claim(self, run_id: str) -> Claim:
+        """Take a run in hand, known or not yet known, before it is started or resumed.
+
+        Raises:
+            RunBusy: it is in somebody's hand: another process's, another thread's, or this one's.
+            RecorderError: the file cannot be written to.
+        """
+
 
 def summarize(events: Iterable[RunEvent]) -> RunSummary | None:
     """Return what one run's events add up to, or None if its start is not among them."""
     started: RunStarted | None = None
-    finished: RunFinished | None = None
+    latest: RunPaused | RunResumed | RunFinished | None = None
     usage, cost_usd, priced = NO_USAGE, 0.0, True
     completions = 0
     for event in events:
         match event:
             case RunStarted():
                 started = event
-            case RunFinished():
-                finished = event
+            case RunPaused() | RunResumed() | RunFinished():
+                latest = event
             case EffectFinished(usage=used, cost_usd=cost) if used is not None or cost is not None:
                 usage += used or NO_USAGE
                 completions += 1
@@ -246,13 +294,23 @@ def summarize(events: Iterable[RunEvent]) -> RunSummary | None:
         model=started.model,
         parent_id=started.parent_id,
         tags=started.tags,
-        status=finished.status if finished else RunStatus.RUNNING,
+        status=_status(latest),
         started_ns=started.at_ns,
-        finished_ns=finished.at_ns if finished else None,
+        finished_ns=latest.at_ns if isinstance(latest, RunFinished) else None,
         usage=usage,
         cost_usd=cost_usd if completions and priced else None,
-        error=finished.error if finished else None,
+        error=None if latest is None or isinstance(latest, RunResumed) else latest.error,
     )
+
+
+def _status(latest: RunPaused | RunResumed | RunFinished | None) -> RunStatus:
+    match latest:
+        case RunFinished(status=status):
+            return status
+        case RunPaused():
+            return RunStatus.PAUSED
+        case _:
+            return RunStatus.RUNNING
 
 
 def as_json(value: Any) -> str:
