@@ -118,8 +118,10 @@ def _logging_is_as_it_was() -> Iterator[None]:
 
 
 def _how_it_logs() -> tuple[object, ...]:
+    """Return what the logger says and to whom; the NullHandler that the first import adds says nothing."""
     logger = logging.getLogger("llamabot")
-    return logger.level, logger.propagate, logger.disabled, [*logger.handlers], logging.root.manager.disable
+    speaking = [handler for handler in logger.handlers if not isinstance(handler, logging.NullHandler)]
+    return logger.level, logger.propagate, logger.disabled, speaking, logging.root.manager.disable
 
 
 @pytest.fixture(autouse=True)

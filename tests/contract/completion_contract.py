@@ -161,8 +161,6 @@ class AsyncCompletionContract(_Contract):
 
     def test_gives_the_same_answer_in_both_colours(self) -> None:
         port = self.make()
-        if not hasattr(port, "complete"):
-            pytest.skip("the adapter has one colour")
         whole = port.complete(self.request())
         assert asyncio.run(port.acomplete(self.request())).message == whole.message
         assert asyncio.run(acollected(port, self.request())).message == whole.message

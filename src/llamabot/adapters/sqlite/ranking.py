@@ -24,7 +24,13 @@ def rank_texts(texts: Iterable[str], words: Sequence[str], *, limit: int = 50) -
         table = database.table("texts")
         table.insert_all({"text": text} for text in dict.fromkeys(texts))
         table.enable_fts(["text"], tokenize="porter")
-        found = table.search(" OR ".join(map(database.quote_fts, words)), limit=limit)
+        found = table.search(" OR ".join(map(_quoted, words)), limit=limit)
         return [row["text"] for row in found]
     finally:
         database.close()
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a string of the index's language: nothing in it is an operator, halves of characters go."""
+    readable = word.encode(errors="ignore").decode().replace("\0", " ")
+    return '"' + readable.replace('"', '""') + '"'
