@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -23,7 +24,13 @@ word of the model's answer. One run goes before; then {_RUNS} are timed.
 
 
 def measure() -> Section:
-    """Time the command."""
+    """Time the command.
+
+    Raises:
+        RuntimeError: another environment than the checkout's is in use; the command might install into the checkout's.
+    """
+    if Path(sys.prefix).resolve() != (_ROOT / ".venv").resolve():
+        raise RuntimeError("the demo is timed in the checkout's own environment: make bench")
     _first_word_s()
     waited, calibration = [], []
     for _ in range(_RUNS):
@@ -39,6 +46,7 @@ def _first_word_s() -> float:
     with subprocess.Popen(
         command,
         cwd=_ROOT,
+        env={**os.environ, "PYTHON": sys.executable},  # of which the environment was made; another would install
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         bufsize=0,

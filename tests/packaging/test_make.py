@@ -162,6 +162,60 @@ def test_a_changed_lock_makes_a_new_environment(checkout: Path) -> None:
     assert _prepare(checkout, "demo").stdout == ""
 
 
+def _made_for_development_otherwise(checkout: Path) -> Path:
+    """Make the environment one of another lock; return a file of somebody's in it."""
+    for stamp in (checkout / ".venv").glob(".*-*"):
+        stamp.unlink()
+    (checkout / ".venv" / ".dev-0123456789abcdef").touch()
+    (checkout / ".venv" / "work").touch()
+    return checkout / ".venv" / "work"
+
+
+def test_the_demo_takes_an_environment_for_development_as_it_is(checkout: Path) -> None:
+    work = _made_for_development_otherwise(checkout)
+    done = _prepare(checkout, "demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Using .venv/ as it is" in done.stdout
+    assert "`make dev` renews it" in done.stdout
+    assert work.exists()
+    assert (checkout / "builds").read_text() == "x"
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew_for_the_demo(checkout: Path) -> None:
+    work = _made_for_development_otherwise(checkout)
+    (checkout / ".venv" / "bin" / "python").unlink()
+    (checkout / ".venv" / "bin" / "python").symlink_to("gone")
+    assert _prepare(checkout, "demo").returncode == 0
+    assert not work.exists()
+
+
+@pytest.mark.parametrize("name", ["dev", "demo"])
+def test_an_environment_that_was_not_made_here_is_left_as_it_is(checkout: Path, name: str) -> None:
+    work = _made_for_development_otherwise(checkout)
+    (checkout / ".venv" / ".dev-0123456789abcdef").rename(checkout / ".venv" / ".dev-of-my-own")
+    refused = _prepare(checkout, name)
+    assert refused.returncode != 0
+    assert "was not made by this Makefile, so it is left as it is" in refused.stderr
+    assert "rm -r .venv" in refused.stderr
+    assert work.exists()
+
+
+def test_the_demo_is_not_timed_from_another_environment(checkout: Path) -> None:
+    shutil.copytree(ROOT / "benchmarks", checkout / "benchmarks")
+    (checkout / "Makefile").write_text("demo:\n\t@touch asked\n")
+    command = [sys.executable, "-c", "from benchmarks.demo import measure; measure()"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert "in the checkout's own environment: make bench" in done.stderr
+    assert not (checkout / "asked").exists()
+
+
+def test_an_install_that_was_interrupted_is_made_whole_the_next_time(checkout: Path) -> None:
+    (checkout / "requirements" / "dev.txt").write_text("not-hashed==1\n")
+    assert _prepare(checkout, "dev").returncode != 0
+    (checkout / "requirements" / "dev.txt").write_text("# mended\n")
+    assert _prepare(checkout, "dev").returncode == 0
+
+
 def test_an_install_that_fails_is_shown_and_leaves_no_stamp(checkout: Path) -> None:
     (checkout / "requirements" / "dev.txt").write_text("not-hashed==1\n")
     failed = _prepare(checkout, "dev")
