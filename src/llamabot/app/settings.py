@@ -27,7 +27,6 @@ __all__ = [
     "current_settings",
     "find_project",
     "find_settings_file",
-    "is_offline",
     "read_settings",
     "untrusted_note",
     "working_folder",
@@ -136,11 +135,6 @@ def working_folder() -> str:
         return os.getcwd()  # noqa: PTH109 - on the path of every call, and Path.cwd() takes five times as long
     except OSError:  # the folder was deleted under us
         return os.sep
-
-
-def is_offline() -> bool:
-    """Say whether LLAMABOT_OFFLINE forbids the network."""
-    return os.environ.get("LLAMABOT_OFFLINE", "").strip().lower() in ("1", "true", "yes", "on")
 
 
 def untrusted_note(settings: Settings) -> str:

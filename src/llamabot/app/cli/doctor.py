@@ -14,8 +14,9 @@ from llamabot.app.building import EMBEDDED_PREFIX
 from llamabot.app.cli.places import record_place
 from llamabot.app.cli.session import choose_model, here
 from llamabot.app.cli.terminal import display, visible
-from llamabot.app.settings import Settings, is_offline, untrusted_note
+from llamabot.app.settings import Settings, untrusted_note
 from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.offline import is_offline
 
 if TYPE_CHECKING:
     from rich.text import Text

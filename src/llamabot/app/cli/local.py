@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from llamabot.adapters import models
 from llamabot.app.building import EMBEDDED_PREFIX
 from llamabot.app.cli.terminal import display, is_terminal, say, visible
-from llamabot.app.settings import is_offline
-from llamabot.ports.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,8 +20,6 @@ __all__ = ["install", "list_models", "progress_bar", "remove"]
 
 def install(name: str | None, source: Path | None) -> None:
     """Fetch a model of the catalogue, or copy a file in among the models; say where it is."""
-    if source is None and is_offline():
-        raise ConfigurationError("LLAMABOT_OFFLINE is set, so nothing is fetched; unset it, or give a file with --from")
     wanted = name or (models.CATALOGUE[0].name if source is None else source.stem)
     with progress_bar(wanted) as progress:
         if source is None:
