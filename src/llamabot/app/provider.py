@@ -15,7 +15,7 @@ import msgspec
 
 from llamabot.app.building import EMBEDDED_PREFIX, build_recorder
 from llamabot.app.settings import Settings, current_settings
-from llamabot.domain.arguments import refuse_unknown
+from llamabot.domain.arguments import check_kinds, refuse_unknown
 from llamabot.ports.errors import ConfigurationError, UsageError
 from llamabot.ports.provider import current_provider
 from llamabot.ports.secrets import split_secrets
@@ -83,6 +83,7 @@ class AppProvider:
     def configure(self, **changes: Unpack[Configuration]) -> None:
         """Change the defaults. What was made under the old ones is not used again; the log in memory goes on."""
         refuse_unknown("configure()", changes, Configuration.__annotations__)
+        check_kinds(changes)
         with self._lock:
             self._configured = cast("Configuration", {**self._configured, **changes})
             dropped = [key for key in self._made if _depends(key, changes)]

@@ -11,9 +11,10 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from llamabot.ports.errors import UnknownArgument, UsageError
+from llamabot.domain.limits import Limits
+from llamabot.ports.errors import ConfigurationError, UnknownArgument, UsageError
 
-__all__ = ["check_tags", "refuse_unknown", "shows"]
+__all__ = ["check_kinds", "check_tags", "refuse_unknown", "shows"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +34,18 @@ _FORMER_NAMES = {
     "system": "system_prompt",
     "timeout": "timeout_s",
     "top_p": "options={'top_p': …}",
+}
+
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    "limits": (Limits, "lmb.Limits(…)"),
+    "max_attempts": (int, "a whole number"),
+    "max_tokens": (int, "a whole number"),
+    "model": (str, "text"),
+    "name": (str, "text"),
+    "options": (Mapping, "names with their values"),
+    "tags": (Mapping, "names with their values"),
+    "temperature": (int | float, "a number"),
+    "timeout_s": (int | float, "a number of seconds"),
 }
 
 
@@ -62,11 +75,25 @@ def refuse_unknown(
         raise UnknownArgument(f"{where} has no argument {name!r}; {_advice(name, (*parameters, *known))}")
 
 
+def check_kinds(given: Mapping[str, Any]) -> None:
+    """Raise `ConfigurationError` for an argument of the wrong kind: it would fail later, or spoil the log.
+
+    Its value is not shown: it may be a key that went astray.
+    """
+    for name, value in given.items():
+        kind, wanted = _KINDS.get(name, (object, ""))
+        if value is not None and not isinstance(value, kind):
+            raise ConfigurationError(f"{name}= is {wanted}, not {type(value).__name__}")
+        if isinstance(value, str) and kind is str:
+            _check_whole(name, value)
+
+
 def check_tags(tags: Mapping[Any, Any] | None) -> None:
     """Raise `UsageError` unless tags are text by text: the log could not be read back."""
     for name, value in (tags or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise UsageError(f'tags are text, not {name!r}: {value!r}; write tags={{"{name}": "{value}"}}')
+        _check_whole("tags", name + value)
 
 
 def shows(settings: type[Any]) -> Callable[[F], F]:
@@ -83,6 +110,13 @@ def shows(settings: type[Any]) -> Callable[[F], F]:
         return function
 
     return show
+
+
+def _check_whole(name: str, text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"{name}= has half a character (a lone surrogate), which cannot be written") from error
 
 
 def _advice(name: str, known: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar, Unpack
 
 import msgspec
 
-from llamabot.domain.arguments import check_tags, refuse_unknown, shows
+from llamabot.domain.arguments import check_kinds, check_tags, refuse_unknown, shows
 from llamabot.domain.drivers import adrive, adrive_stream, drive, drive_stream
 from llamabot.domain.effects import Core
 from llamabot.domain.limits import NO_LIMITS, Limits
@@ -139,11 +139,12 @@ class Bot(Generic[T]):
         return changed
 
     def _set(self, changes: Mapping[str, Any]) -> None:
+        check_kinds(changes)
         self._settings = {**self._settings, **changes}
         if "options" in changes:
             self._options, self._secrets = split_secrets(self._settings.pop("options") or {})
         timeout_s = self._settings.get("timeout_s", _TIMEOUT_S)
-        if not 0 < timeout_s < math.inf:
+        if timeout_s is None or not 0 < timeout_s < math.inf:
             raise ConfigurationError(
                 f"timeout_s={timeout_s!r}: it is a number of seconds, more than 0 and not infinite"
             )
@@ -164,6 +165,7 @@ class Bot(Generic[T]):
     def _begin(self, inputs: tuple[MessageLike, ...], call: CallSettings) -> tuple[Steps[Result[T]], World]:
         if not call.keys() <= _CALL_NAMES:
             refuse_unknown("a call of a bot", call, _CALL_NAMES, self._settings_type.__annotations__)
+        check_kinds(call)
         messages = to_messages(*inputs)
         if not messages:
             raise UsageError("nothing was asked: give the bot at least one string or message")

@@ -9,7 +9,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from llamabot.domain.arguments import check_tags
+from llamabot.domain.arguments import check_kinds, check_tags
 from llamabot.domain.resolve import resolve_instruments
 from llamabot.domain.run_log import RunLog, current_run_id
 from llamabot.ports.errors import UsageError
@@ -29,6 +29,7 @@ def span(name: str, *, tags: Mapping[str, str] | None = None) -> Span:
         name: how the log calls it.
         tags: labels that the log keeps with it.
     """
+    check_kinds({"name": name, "tags": tags})
     check_tags(tags)
     return Span(name, tags or {})
 

@@ -64,9 +64,9 @@ class StructuredBody(Bot[T], Generic[T]):
         return self._changed(changes)
 
     def _set(self, changes: Mapping[str, Any]) -> None:
-        if changes.get("max_attempts", 1) < 1:
-            raise ConfigurationError("max_attempts counts completions: it is at least 1")
         super()._set(changes)
+        if self._settings.get("max_attempts", 1) < 1:
+            raise ConfigurationError("max_attempts counts completions: it is at least 1")
 
     def _core(self, call: Call) -> Core[Answer[T]]:
         output: Output[T] = self._output()

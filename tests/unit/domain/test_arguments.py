@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,12 +90,47 @@ def test_a_timeout_that_is_no_time_is_refused(timeout_s: float) -> None:
         _bot(timeout_s=timeout_s)
 
 
-@pytest.mark.parametrize("max_attempts", [0, -1])
-def test_a_structured_bot_must_be_allowed_an_attempt(max_attempts: int) -> None:
+@pytest.mark.parametrize("max_attempts", [0, -1, "three"])
+def test_a_structured_bot_must_be_allowed_an_attempt(max_attempts: Any) -> None:
     with pytest.raises(ConfigurationError, match="max_attempts"):
         _bot(lmb.StructuredBot, output=int, max_attempts=max_attempts)
     with pytest.raises(ConfigurationError, match="max_attempts"):
         _bot(lmb.StructuredBot, output=int).with_(max_attempts=max_attempts)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"name": 3}, "name= is text, not int"),
+        ({"name": "\ud800"}, "name= has half a character"),
+        ({"model": Path("a")}, "model= is text, not PosixPath"),
+        ({"temperature": "hot"}, "temperature= is a number, not str"),
+        ({"max_tokens": 5.5}, "max_tokens= is a whole number, not float"),
+        ({"timeout_s": "5"}, "timeout_s= is a number of seconds, not str"),
+        ({"limits": {"deadline_s": 3}}, "limits= is lmb.Limits(…), not dict"),
+        ({"options": "sk-canary"}, "options= is names with their values, not str"),
+    ],
+)
+def test_what_would_fail_later_or_spoil_the_log_is_refused_at_construction(wrong: Any, told: str) -> None:
+    for make in (_bot, lambda **settings: _bot().with_(**settings)):
+        with pytest.raises(ConfigurationError, match=re.escape(told)) as caught:
+            make(**wrong)
+        assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"limits": 3}, {"options": [1]}, {"tags": ["a"]}, {"tags": {"a": "\ud800"}}])
+def test_a_call_refuses_what_it_cannot_use_before_anything_is_recorded(wrong: Any) -> None:
+    recorder = InMemoryRecorder()
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        lmb.SimpleBot(completion=ScriptedCompletion(["yes"]), recorder=recorder)("hi", **wrong)
+    assert list(recorder.runs()) == []
+
+
+def test_a_span_and_the_defaults_take_text_for_a_name_and_a_model() -> None:
+    with pytest.raises(ConfigurationError, match="name= is text"):
+        lmb.span(3)  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(ConfigurationError, match="model= is text"):
+        lmb.configure(model=3)  # type: ignore[typeddict-item]  # the mistake
 
 
 def test_tags_that_are_no_text_are_refused_before_they_spoil_the_log() -> None:
