@@ -6,7 +6,9 @@ the packages that the wheel's own metadata ask for: what the metadata forget is 
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -23,7 +25,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from tests.project import ROOT, SRC, files
+from tests.project import ROOT, SRC, files, python_files
 
 RUNNER = ROOT / "tests" / "docs" / "code_blocks.py"
 QUICKSTART = """
@@ -34,6 +36,7 @@ bot = lmb.SimpleBot("You are Feynman.", model="any/model")
 with lmb.override(completion=ScriptedCompletion(["Light and matter."])):
     print(bot("Explain QED").text)
 """
+PROMISES = {"LiteLLM": "litellm", "the command line": "cli", "the embedded model": "local"}
 MISSING = """
 import sys
 import llamabot as lmb
@@ -65,14 +68,14 @@ def headers(wheel: Path) -> Message:
 
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a maker of environments that hold the wheel with one extra, or with "" none, and what that needs."""
+    """Return a maker of environments that hold the wheel with some extras, or with "" none, and what they need."""
 
     @cache
-    def make(extra: str) -> Path:
+    def make(extras: str) -> Path:
         folder = tmp_path_factory.mktemp("installed") / "venv"
         venv.create(folder, symlinks=True)
         packages = next(folder.glob("lib/python*/site-packages"))
-        for name in _needed(wheel, extra):
+        for name in _needed(wheel, extras):
             _link(metadata.distribution(name), packages)
         pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--quiet"]
         _output([*pip, "--no-deps", "--no-index", "--no-compile", str(wheel)], folder)
@@ -121,6 +124,13 @@ def test_a_missing_extra_is_named_with_its_mend(
     assert f'pip install "llamabot[{extra}]"' in _output(command, tmp_path)
 
 
+def test_every_error_names_an_extra_that_there_is(headers: Message) -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in python_files("src"))
+    named = set(re.findall(r"MissingExtra\.for_package\([^()]*\"([^\"]*)\"\)", sources))
+    assert named >= {"cli", "litellm", "local"}
+    assert named <= set(headers.get_all("Provides-Extra", []))
+
+
 def test_the_command_without_its_extra_says_what_to_install(environment: Callable[[str], Path], tmp_path: Path) -> None:
     done = subprocess.run([str(environment("") / "llamabot"), "--help"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode != 0
@@ -131,6 +141,18 @@ def test_the_command_without_its_extra_says_what_to_install(environment: Callabl
 def test_the_installed_command_shows_its_help(environment: Callable[[str], Path], tmp_path: Path) -> None:
     shown = _output([str(environment("cli") / "llamabot"), "--help"], tmp_path)
     assert "ask" in shown
+
+
+def test_the_install_line_of_the_readme_brings_what_the_sentence_before_it_says(
+    environment: Callable[[str], Path], tmp_path: Path
+) -> None:
+    paragraphs = (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")
+    sentence, line = next((a, b) for a, b in itertools.pairwise(paragraphs) if "pip install" in b)
+    extras = line.partition("[")[2].partition("]")[0]
+    told = _output([str(environment(extras) / "llamabot"), "doctor"], tmp_path)
+    promised = [extra for words, extra in PROMISES.items() if words in " ".join(sentence.split())]
+    assert promised
+    assert [extra for extra in promised if re.search(rf"^extra {extra} +not installed", told, re.MULTILINE)] == []
 
 
 @pytest.mark.embedded
@@ -152,10 +174,10 @@ def _headers(wheel: Path) -> Message:
         return HeaderParser().parsestr(archive.read(name).decode("utf-8"))
 
 
-def _needed(wheel: Path, extra: str) -> set[str]:
-    """Return the names of all the packages that the wheel needs with an extra, what they need included."""
+def _needed(wheel: Path, extras: str) -> set[str]:
+    """Return the names of all the packages that the wheel needs with some extras, what they need included."""
     found: set[str] = set()
-    waiting = [(text, extra) for text in _headers(wheel).get_all("Requires-Dist", [])]
+    waiting = [(text, each) for each in extras.split(",") for text in _headers(wheel).get_all("Requires-Dist", [])]
     while waiting:
         text, wanted = waiting.pop()
         need = Requirement(text)
