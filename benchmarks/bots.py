@@ -54,9 +54,9 @@ def _sides(sqlite: lmb.SqliteRecorder) -> dict[str, Callable[[], float]]:
     }
     for where, clock, recorder in _recorders(given["recorder"], sqlite):
         one, other = sync.with_(recorder=recorder), waiting.with_(recorder=recorder)
-        sides[f"call {where}"] = _blocking(lambda bot=one: bot(_QUESTION), clock)
-        sides[f"await {where}"] = _awaited(lambda bot=other: bot(_QUESTION), clock)
-        sides[f"stream {where}"] = _blocking(lambda bot=one: _drained(bot.stream(_QUESTION)), clock)
+        sides[f"call {where}"] = _flushed(_blocking(lambda bot=one: bot(_QUESTION), clock), recorder)
+        sides[f"await {where}"] = _flushed(_awaited(lambda bot=other: bot(_QUESTION), clock), recorder)
+        sides[f"stream {where}"] = _flushed(_blocking(lambda bot=one: _drained(bot.stream(_QUESTION)), clock), recorder)
     return sides
 
 
@@ -99,6 +99,18 @@ def _awaited(work: Callable[[], Awaitable[object]], clock: Clock = time.process_
         return (clock() - begin) / _CALLS * 1e6
 
     return lambda: asyncio.run(measured())
+
+
+def _flushed(measured: Callable[[], float], recorder: Any) -> Callable[[], float]:
+    """Let the recorder's thread end its work before the next side's CPU time is taken."""
+
+    def measured_alone() -> float:
+        try:
+            return measured()
+        finally:
+            recorder.flush()
+
+    return measured_alone
 
 
 def _drained(events: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 import llamabot as lmb
-from llamabot.domain.bot import AsyncShell, SyncShell
+from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, RunEvent, RunStarted
 from llamabot.testing import CountingIds, InMemoryRecorder, ScriptedCompletion, TickingClock

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
-from llamabot.domain.bot import Call
-from llamabot.domain.effects import Complete, Core, Recall, Remember
+from llamabot.domain.call import Call
+from llamabot.domain.effects import Complete, Core, DescribeModel, Recall, Remember
 from llamabot.ports.completion import Completion, CompletionRequest, FinishReason
-from llamabot.ports.errors import ContentRefused
+from llamabot.ports.errors import ConfigurationError, ContentRefused
 from llamabot.ports.messages import AssistantMessage, Message
 
-__all__ = ["ask", "recall", "remember"]
+__all__ = ["ask", "priced", "recall", "remember"]
+
+T = TypeVar("T")
+
+
+def priced(model: str, core: Core[T]) -> Core[T]:
+    """Do the core's work, provided that the model's price is known: its cost is limited.
+
+    Raises:
+        ConfigurationError: it is not known, and would count as nothing.
+    """
+    capabilities = yield from DescribeModel(model)
+    if not capabilities.priced:
+        raise ConfigurationError(
+            f"cost_usd is limited, but the price of {model or 'the model'!r} is not known: limit tokens= instead"
+        )
+    return (yield from core)
 
 
 def recall(call: Call) -> Core[tuple[Message, ...]]:

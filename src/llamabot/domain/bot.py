@@ -1,4 +1,4 @@
-"""What all bots share: their settings, how a call begins, and the two shells around one core.
+"""What all bots share: their settings, and how a call begins, is resumed and is told again.
 
 A bot is immutable and holds no state of a call, so one bot serves any number of threads and tasks. What a subclass
 adds is `_core`: a generator of effects, written once for both colours.
@@ -9,101 +9,47 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar, Unpack
+from contextlib import ExitStack
+from functools import partial
+from os import PathLike
+from typing import Any, ClassVar, Generic, Self, TypeVar, Unpack
 
 import msgspec
 
 from llamabot.domain.arguments import check_kinds, check_tags, refuse_unknown, shows
-from llamabot.domain.drivers import adrive, adrive_stream, drive, drive_stream
+from llamabot.domain.asking import priced
+from llamabot.domain.call import Call, Setup
 from llamabot.domain.effects import Core
+from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
+from llamabot.domain.logged import RunInput
 from llamabot.domain.messages import MessageLike, to_messages
-from llamabot.domain.operations import Steps
-from llamabot.domain.resolve import Colour, check_colours, resolve_world
+from llamabot.domain.operations import Steps, Wait
+from llamabot.domain.resolve import Colour, check_colours, resolve_instruments, resolve_world
 from llamabot.domain.result import Answer, Result
+from llamabot.domain.resuming import claimed, recorded_events, releasing
 from llamabot.domain.run import Run
-from llamabot.domain.streams import AsyncEventStream, EventStream
-from llamabot.domain.world import AnyCompletion, AnyMemory, World
-from llamabot.ports.clock import ClockPort
+from llamabot.domain.settings import BotSettings, CallSettings, ResumeSettings
+from llamabot.domain.settling import Settled
+from llamabot.domain.toolset import Toolset
+from llamabot.domain.world import World
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import ConfigurationError, UsageError
-from llamabot.ports.ids import IdPort
 from llamabot.ports.messages import DeveloperMessage, Message, SystemMessage
-from llamabot.ports.recorder import RecorderPort
+from llamabot.ports.recorder import RunEvent
 from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
 
-__all__ = ["AsyncShell", "Bot", "BotSettings", "Call", "CallSettings", "SyncShell"]
+__all__ = ["Bot"]
 
 T = TypeVar("T")
 _TIMEOUT_S = 600.0
-
-
-class BotSettings(TypedDict, total=False):
-    """The keyword arguments of every bot; all may be left out.
-
-    Attributes:
-        model: as the adapter names it; LiteLLM's names by default, `embedded/…` runs in this process.
-        temperature: sent only if given.
-        max_tokens: most tokens of an answer; sent only if given.
-        timeout_s: longest wait for an answer, or for the next fragment of a stream; 600 by default.
-        options: what the adapter gets as given (`api_base`, `api_key`, `top_p`, …). Keys are held as secrets.
-        name: how the log calls the bot; its class's name by default.
-        limits: what one call may use.
-        completion: the port that answers; by default chosen by the model's name.
-        recorder: the port that keeps the log; by default the configured one.
-        memory: the conversation that calls read and add to; none by default.
-        clock: the port that tells the time.
-        ids: the port that names runs.
-    """
-
-    model: str | None
-    temperature: float | None
-    max_tokens: int | None
-    timeout_s: float
-    options: Mapping[str, Any]
-    name: str
-    limits: Limits
-    completion: AnyCompletion | None
-    recorder: RecorderPort | None
-    memory: AnyMemory | None
-    clock: ClockPort | None
-    ids: IdPort | None
-
-
-class CallSettings(TypedDict, total=False):
-    """The keyword arguments of one call.
-
-    Attributes:
-        memory: the conversation for this call instead of the bot's; None for none.
-        limits: instead of the bot's.
-        options: added to the bot's, option by option.
-        tags: labels that the log keeps with the run.
-    """
-
-    memory: AnyMemory | None
-    limits: Limits
-    options: Mapping[str, Any]
-    tags: Mapping[str, str]
-
-
-class Call(msgspec.Struct, frozen=True):
-    """What a core is told of its call.
-
-    Attributes:
-        inputs: what the user says, at least one message.
-        request: all of the request but its messages.
-        has_memory: whether `Recall` and `Remember` are there to be used.
-    """
-
-    inputs: tuple[Message, ...]
-    request: CompletionRequest
-    has_memory: bool
 
 
 class Bot(Generic[T]):
     """A system prompt and settings; subclasses add the core, shells add the colour."""
 
     _colour: ClassVar[Colour]
+    _limits: ClassVar[Limits] = NO_LIMITS
     _settings_type: ClassVar[type[Any]] = BotSettings
     _parameters: ClassVar[tuple[str, ...]] = ("system_prompt",)
 
@@ -163,27 +109,109 @@ class Bot(Generic[T]):
         refuse_unknown(f"{type(self).__name__}{method}()", given, known, parameters=parameters)
 
     def _begin(self, inputs: tuple[MessageLike, ...], call: CallSettings) -> tuple[Steps[Result[T]], World]:
+        """Return a new run."""
         if not call.keys() <= _CALL_NAMES:
             refuse_unknown("a call of a bot", call, _CALL_NAMES, self._settings_type.__annotations__)
         check_kinds(call)
         messages = to_messages(*inputs)
         if not messages:
             raise UsageError("nothing was asked: give the bot at least one string or message")
+        setup = self._set_up(call)
+        run, steps = self._new_run(setup, messages, call)
+        if getattr(setup.world.recorder, "durable", False):
+            steps = claimed(setup.world.recorder, run.run_id, steps)
+        return steps, setup.world
+
+    def _new_run(
+        self, setup: Setup, messages: tuple[Message, ...], call: Mapping[str, Any], run_id: str | None = None
+    ) -> tuple[Run, Steps[Result[T]]]:
         check_tags(call.get("tags"))
-        settings = self._settings
+        options = call.get("options")
+        given = RunInput(messages, split_secrets(options)[0] if options else {}, setup.limits)
+        run = self._run(setup, tags=call.get("tags"), run_id=run_id)
+        return run, run.steps(self._core_within(setup, messages), given)
+
+    def _resumption(
+        self, run_id: str, call: ResumeSettings, begin_with: tuple[Message, ...] = ()
+    ) -> Steps[tuple[Steps[Result[T]], World]]:
+        """Return a run that goes on where its log ends, in this caller's hand alone; a completed one is told again.
+
+        Args:
+            run_id: of the run.
+            call: as `resume` was given it.
+            begin_with: the messages of a new run, where there is none of that id.
+        """
+        refuse_unknown("resume()", call, ResumeSettings.__annotations__)
+        settled = Settled.of(call.get("approvals") or {}, call.get("outcomes") or {})
+        recorder, _, _ = resolve_instruments(self._settings)
+        if recorder is None and not begin_with:
+            raise ConfigurationError("there is nothing to resume: recording is off")
+        with ExitStack() as held:
+            events: tuple[RunEvent, ...] = ()
+            if recorder is not None:
+                held.callback((yield Wait(partial(recorder.claim, run_id))).release)
+                events = yield Wait(partial(recorder.events, run_id))
+            if events or not begin_with:
+                history = History(events, run_id, accept_changes=call.get("accept_changes", False))
+                settled.check_awaited(history.summary)
+                setup = self._set_up(_as_recorded(call, history), history.summary.model)
+                run = self._run(setup, history=history, settled=settled, retold=history.completed)
+                steps = run.steps(self._core_within(setup, history.input.messages))
+            else:
+                setup = self._set_up(call)
+                _, steps = self._new_run(setup, begin_with, {}, run_id)
+            return releasing(held.pop_all(), steps), setup.world
+
+    def _replay(self, recording: str | PathLike[str]) -> Steps[tuple[Steps[Result[T]], World]]:
+        """Return a run that is told again from its log alone."""
+        recorder, clock, ids = resolve_instruments(self._settings)
+        run_id, events = yield Wait(partial(recorded_events, recording, recorder))
+        history = History(events, run_id)
+        nothing: Any = None
+        world = World(nothing, nothing, None, clock, ids, self._toolset())
+        memory = {"memory": _RECORDED} if history.has("recall") else {}
+        setup = self._set_up(_as_recorded(memory, history), history.summary.model, world)
+        run = self._run(setup, history=history, retold=True)
+        return run.steps(self._core_within(setup, history.input.messages)), world
+
+    def _set_up(self, call: Mapping[str, Any], model: str | None = None, world: World | None = None) -> Setup:
+        """Return what a call is made with: its own settings, else the bot's, else what is configured.
+
+        Args:
+            call: the call's settings.
+            model: instead of what is configured.
+            world: instead of the one that the settings lead to.
+        """
+        settings = self._settings if not model or self._settings.get("model") else {**self._settings, "model": model}
         options, secrets = self._call_options(call.get("options"))
-        memory = call["memory"] if "memory" in call else settings.get("memory")
-        world, model = resolve_world(self._colour, settings, memory, secrets)
-        request = msgspec.structs.replace(self._request, model=model, options=options)
-        run = Run(
-            world,
-            bot=settings.get("name") or type(self).__name__,
-            model=model or None,
-            limits=call.get("limits") or settings.get("limits") or NO_LIMITS,
-            tags=call.get("tags"),
-            secrets=secrets,
+        if world is None:
+            memory = call["memory"] if "memory" in call else settings.get("memory")
+            world, model = resolve_world(self._colour, settings, memory, secrets, self._toolset())
+        request = msgspec.structs.replace(self._request, model=settings.get("model") or model or "", options=options)
+        limits = call.get("limits") or settings.get("limits") or self._limits
+        has_memory = world.memory is not None or call.get("memory") is _RECORDED
+        return Setup(world, request, limits, secrets, call.get("state"), has_memory)
+
+    def _run(self, setup: Setup, **more: Any) -> Run:
+        return Run(
+            setup.world,
+            bot=self._settings.get("name") or type(self).__name__,
+            model=setup.request.model or None,
+            limits=setup.limits,
+            secrets=setup.secrets,
+            state=setup.state,
+            **more,
         )
-        return run.steps(self._core(Call(messages, request, world.memory is not None))), world
+
+    def _core_within(self, setup: Setup, messages: tuple[Message, ...]) -> Core[Answer[T]]:
+        """Return the core; where a cost is limited, after a look at whether the price is known."""
+        call = Call(messages, setup.request, setup.has_memory)
+        core = self._core(call)
+        return core if setup.limits.cost_usd is None else priced(setup.request.model, core)
+
+    def _toolset(self) -> Toolset | None:
+        """Return the tools of a run; bots that have some say which."""
+        return None
 
     def _call_options(self, options: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], Secrets]:
         if not options:
@@ -193,54 +221,16 @@ class Bot(Generic[T]):
         return {**kept, **visible}, self._secrets.without(options) | secrets
 
 
-class SyncShell(Bot[T]):
-    """Calls that block. They work in a running event loop too."""
-
-    _colour = Colour.SYNC
-
-    @shows(CallSettings)
-    def __call__(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> T:
-        """Return the answer: `run(…).value`."""
-        return drive(*self._begin(inputs, call)).value
-
-    @shows(CallSettings)
-    def run(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> Result[T]:
-        """Return the answer with its transcript, usage, cost and the run's id.
-
-        Args:
-            inputs: strings, images, messages, and lists of them.
-            call: settings for this call alone.
-        """
-        return drive(*self._begin(inputs, call))
-
-    @shows(CallSettings)
-    def stream(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> EventStream[T]:
-        """Return the run as events, for a `with` block; leaving it early stops the provider."""
-        return EventStream(drive_stream(*self._begin(inputs, call)))
-
-
-class AsyncShell(Bot[T]):
-    """Calls that are awaited. One bot serves any number of event loops."""
-
-    _colour = Colour.ASYNC
-
-    @shows(CallSettings)
-    async def __call__(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> T:
-        """Return the answer: `(await run(…)).value`."""
-        return (await adrive(*self._begin(inputs, call))).value
-
-    @shows(CallSettings)
-    async def run(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> Result[T]:
-        """Return the answer with its transcript, usage, cost and the run's id."""
-        return await adrive(*self._begin(inputs, call))
-
-    @shows(CallSettings)
-    def stream(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> AsyncEventStream[T]:
-        """Return the run as events, for an `async with` block; leaving it early stops the provider."""
-        return AsyncEventStream(adrive_stream(*self._begin(inputs, call)))
-
-
+_RECORDED: Any = object()
+"""The memory of a run that is told again: what it gave stands in the log."""
 _CALL_NAMES = CallSettings.__annotations__.keys()
+
+
+def _as_recorded(call: Mapping[str, Any], history: History) -> dict[str, Any]:
+    """Return the settings of the recorded call, with those given now in their place."""
+    given = history.input
+    recorded: dict[str, Any] = {"options": given.options, "limits": given.limits}
+    return {**recorded, **call}
 
 
 def _system_messages(prompt: str | SystemMessage | DeveloperMessage) -> tuple[Message, ...]:

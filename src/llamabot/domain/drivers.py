@@ -7,32 +7,37 @@ because a colour is syntax. What an effect means on a port stands in `performing
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from llamabot.domain.effects import Complete
-from llamabot.domain.operations import Group, Operation, Settle, Step, Steps, Tell
+from llamabot.domain.operations import Group, Operation, Settle, Step, Steps, Tell, Wait
 from llamabot.domain.performing import Reading, aperform, aread, perform, read
-from llamabot.domain.result import Finished, Result, StreamEvent
-from llamabot.domain.threads import in_threads, settled
+from llamabot.domain.result import Announcement, Finished, Result, StreamEvent
+from llamabot.domain.threads import in_thread, in_threads, in_threads_told, settled
 from llamabot.domain.world import World
 
 __all__ = ["adrive", "adrive_stream", "drive", "drive_stream"]
 
 T = TypeVar("T")
+Telling: TypeAlias = Callable[[Announcement], object]
 
 
-def drive(steps: Steps[T], world: World) -> T:
-    """Perform a run on the caller's thread and return what it gives."""
+def _ignore(event: Announcement) -> None:
+    """Nobody streams this run."""
+
+
+def drive(steps: Steps[T], world: World, tell: Telling = _ignore) -> T:
+    """Perform a run on the caller's thread and return what it gives; `tell` is told of its events."""
     resume: Any = steps.send
     value: Any = None
     try:
         while True:
             operation = resume(value)
             try:
-                resume, value = steps.send, _carry_out(operation, world)
+                resume, value = steps.send, _carry_out(operation, world, tell)
             except BaseException as error:
                 resume, value = steps.throw, error
     except StopIteration as stop:
@@ -42,15 +47,15 @@ def drive(steps: Steps[T], world: World) -> T:
         del resume, value  # an error held here would keep its own traceback alive
 
 
-async def adrive(steps: Steps[T], world: World) -> T:
-    """Perform a run without blocking the event loop and return what it gives."""
+async def adrive(steps: Steps[T], world: World, tell: Telling = _ignore) -> T:
+    """Perform a run without blocking the event loop and return what it gives; `tell` is told of its events."""
     resume: Any = steps.send
     value: Any = None
     try:
         while True:
             operation = resume(value)
             try:
-                resume, value = steps.send, await _acarry_out(operation, world)
+                resume, value = steps.send, await _acarry_out(operation, world, tell)
             except BaseException as error:
                 resume, value = steps.throw, error
     except StopIteration as stop:
@@ -73,6 +78,8 @@ def drive_stream(steps: Steps[Result[T]], world: World) -> Generator[StreamEvent
             try:
                 if reading := _reading(operation, world):
                     resume, value = steps.send, (yield from read(reading, world))
+                elif isinstance(operation, Group):
+                    resume, value = steps.send, (yield from in_threads_told(_told(operation, world)))
                 elif isinstance(operation, Tell):
                     yield operation.event
                     resume, value = steps.send, None
@@ -100,6 +107,12 @@ async def adrive_stream(steps: Steps[Result[T]], world: World) -> AsyncGenerator
                         async for event in events:
                             yield event
                     resume, value = steps.send, reading.completion()
+                elif isinstance(operation, Group):
+                    together = _Together(operation, world)
+                    async with aclosing(together.events()) as announcements:
+                        async for announcement in announcements:
+                            yield announcement
+                    resume, value = steps.send, together.results()
                 elif isinstance(operation, Tell):
                     yield operation.event
                     resume, value = steps.send, None
@@ -114,34 +127,75 @@ async def adrive_stream(steps: Steps[Result[T]], world: World) -> AsyncGenerator
     yield Finished(result)
 
 
-def _carry_out(operation: Operation, world: World) -> Any:
+def _carry_out(operation: Operation, world: World, tell: Telling = _ignore) -> Any:
     match operation:
         case Step():
             return perform(operation, world)
         case Group():
-            return in_threads([partial(drive, member, world) for member in operation.members])
+            return in_threads([partial(drive, member, world, tell) for member in operation.members])
         case Settle():
             return operation.ticket.result()
+        case Wait():
+            return operation.function()
         case Tell():
-            return None
+            return tell(operation.event)
 
 
-async def _acarry_out(operation: Operation, world: World) -> Any:
+async def _acarry_out(operation: Operation, world: World, tell: Telling = _ignore) -> Any:
     match operation:
         case Step():
             return await aperform(operation, world)
         case Group():
-            return await _together([asyncio.ensure_future(adrive(member, world)) for member in operation.members])
+            return await _together(_tasks(operation, world, tell))
         case Settle():
             return await settled(operation.ticket)
+        case Wait():
+            return await in_thread(operation.function)
         case Tell():
-            return None
+            return tell(operation.event)
+
+
+def _told(group: Group, world: World) -> list[Callable[[Telling], Any]]:
+    return [partial(drive, member, world) for member in group.members]
+
+
+def _tasks(group: Group, world: World, tell: Telling) -> list[asyncio.Task[Any]]:
+    return [asyncio.ensure_future(adrive(member, world, tell)) for member in group.members]
 
 
 async def _together(tasks: list[asyncio.Task[Any]]) -> list[Any]:
     # gather with exceptions as results waits for every task, also when this one is cancelled, and cancels none else
     await asyncio.gather(*tasks, return_exceptions=True)
     return [task.result() for task in tasks]
+
+
+class _Together:
+    """A group of a streamed run: what its members tell as it happens, then their results."""
+
+    def __init__(self, group: Group, world: World) -> None:
+        self._told: asyncio.Queue[Announcement | None] = asyncio.Queue()
+        self._tasks = _tasks(group, world, self._told.put_nowait)
+
+    async def events(self) -> AsyncGenerator[Announcement, None]:
+        """Yield what is told until all members have ended; leaving cancels them."""
+        for task in self._tasks:
+            task.add_done_callback(lambda _: self._told.put_nowait(None))
+        left = len(self._tasks)
+        try:
+            while left:
+                event = await self._told.get()
+                if event is None:
+                    left -= 1
+                else:
+                    yield event
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def results(self) -> list[Any]:
+        """Return the results in the order of the members, or raise the first error."""
+        return [task.result() for task in self._tasks]
 
 
 def _reading(operation: Operation, world: World) -> Reading | None:

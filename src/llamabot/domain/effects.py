@@ -15,11 +15,25 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from llamabot.domain.result import AttemptRejected
+from llamabot.domain.approvals import Approval
+from llamabot.domain.result import Announcement
 from llamabot.ports.completion import Completion, CompletionRequest, ModelCapabilities
 from llamabot.ports.messages import Message
+from llamabot.ports.tools import Tool, ToolCall, ToolResult
 
-__all__ = ["Complete", "Core", "DescribeModel", "Effect", "Emit", "Recall", "Remember", "Together"]
+__all__ = [
+    "AskApproval",
+    "CallTool",
+    "Complete",
+    "Core",
+    "DescribeModel",
+    "Effect",
+    "Emit",
+    "ListTools",
+    "Recall",
+    "Remember",
+    "Together",
+]
 
 T = TypeVar("T")
 
@@ -68,6 +82,37 @@ class Remember(Effect[None], frozen=True):
     turn: tuple[Message, ...]
 
 
+class ListTools(Effect[tuple[Tool, ...]], frozen=True):
+    """Ask the toolboxes what they offer."""
+
+    kind: ClassVar[str] = "list_tools"
+
+
+class CallTool(Effect[ToolResult], frozen=True):
+    """Run one call of a tool.
+
+    Attributes:
+        call: as the model made it, or as who approved it has changed it.
+        tool: the tool that it names.
+        max_characters: longest text that the model is told; what is beyond is cut, and the text says so.
+    """
+
+    kind: ClassVar[str] = "call_tool"
+    call: ToolCall
+    tool: Tool
+    max_characters: int = 20_000
+
+
+class AskApproval(Effect[tuple[Approval, ...]], frozen=True):
+    """Ask someone whether these calls may run; the answers come in the order of the calls.
+
+    Without an answer the run pauses with `ApprovalNeeded`.
+    """
+
+    kind: ClassVar[str] = "ask_approval"
+    calls: tuple[ToolCall, ...]
+
+
 class Together(Effect[list[Any]], frozen=True):
     """Do several effects at once; the results come in the order of the effects.
 
@@ -82,4 +127,4 @@ class Emit(Effect[None], frozen=True):
     """Tell who streams this run. It changes nothing in the world and is not logged."""
 
     kind: ClassVar[str] = "emit"
-    event: AttemptRejected
+    event: Announcement

@@ -7,15 +7,25 @@ import msgspec
 __all__ = ["NO_LIMITS", "Limits"]
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one call may use. None is no limit.
 
+    They are checked before each effect, so that one completion may pass `tokens` and `cost_usd`, but none follows it.
+    Reaching one raises `LimitReached` with the transcript; `bot.resume(run_id, limits=…)` goes on with larger ones.
+
     Attributes:
-        deadline_s: seconds from the start of the call to its end. Checked before each effect, and bounds the effect
-            in flight; reaching it raises `LimitReached`.
+        decisions: completions.
+        tool_calls: calls of tools.
+        tokens: of all completions, prompts included.
+        cost_usd: of all completions. A model of unknown price is an error at the start.
+        deadline_s: seconds from the start of the call to its end; it bounds the effect in flight too.
     """
 
+    decisions: int | None = 25
+    tool_calls: int | None = None
+    tokens: int | None = None
+    cost_usd: float | None = None
     deadline_s: float | None = None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = Limits(decisions=None)

@@ -8,61 +8,37 @@ that effect; a long one is a blob. The writer and the reader live together here 
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
+from llamabot.domain.logged import (
+    LoggedCall,
+    LoggedInput,
+    LoggedMessage,
+    LoggedRequest,
+    LoggedResult,
+    Produced,
+    RunInput,
+    Stored,
+)
+from llamabot.domain.messages import tool_message
+from llamabot.domain.result import ValueNotKept
 from llamabot.ports.assembly import mend_text
 from llamabot.ports.completion import Completion, CompletionRequest
-from llamabot.ports.messages import (
-    AssistantMessage,
-    DeveloperMessage,
-    Message,
-    SystemMessage,
-    ToolMessage,
-    UserMessage,
-)
+from llamabot.ports.messages import AssistantMessage, Message, ToolMessage
 from llamabot.ports.recorder import Blob, as_json
+from llamabot.ports.tools import ToolCall, ToolResult
 
-__all__ = ["LogReader", "LogWriter", "LoggedRequest"]
+__all__ = ["LogReader", "LogWriter", "encoded"]
 
 _INLINE_CHARACTERS = 1000
-
-
-class Produced(msgspec.Struct, frozen=True, tag_field="role", tag="produced"):
-    """The message, or the `index`-th of the messages, that the effect at `path` gave."""
-
-    path: str
-    index: int = 0
-
-
-class Stored(msgspec.Struct, frozen=True, tag_field="role", tag="stored"):
-    """A message that is kept as a blob."""
-
-    digest: str
-
-
-LoggedMessage: TypeAlias = (
-    SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | Produced | Stored
-)
-
-
-class LoggedRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A request as a difference.
-
-    Attributes:
-        settings: digest of the request without its messages.
-        base: path of the earlier `complete` whose messages this one begins with.
-        keep: how many of them.
-        messages: those that follow.
-    """
-
-    settings: str
-    messages: tuple[LoggedMessage, ...]
-    base: str | None = None
-    keep: int = 0
+_REPR_CHARACTERS = 1000
+_INPUT_PATH = "0"
+_NOT_RECORDED = "[not recorded]"
 
 
 class LogWriter:
@@ -72,7 +48,17 @@ class LogWriter:
         self._run_id = run_id
         self._digests: set[str] = set()
         self._produced: dict[int, tuple[Message, Produced]] = {}
+        self._calls: dict[str, str] = {}
+        self._answered: dict[str, tuple[ToolMessage, Produced]] = {}
         self._base: tuple[str, tuple[Message, ...]] | None = None
+
+    def run_input(self, given: RunInput) -> tuple[LoggedInput, list[Blob]]:
+        """Return what a call was given as the log keeps it; later messages refer to it as to the outcome of `0`."""
+        blobs: list[Blob] = []
+        messages = self._messages(given.messages, blobs)
+        self.produced(_INPUT_PATH, given.messages)
+        options = {name: _what_json_has(value) for name, value in given.options.items()} if given.options else {}
+        return LoggedInput(messages, options, given.limits), blobs
 
     def request(self, path: str, request: CompletionRequest) -> tuple[LoggedRequest, list[Blob]]:
         """Return the difference to the request before, and the blobs that this run has not used yet."""
@@ -91,8 +77,24 @@ class LogWriter:
     def produced(self, path: str, messages: Sequence[Message]) -> None:
         """Note that the effect at `path` gave these messages, so that later ones can refer to them."""
         for index, message in enumerate(messages):
+            if isinstance(message, AssistantMessage):
+                self._calls.update((call.id, call.arguments) for call in message.tool_calls)
             # The message is kept beside its id, so that the id is not given to another object.
             self._produced[id(message)] = (message, Produced(path, index))
+
+    def call(self, call: ToolCall) -> LoggedCall:
+        """Return a call as the log keeps it; its arguments stand in the completion that made it."""
+        known = self._calls.get(call.id) == call.arguments
+        return LoggedCall(call.id, call.name, None if known else call.arguments)
+
+    def result(self, result: ToolResult) -> LoggedResult:
+        """Return a tool's answer as the log keeps it."""
+        value, value_repr = _kept(result.value)
+        return LoggedResult(result.call_id, result.text, result.is_error, result.ends_run, value, value_repr)
+
+    def answered(self, path: str, message: ToolMessage) -> None:
+        """Note that the effect at `path` gave this answer, so that later messages equal to it can refer to it."""
+        self._answered[message.call_id] = (message, Produced(path))
 
     def _common(self, messages: tuple[Message, ...]) -> tuple[str | None, int]:
         if self._base is None:
@@ -112,12 +114,16 @@ class LogWriter:
         known = self._produced.get(id(message))
         if known is not None:
             return known[1]
+        if isinstance(message, ToolMessage):
+            answered = self._answered.get(message.call_id)
+            if answered is not None and answered[0] == message:
+                return answered[1]
         if isinstance(message.content, str) and len(message.content) <= _INLINE_CHARACTERS:
             return message
         return Stored(self._blob(message, blobs))
 
     def _blob(self, value: Any, blobs: list[Blob]) -> str:
-        data = _encoded(value)
+        data = encoded(value)
         digest = blake2b(data, digest_size=16).hexdigest()
         if digest not in self._digests:
             self._digests.add(digest)
@@ -137,6 +143,13 @@ class LogReader:
         """Take in a blob."""
         self._blobs[blob.digest] = blob.data
 
+    def run_input(self, data: Mapping[str, Any]) -> RunInput:
+        """Return what the run was given."""
+        logged = msgspec.convert(data, LoggedInput)
+        messages = tuple(map(self._message, logged.messages))
+        self._produced[_INPUT_PATH] = messages
+        return RunInput(messages, logged.options, logged.limits)
+
     def request(self, path: str, data: Mapping[str, Any]) -> CompletionRequest:
         """Return the request that was logged at `path`."""
         logged = msgspec.convert(data, LoggedRequest)
@@ -151,6 +164,14 @@ class LogReader:
         completion = msgspec.convert(data, Completion)
         self._produced[path] = (completion.message,)
         return completion
+
+    def result(self, path: str, data: Mapping[str, Any]) -> ToolResult:
+        """Return the tool's answer that was logged at `path`."""
+        logged = msgspec.convert(data, LoggedResult)
+        value = logged.value if logged.value_repr is None else ValueNotKept(logged.value_repr)
+        result = ToolResult(logged.call_id, logged.text, logged.is_error, logged.ends_run, value)
+        self._produced[path] = (tool_message(result),)
+        return result
 
     def messages(self, data: Sequence[Any], *, produced_by: str | None = None) -> tuple[Message, ...]:
         """Return messages that were logged; `produced_by` is the path of the effect that gave them."""
@@ -172,7 +193,28 @@ class LogReader:
 _ENCODER = msgspec.json.Encoder(enc_hook=as_json)
 
 
-def _encoded(value: CompletionRequest | Message) -> bytes:
+def _kept(value: Any) -> tuple[Any, str | None]:
+    """Return an object as JSON, or the beginning of its repr."""
+    try:
+        if hasattr(value, "model_dump_json"):
+            return msgspec.json.decode(value.model_dump_json()), None
+        return msgspec.json.decode(msgspec.json.encode(value)), None
+    except Exception:  # noqa: BLE001 - the object is the user's own: whatever it does, the answer is not lost
+        return None, _cut_repr(value)
+
+
+def _cut_repr(value: Any) -> str:
+    try:
+        return mend_text(reprlib.repr(value) if isinstance(value, _CONTAINERS) else repr(value))[:_REPR_CHARACTERS]
+    except Exception:  # noqa: BLE001 - as above
+        return f"<{type(value).__qualname__}>"
+
+
+_CONTAINERS = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
+
+
+def encoded(value: CompletionRequest | Message) -> bytes:
+    """Return a request or a message as the JSON that the log keeps of it."""
     try:
         return _ENCODER.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
@@ -180,7 +222,15 @@ def _encoded(value: CompletionRequest | Message) -> bytes:
         return _ENCODER.encode(_what_can_be_told(value))
 
 
+def _what_json_has(value: Any) -> Any:
+    try:
+        _ENCODER.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return _NOT_RECORDED
+    return value
+
+
 def _what_can_be_told(value: CompletionRequest | Message) -> CompletionRequest | Message:
     if isinstance(value, CompletionRequest):
-        return msgspec.structs.replace(value, options=dict.fromkeys(map(mend_text, value.options), "[not recorded]"))
+        return msgspec.structs.replace(value, options=dict.fromkeys(map(mend_text, value.options), _NOT_RECORDED))
     return type(value)(mend_text(value.text))

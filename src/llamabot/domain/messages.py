@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
@@ -22,8 +22,21 @@ from llamabot.ports.messages import (
     ToolMessage,
     UserMessage,
 )
+from llamabot.ports.tools import ToolResult
 
-__all__ = ["MessageLike", "assistant", "developer", "from_json", "image", "system", "to_json", "to_messages", "user"]
+__all__ = [
+    "MessageLike",
+    "assistant",
+    "closed",
+    "developer",
+    "from_json",
+    "image",
+    "system",
+    "to_json",
+    "to_messages",
+    "tool_message",
+    "user",
+]
 
 MessageLike: TypeAlias = str | Part | Message | Iterable["MessageLike"]
 """What stands for messages: a string or an image is what the user says; lists may be nested."""
@@ -31,6 +44,7 @@ MessageLike: TypeAlias = str | Part | Message | Iterable["MessageLike"]
 _MESSAGES = (SystemMessage, DeveloperMessage, UserMessage, AssistantMessage, ToolMessage)
 _LOOSE = (str, Text, Image)
 _KNOWN = _LOOSE + _MESSAGES
+_LEFT = "The call was not answered: the run ended before."
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -84,6 +98,28 @@ def image(
         return Image(url=url, media_type=media_type)
     content = data if path is None else _read(Path(path))
     return Image(data=content, media_type=media_type or _media_type(content or b"", path))
+
+
+def tool_message(result: ToolResult) -> ToolMessage:
+    """Return the answer to a call as the model is told it."""
+    return ToolMessage(result.text, call_id=result.call_id, is_error=result.is_error)
+
+
+def closed(messages: tuple[Message, ...], results: Mapping[str, ToolMessage]) -> tuple[Message, ...]:
+    """Return a transcript that providers accept: every call of the last decision is answered.
+
+    Args:
+        messages: the transcript, which may end with some of the answers.
+        results: the answers there are, by the id of the call; where there is none, that is said.
+    """
+    end = len(messages)
+    while end and isinstance(messages[end - 1], ToolMessage):
+        end -= 1
+    last = messages[end - 1] if end else None
+    if not isinstance(last, AssistantMessage) or not last.tool_calls:
+        return messages
+    answers = [results.get(call.id) or ToolMessage(_LEFT, call_id=call.id, is_error=True) for call in last.tool_calls]
+    return (*messages[:end], *answers)
 
 
 def to_messages(*inputs: MessageLike) -> tuple[Message, ...]:

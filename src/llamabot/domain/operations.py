@@ -1,20 +1,21 @@
 """Operations: what a run asks of a driver.
 
-Effects say what a bot wants; operations add what the run needs around them. The four drivers know these five classes
+Effects say what a bot wants; operations add what the run needs around them. The four drivers know these six classes
 and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
 from llamabot.domain.effects import Effect
-from llamabot.domain.result import AttemptRejected
+from llamabot.domain.result import Announcement
 from llamabot.ports.messages import AssistantMessage
+from llamabot.ports.tools import RunContext
 
-__all__ = ["DeadlinePassed", "Group", "Operation", "Settle", "Step", "Steps", "Tell"]
+__all__ = ["DeadlinePassed", "Group", "Operation", "Settle", "Step", "Steps", "Tell", "Wait"]
 
 T = TypeVar("T")
 
@@ -38,13 +39,15 @@ class Step:
         timeout_s: seconds that the call's deadline leaves, or None without one.
         first_at_ns: set by the driver: the clock at the first fragment of a stream.
         partial: set by the driver: what has arrived of a streamed answer that failed or was left.
+        context: what a tool is told of the run; None for other effects.
     """
 
-    __slots__ = ("effect", "first_at_ns", "partial", "timeout_s")
+    __slots__ = ("context", "effect", "first_at_ns", "partial", "timeout_s")
 
-    def __init__(self, effect: Effect[Any], timeout_s: float | None) -> None:
+    def __init__(self, effect: Effect[Any], timeout_s: float | None, context: RunContext[Any] | None = None) -> None:
         self.effect = effect
         self.timeout_s = timeout_s
+        self.context = context
         self.first_at_ns: int | None = None
         self.partial: AssistantMessage | None = None
 
@@ -67,14 +70,23 @@ class Settle:
         self.ticket = ticket
 
 
+class Wait:
+    """Call a function that may block, such as a look into the log; the result is what it returns."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
+
+
 class Tell:
     """Hand an event to who streams this run."""
 
     __slots__ = ("event",)
 
-    def __init__(self, event: AttemptRejected) -> None:
+    def __init__(self, event: Announcement) -> None:
         self.event = event
 
 
-Operation: TypeAlias = Step | Group | Settle | Tell
+Operation: TypeAlias = Step | Group | Settle | Wait | Tell
 Steps: TypeAlias = Generator[Operation, Any, T]

@@ -11,13 +11,18 @@ from typing import Any
 
 import msgspec
 
-from llamabot.domain.effects import Complete, DescribeModel, Recall, Remember
+from llamabot.domain.background import in_background
+from llamabot.domain.effects import CallTool, Complete, DescribeModel, ListTools, Recall, Remember
 from llamabot.domain.operations import DeadlinePassed, Step
 from llamabot.domain.result import ReasoningDelta, TextDelta
+from llamabot.domain.run_log import current_run_id
 from llamabot.domain.threads import call_within, in_thread
+from llamabot.domain.tool_results import unknown_tool
+from llamabot.domain.toolset import Toolset
 from llamabot.domain.world import World
 from llamabot.ports.assembly import Assembler, mend_completion
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
+from llamabot.ports.tools import RunContext, Tool, ToolCall, ToolResult
 
 __all__ = ["Reading", "aperform", "aread", "perform", "read"]
 
@@ -50,6 +55,10 @@ def _do(step: Step, world: World) -> Any:
             return memory.recall()
         case Remember(turn):
             return memory.remember(turn)
+        case CallTool():
+            return _call_tool(step, world)
+        case ListTools():
+            return _listed(world)
         case effect:
             raise TypeError(f"no driver performs {effect!r}")
 
@@ -66,8 +75,68 @@ async def _ado(step: Step, world: World) -> Any:
             return await (memory.arecall() if hasattr(memory, "arecall") else in_thread(memory.recall))
         case Remember(turn):
             return await (memory.aremember(turn) if hasattr(memory, "aremember") else in_thread(memory.remember, turn))
+        case CallTool():
+            return await _acall_tool(step, world)
+        case ListTools():
+            return await in_thread(_listed, world)
         case effect:
             raise TypeError(f"no driver performs {effect!r}")
+
+
+def _call_tool(step: Step, world: World) -> ToolResult:
+    """Run a tool: a sync one on this thread, an async one on the background loop."""
+    call, context, toolset = _tool_parts(step, world)
+    if (box := toolset.box(call.name)) is None:
+        return unknown_tool(call, ())
+    token = current_run_id.set(context.run_id)
+    try:
+        if _runs_async(step.effect, box, prefers="sync"):
+            result: ToolResult = in_background(box.acall(call, context), context.cancellation)
+        else:
+            result = box.call(call, context)
+        return result
+    finally:
+        current_run_id.reset(token)
+
+
+async def _acall_tool(step: Step, world: World) -> ToolResult:
+    """Run a tool: an async one in this task, a sync one in a thread."""
+    call, context, toolset = _tool_parts(step, world)
+    if not toolset.is_listed:
+        await in_thread(toolset.list)
+    if (box := toolset.box(call.name)) is None:
+        return unknown_tool(call, ())
+    token = current_run_id.set(context.run_id)
+    try:
+        if _runs_async(step.effect, box, prefers="async"):
+            result: ToolResult = await box.acall(call, context)
+            return result
+        return await in_thread(box.call, call, context)
+    finally:
+        current_run_id.reset(token)
+
+
+def _tool_parts(step: Step, world: World) -> tuple[ToolCall, RunContext[Any], Toolset]:
+    effect, context, toolset = step.effect, step.context, world.toolset
+    if not isinstance(effect, CallTool) or context is None or toolset is None:
+        raise TypeError(f"a tool is called by bots that have tools, not by {effect!r} alone")
+    return effect.call, context, toolset
+
+
+def _runs_async(effect: Any, box: Any, *, prefers: str) -> bool:
+    """Say whether a tool is run by `acall`: by its colour, else by what its toolbox has, else by what is preferred."""
+    colour = effect.tool.colour
+    if colour == "both":
+        colour = prefers if hasattr(box, "call") and hasattr(box, "acall") else _only(box)
+    return bool(colour == "async")
+
+
+def _only(box: Any) -> str:
+    return "async" if hasattr(box, "acall") else "sync"
+
+
+def _listed(world: World) -> tuple[Tool, ...]:
+    return () if world.toolset is None else world.toolset.list()
 
 
 class Reading:
@@ -88,16 +157,15 @@ class Reading:
         """
         return None if self._ends_at_s is None else _positive(self._ends_at_s - time.monotonic())
 
-    def feed(self, chunk: CompletionChunk) -> Generator[TextDelta | ReasoningDelta, None, None]:
-        """Take a chunk in and yield what it lets the reader see."""
-        text, reasoning = self._assembler.feed(chunk)
+    def feed(self, chunk: CompletionChunk) -> tuple[TextDelta | ReasoningDelta, ...]:
+        """Take a chunk in and return what it lets the reader see."""
         if self._step.first_at_ns is None:
             self._step.first_at_ns = self._clock.monotonic_ns()
-        yield from _deltas(text, reasoning)
+        return _deltas(*self._assembler.feed(chunk))
 
-    def rest(self) -> Generator[TextDelta | ReasoningDelta, None, None]:
-        """Yield what was held back until the end."""
-        yield from _deltas(*self._assembler.rest())
+    def rest(self) -> tuple[TextDelta | ReasoningDelta, ...]:
+        """Return what was held back until the end."""
+        return _deltas(*self._assembler.rest())
 
     def broke(self) -> None:
         """Keep what has arrived of an answer that failed or was left, if anything has."""
@@ -116,7 +184,8 @@ def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta
     late: Future[Any] | None = None
     try:
         while (chunk := _next(stream, reading)) is not _END:
-            yield from reading.feed(chunk)
+            for event in reading.feed(chunk):  # noqa: UP028 - mostly one: `yield from` takes longer
+                yield event
         yield from reading.rest()
         return reading.completion()
     except BaseException as error:
@@ -197,8 +266,7 @@ def _capabilities(port: Any, model: str) -> ModelCapabilities:
     return ModelCapabilities() if ask is None else ask(model)
 
 
-def _deltas(text: str, reasoning: str) -> Generator[TextDelta | ReasoningDelta, None, None]:
-    if reasoning:
-        yield ReasoningDelta(reasoning)
-    if text:
-        yield TextDelta(text)
+def _deltas(text: str, reasoning: str) -> tuple[TextDelta | ReasoningDelta, ...]:
+    if not reasoning:
+        return (TextDelta(text),) if text else ()
+    return (ReasoningDelta(reasoning), TextDelta(text)) if text else (ReasoningDelta(reasoning),)

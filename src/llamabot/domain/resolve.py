@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from llamabot.domain.toolset import Toolset
 from llamabot.domain.world import AnyCompletion, AnyMemory, World
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.errors import ConfigurationError
@@ -48,7 +49,11 @@ def check_colours(colour: Colour, completion: AnyCompletion | None, memory: AnyM
 
 
 def resolve_world(
-    colour: Colour, settings: Mapping[str, Any], memory: AnyMemory | None, secrets: Secrets
+    colour: Colour,
+    settings: Mapping[str, Any],
+    memory: AnyMemory | None,
+    secrets: Secrets,
+    toolset: Toolset | None = None,
 ) -> tuple[World, str]:
     """Return the ports of a call, and its model's name, "" where an injected adapter is left to choose.
 
@@ -64,7 +69,7 @@ def resolve_world(
     check_colours(colour, completion, memory)
     if secrets and hasattr(completion, "with_secrets"):
         completion = completion.with_secrets(secrets)
-    return World(completion, memory, *resolve_instruments(settings)), model
+    return World(completion, memory, *resolve_instruments(settings), toolset), model
 
 
 def resolve_instruments(settings: Mapping[str, Any]) -> tuple[RecorderPort | None, ClockPort, IdPort]:

@@ -7,9 +7,23 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from llamabot.ports.completion import FinishReason, Usage
-from llamabot.ports.messages import AssistantMessage, Message
+from llamabot.ports.messages import AssistantMessage, Message, ToolMessage
+from llamabot.ports.tools import ToolCall, ToolResult
 
-__all__ = ["Answer", "AttemptRejected", "Finished", "ReasoningDelta", "Result", "StreamEvent", "TextDelta"]
+__all__ = [
+    "Announcement",
+    "Answer",
+    "AttemptRejected",
+    "Decided",
+    "Finished",
+    "ReasoningDelta",
+    "Result",
+    "StreamEvent",
+    "TextDelta",
+    "ToolFinished",
+    "ToolStarted",
+    "ValueNotKept",
+]
 
 T = TypeVar("T")
 
@@ -23,9 +37,19 @@ class Answer(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def text(self) -> str:
-        """The text of the last message of the model, "" if there is none."""
+        """The text of the last message: the model's, or the result of the tool that ended the run."""
         last = self.messages[-1] if self.messages else None
-        return last.text if isinstance(last, AssistantMessage) else ""
+        return last.text if isinstance(last, AssistantMessage | ToolMessage) else ""
+
+
+class ValueNotKept(msgspec.Struct, frozen=True):
+    """Stands for the object that a tool ended a run with, where the log could keep no more than what it looked like.
+
+    Attributes:
+        text: the beginning of its `repr`.
+    """
+
+    text: str
 
 
 class Result(msgspec.Struct, Generic[T], frozen=True):
@@ -33,12 +57,14 @@ class Result(msgspec.Struct, Generic[T], frozen=True):
 
     Attributes:
         value: the answer in the bot's own type.
-        text: the text of the model's last message.
+        text: the text of the model's last message, or of the result of the tool that ended the run.
         messages: the whole transcript, system message and answer included, oldest first.
         usage: tokens of all completions of the run.
         cost_usd: None if the price of any completion is unknown.
         finish_reason: why the last completion ended.
         run_id: names the run in the log.
+        from_log: nothing was done anew, all of this was read from the log. An object that a tool returned is then what
+            JSON could keep of it, or a `ValueNotKept`.
     """
 
     value: T
@@ -48,6 +74,7 @@ class Result(msgspec.Struct, Generic[T], frozen=True):
     cost_usd: float | None
     finish_reason: FinishReason
     run_id: str
+    from_log: bool = False
 
 
 class TextDelta(msgspec.Struct, frozen=True, tag_field="type", tag="text_delta"):
@@ -68,10 +95,29 @@ class AttemptRejected(msgspec.Struct, frozen=True, tag_field="type", tag="attemp
     error: str
 
 
+class Decided(msgspec.Struct, frozen=True, tag_field="type", tag="decided"):
+    """The model asks for these calls."""
+
+    calls: tuple[ToolCall, ...]
+
+
+class ToolStarted(msgspec.Struct, frozen=True, tag_field="type", tag="tool_started"):
+    """A tool begins to run."""
+
+    call: ToolCall
+
+
+class ToolFinished(msgspec.Struct, frozen=True, tag_field="type", tag="tool_finished"):
+    """A tool has answered; those that run at once are told in the order in which they end."""
+
+    result: ToolResult
+
+
 class Finished(msgspec.Struct, Generic[T], frozen=True, tag_field="type", tag="finished"):
     """The run is over; always the last event."""
 
     result: Result[T]
 
 
-StreamEvent: TypeAlias = TextDelta | ReasoningDelta | AttemptRejected | Finished[T]
+Announcement: TypeAlias = AttemptRejected | Decided | ToolStarted | ToolFinished
+StreamEvent: TypeAlias = TextDelta | ReasoningDelta | Announcement | Finished[T]

@@ -1,35 +1,61 @@
 """A run: a core with its log and its limits.
 
 `Run.steps` wraps a core into a generator of operations for a driver. Whatever the core asks for is logged here, before
-it is done and after, so that no driver and no bot can forget it. There is no I/O and no colour in this file: what must
-wait (a durable commit) is an operation too.
+it is done and after, so that no driver and no bot can forget it; what the log of an earlier try has already is answered
+from there. There is no I/O and no colour in this file: what must wait (a durable commit) is an operation too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from inspect import GEN_CLOSED, getgeneratorstate
 from typing import Any, TypeVar
 
-from llamabot.domain.effects import Core, Effect, Emit, Together
+from llamabot.domain.approvals import Approval
+from llamabot.domain.budget import Budget
+from llamabot.domain.effects import AskApproval, CallTool, Core, Effect, Emit, Together
+from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
+from llamabot.domain.logged import RunInput
 from llamabot.domain.operations import DeadlinePassed, Group, Settle, Step, Steps, Tell
-from llamabot.domain.result import Answer, Result
+from llamabot.domain.past import NOTHING_SETTLED, Past, Placed, Settled, must_not_repeat, outcome_of, waits_for
+from llamabot.domain.result import Answer, Result, ToolFinished, ToolStarted
 from llamabot.domain.run_log import RunLog
+from llamabot.domain.tool_results import bounded, timed_out
 from llamabot.domain.world import World
-from llamabot.ports.errors import CompletionTimeout, LimitReached, RecorderError
+from llamabot.ports.errors import (
+    ApprovalNeeded,
+    CompletionTimeout,
+    RecorderError,
+    ReplayDiverged,
+    RunPaused,
+)
 from llamabot.ports.recorder import RunKind
 from llamabot.ports.secrets import NO_SECRETS, Secrets
+from llamabot.ports.tools import RunContext, ToolResult
 
 __all__ = ["Run"]
 
 T = TypeVar("T")
-_NS_PER_S = 1_000_000_000
 
 
 class Run:
-    """One call of a bot: made for it, and gone with it."""
+    """One call of a bot: made for it, and gone with it.
+
+    Args:
+        world: the ports.
+        bot: how the log calls the bot.
+        model: what it asks, unless told otherwise.
+        limits: what it may use.
+        tags: labels for the log.
+        secrets: never told.
+        state: the caller's object, for its tools.
+        run_id: of a new run; by default a new id.
+        history: what an earlier try of this run has done.
+        settled: what was decided about the calls that the earlier try waits for.
+        retold: the history is all there is: nothing is performed, nothing recorded.
+    """
 
     def __init__(
         self,
@@ -40,29 +66,56 @@ class Run:
         limits: Limits = NO_LIMITS,
         tags: Mapping[str, str] | None = None,
         secrets: Secrets = NO_SECRETS,
+        state: Any = None,
+        run_id: str | None = None,
+        history: History | None = None,
+        settled: Settled = NOTHING_SETTLED,
+        retold: bool = False,
     ) -> None:
         self._bot, self._model, self._tags = bot, model, tags or {}
-        self._log = RunLog(world.recorder, world.clock, world.ids, secrets)
+        recorder = None if retold else world.recorder
+        self._log = RunLog(recorder, world.clock, world.ids, secrets, history=history, run_id=run_id)
+        self._budget = Budget(NO_LIMITS if retold else limits, world.clock)
         self._clock = world.clock
-        self._deadline_s = limits.deadline_s
-        self._started_ns = 0
+        self._state = state
+        self._past = None if history is None else Past(history, settled, retold=retold)
+        self._retold = retold
+        self._contexts: dict[str, RunContext[Any]] = {}
 
-    def steps(self, core: Core[Answer[T]]) -> Steps[Result[T]]:
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._log.run_id
+
+    def steps(self, core: Core[Answer[T]], given: RunInput | None = None) -> Steps[Result[T]]:
         """Yield the operations of a core, each in the log; return what the run gave.
 
         What the core raises leaves with the run's id, transcript and usage on it.
+
+        Args:
+            core: of the bot.
+            given: what the call was given, for the log.
         """
         log = self._log
-        self._started_ns = self._clock.monotonic_ns()
-        log.run_started(RunKind.BOT, self._bot, self._model, self._tags)
+        self._budget.start()
+        if self._past is None:
+            log.run_started(RunKind.BOT, self._bot, self._model, self._tags, given)
+        else:
+            log.run_resumed(self._past.history.input)
         try:
             answer = yield from self._effects(core)
+            if self._past is not None:
+                self._past.history.check_used()
+        except RunPaused as error:
+            yield from self._settle(log.run_paused(error))
+            raise
+        except ReplayDiverged as error:
+            log.sign(error)
+            raise
         except BaseException as error:
             log.run_finished(error)
             raise
-        ticket = log.run_finished()
-        if ticket is not None:
-            yield from self._settle(ticket)
+        yield from self._settle(log.run_finished())
         return Result(
             answer.value,
             answer.text,
@@ -71,6 +124,7 @@ class Run:
             log.cost_usd,
             answer.finish_reason,
             log.run_id,
+            self._retold,
         )
 
     def _effects(self, core: Core[T]) -> Steps[T]:
@@ -96,42 +150,144 @@ class Run:
             value = None  # an error held here would keep its own traceback alive
 
     def _effect(self, path: str, effect: Effect[Any]) -> Steps[Any]:
-        """Log the start of an effect, or of all members of a `Together`, and have it done."""
-        self._check_deadline()
-        if not isinstance(effect, Together):
-            self._log.effects_started([(path, effect)])
-            return (yield from self._perform(path, effect))
-        members = [(f"{path}.{index}", member) for index, member in enumerate(effect.effects, 1)]
-        self._log.effects_started(members)
+        """Have one effect done, or several at once, unless the log has their outcome."""
+        if isinstance(effect, Together):
+            return (yield from self._together(path, effect.effects))
+        if isinstance(effect, AskApproval):
+            return (yield from self._approvals(path, effect))
+        members: list[Placed] = [(path, effect)]
+        known = yield from self._known(members)
+        if path in known:
+            return known[path]
+        yield from self._start(members)
+        return (yield from self._perform(path, effect))
+
+    def _together(self, path: str, effects: Sequence[Effect[Any]]) -> Steps[list[Any]]:
+        members: list[Placed] = [(f"{path}.{index}", member) for index, member in enumerate(effects, 1)]
+        results = yield from self._known(members)
+        left = [(place, member) for place, member in members if place not in results]
+        if left:
+            yield from self._start(left)
+            outcomes = yield from self._grouped(left)
+            results.update(zip((place for place, _ in left), outcomes, strict=True))
+        return [results[place] for place, _ in members]
+
+    def _grouped(self, members: list[Placed]) -> Steps[list[Any]]:
         steps = [self._perform(*member) for member in members]
         try:
-            results: list[Any] = yield Group(steps)
+            outcomes: list[Any] = yield Group(steps)
         except BaseException as error:
-            for (path_of_member, member), its_steps in zip(members, steps, strict=True):
+            for (place, member), its_steps in zip(members, steps, strict=True):
                 # Cancelled before it had its first turn, or running in a thread that is not waited for.
                 if getgeneratorstate(its_steps) != GEN_CLOSED:
-                    self._log.effect_abandoned(path_of_member, member, error)
+                    self._log.effect_abandoned(place, member, error)
+                    if (context := self._contexts.get(place)) is not None:
+                        context.cancellation.cancel()
             raise
-        return results
+        return outcomes
+
+    def _approvals(self, path: str, effect: AskApproval) -> Steps[tuple[Approval, ...]]:
+        """Return the answers that are known; pause if any is missing."""
+        answers = {}
+        for index, call in enumerate(effect.calls, 1):
+            asked: list[Placed] = [(f"{path}.{index}", AskApproval((call,)))]
+            known = yield from self._known(asked)
+            ((place, one),) = asked
+            answer = known.get(place) or (self._past.settled.approvals.get(call.id) if self._past else None)
+            if answer is not None and place not in known:
+                self._log.effects_started(asked)
+                yield from self._settle(self._log.effect_finished(place, Step(one, None), 0, answer))
+            answers[call.id] = answer
+        waiting = tuple(call for call in effect.calls if answers[call.id] is None)
+        if waiting:
+            raise ApprovalNeeded(waits_for("approval of", "approvals={call_id: True}", waiting), calls=waiting)
+        return tuple(answer for answer in answers.values() if answer is not None)
+
+    def _known(self, members: Sequence[Placed]) -> Steps[dict[str, Any]]:
+        """Return the outcomes, by path, that need not be brought about: the log has them, or someone has told them."""
+        if self._past is None:
+            return {}
+        found = self._past.find(members)
+        known = {}
+        for place, effect in members:
+            if place not in found:
+                continue
+            outcome = known[place] = outcome_of(found[place])
+            if isinstance(found[place], ToolResult):
+                yield from self._settle(self._log.effect_settled(place, effect, outcome))
+            self._budget.count(effect)
+            self._log.effect_answered(place, effect, outcome)
+        return known
+
+    def _start(self, members: list[Placed]) -> Steps[None]:
+        """Log the start of effects that begin together; what must not run twice begins once that is committed."""
+        effects = [effect for _, effect in members]
+        self._budget.check(effects, self._log.usage, self._log.cost_usd)
+        ticket = self._log.effects_started(members)
+        for effect in effects:
+            self._budget.count(effect)
+        if ticket is not None and any(map(must_not_repeat, effects)):
+            yield from self._settle(ticket)
 
     def _perform(self, path: str, effect: Effect[Any]) -> Steps[Any]:
         """Have a started effect done; its outcome, or its error, is in the log before the core sees it."""
-        step = Step(effect, self._remaining_s())
+        if isinstance(effect, CallTool):
+            return (yield from self._run_tool(path, effect))
+        step = Step(effect, self._budget.remaining_s())
         started_ns = self._clock.monotonic_ns()
         try:
             outcome = yield step
         except BaseException as error:
-            self._log.effect_failed(path, step, started_ns, error)
-            if isinstance(error, DeadlinePassed) or (isinstance(error, CompletionTimeout) and self._deadline_passed()):
-                raise self._deadline_reached() from error
+            self._failed(path, step, started_ns, error)
             raise
-        ticket = self._log.effect_finished(path, step, started_ns, outcome)
-        if ticket is not None:
-            yield from self._settle(ticket)
+        yield from self._settle(self._log.effect_finished(path, step, started_ns, outcome))
         return outcome
 
-    def _settle(self, ticket: Future[None]) -> Steps[None]:
+    def _run_tool(self, path: str, effect: CallTool) -> Steps[ToolResult]:
+        """As `_perform`; a tool that takes too long is an answer to the model."""
+        step = Step(effect, self._tool_timeout_s(effect), self._context(path, effect))
+        started_ns = self._clock.monotonic_ns()
+        yield Tell(ToolStarted(effect.call))
+        try:
+            result = yield step
+        except BaseException as error:
+            self._contexts.pop(path).cancellation.cancel()
+            if not isinstance(error, DeadlinePassed) or self._budget.deadline_passed():
+                self._failed(path, step, started_ns, error)
+                raise
+            result = timed_out(effect.call, effect.tool)
+        else:
+            del self._contexts[path]
+        result = bounded(result, effect.call, effect.max_characters)
+        yield from self._settle(self._log.effect_finished(path, step, started_ns, result))
+        yield Tell(ToolFinished(result))
+        return result
+
+    def _failed(self, path: str, step: Step, started_ns: int, error: BaseException) -> None:
+        """Log an error; one that the deadline brought about becomes `LimitReached`."""
+        self._log.effect_failed(path, step, started_ns, error)
+        if isinstance(error, DeadlinePassed) or (
+            isinstance(error, CompletionTimeout) and self._budget.deadline_passed()
+        ):
+            raise self._budget.deadline_reached() from error
+
+    def _context(self, path: str, effect: CallTool) -> RunContext[Any]:
+        run_id = self._log.run_id
+        context = self._contexts[path] = RunContext(
+            run_id=run_id, call_id=effect.call.id, idempotency_key=f"{run_id}:{path}", state=self._state
+        )
+        return context
+
+    def _tool_timeout_s(self, effect: CallTool) -> float | None:
+        remaining_s, own_s = self._budget.remaining_s(), effect.tool.timeout_s
+        if remaining_s is None or own_s is None:
+            return own_s if remaining_s is None else remaining_s
+        return min(remaining_s, own_s)
+
+    def _settle(self, ticket: Future[None] | None) -> Steps[None]:
         """Wait until the log is committed; nobody sees what is not, and the error holds what was paid for."""
+        if ticket is None:
+            return
         try:
             yield Settle(ticket)
         except RecorderError as error:
@@ -139,19 +295,3 @@ class Run:
             own = RecorderError(str(error))
             self._log.sign(own)
             raise own from error
-
-    def _remaining_s(self) -> float | None:
-        if self._deadline_s is None:
-            return None
-        return self._deadline_s - (self._clock.monotonic_ns() - self._started_ns) / _NS_PER_S
-
-    def _deadline_passed(self) -> bool:
-        remaining_s = self._remaining_s()
-        return remaining_s is not None and remaining_s <= 0
-
-    def _check_deadline(self) -> None:
-        if self._deadline_passed():
-            raise self._deadline_reached()
-
-    def _deadline_reached(self) -> LimitReached:
-        return LimitReached(f"the call did not end within its deadline_s={self._deadline_s:g}", limit="deadline_s")

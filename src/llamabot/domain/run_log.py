@@ -10,15 +10,18 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any
 
-from llamabot.domain.effects import Complete, Effect, Recall, Remember
+from llamabot.domain.effects import CallTool, Complete, Effect, ListTools, Recall, Remember
+from llamabot.domain.history import History
 from llamabot.domain.log import LogWriter
+from llamabot.domain.logged import RunInput
+from llamabot.domain.messages import closed, tool_message
 from llamabot.domain.operations import Step
 from llamabot.ports.assembly import mend_text
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import NO_USAGE, Completion, Usage
 from llamabot.ports.errors import CompletionError, LimitReached, LlamabotError
 from llamabot.ports.ids import IdPort
-from llamabot.ports.messages import Message
+from llamabot.ports.messages import Message, ToolMessage
 from llamabot.ports.recorder import (
     LOG_SCHEMA_VERSION,
     EffectFinished,
@@ -28,6 +31,8 @@ from llamabot.ports.recorder import (
     RunEvent,
     RunFinished,
     RunKind,
+    RunPaused,
+    RunResumed,
     RunStarted,
     RunStatus,
 )
@@ -39,11 +44,15 @@ current_run_id: ContextVar[str | None] = ContextVar("llamabot_run_id", default=N
 """The run that new runs are inside of."""
 
 _logger = logging.getLogger("llamabot")
-_RECORDED_ATTRIBUTES = frozenset({"extra", "limit", "retry_after_s", "status_code"})
+_RECORDED_ATTRIBUTES = frozenset({"calls", "extra", "limit", "retry_after_s", "status_code"})
 
 
 class RunLog:
     """Writes one run. Effects of a `Together` finish in several threads; the rest is told in turn.
+
+    Args:
+        history: of the run that is gone on with, or None for a new one.
+        run_id: of a new run; by default a new id.
 
     Attributes:
         messages: the transcript as far as the log knows it.
@@ -53,12 +62,21 @@ class RunLog:
     _abandoned: frozenset[str] = frozenset()
 
     def __init__(
-        self, recorder: RecorderPort | None, clock: ClockPort, ids: IdPort, secrets: Secrets = NO_SECRETS
+        self,
+        recorder: RecorderPort | None,
+        clock: ClockPort,
+        ids: IdPort,
+        secrets: Secrets = NO_SECRETS,
+        *,
+        history: History | None = None,
+        run_id: str | None = None,
     ) -> None:
-        self.run_id = ids.new_id()
+        self.run_id = history.summary.run_id if history else run_id or ids.new_id()
+        self._history = history
         self._parent_id = current_run_id.get()
         self.messages: tuple[Message, ...] = ()
         self.usage = NO_USAGE
+        self._results: dict[str, ToolMessage] = {}
         self._recorder = recorder
         self._clock = clock
         self._epoch_ns = clock.now_ns() - clock.monotonic_ns()
@@ -74,61 +92,81 @@ class RunLog:
         """The sum over the completions, or None if the price of any is unknown."""
         return None if self._unpriced else self._known_cost_usd
 
-    def run_started(self, kind: RunKind, bot: str, model: str | None, tags: Mapping[str, str]) -> None:
+    def run_started(
+        self, kind: RunKind, bot: str, model: str | None, tags: Mapping[str, str], given: RunInput | None = None
+    ) -> None:
         """Note the start; it goes to the recorder with the first effect, or the end, or `send`."""
-        self._unsent.append(
-            RunStarted(
-                self.run_id,
-                self._now_ns(),
-                schema=LOG_SCHEMA_VERSION,
-                kind=kind,
-                bot=bot,
-                model=model,
-                parent_id=self._parent_id,
-                tags=tags,
-            )
+        logged, blobs = (None, []) if given is None else self._writer.run_input(given)
+        started = RunStarted(
+            self.run_id,
+            self._now_ns(),
+            schema=LOG_SCHEMA_VERSION,
+            kind=kind,
+            bot=bot,
+            model=model,
+            parent_id=self._parent_id,
+            tags=tags,
+            input=logged,
         )
+        self._unsent += [*blobs, started]
+
+    def run_resumed(self, given: RunInput) -> None:
+        """Note that the run goes on; as `run_started`."""
+        self._writer.run_input(given)
+        self._unsent.append(RunResumed(self.run_id, self._now_ns(), schema=LOG_SCHEMA_VERSION))
 
     def send(self) -> None:
         """Give the recorder what was noted."""
         self._append([])
 
-    def effects_started(self, effects: Sequence[tuple[str, Effect[Any]]]) -> None:
+    def effects_started(self, effects: Sequence[tuple[str, Effect[Any]]]) -> Future[None] | None:
         """Write the starts of effects that begin together, each with its path, as one append."""
         events: list[RunEvent] = []
         for path, effect in effects:
             logged = self._input(path, effect, events)
-            events.append(EffectStarted(self.run_id, self._now_ns(), path, effect.kind, input=logged))
-        self._append(events)
+            attempt = self._attempt(path)
+            events.append(EffectStarted(self.run_id, self._now_ns(), path, effect.kind, attempt, logged))
+        return self._append(events)
+
+    def effect_answered(self, path: str, effect: Effect[Any], outcome: Any) -> None:
+        """Take in what the log already has, so that what follows is summed up and can refer to it."""
+        unused: list[RunEvent] = []
+        self._input(path, effect, unused)
+        if isinstance(effect, Complete):
+            self._completed(effect, outcome)
+        self._produced(path, effect, outcome)
 
     def effect_finished(self, path: str, step: Step, started_ns: int, outcome: Any) -> Future[None] | None:
         """Write an outcome; the ticket is there if the core must not see it before it is committed."""
         if path in self._abandoned:
             return None
         events: list[RunEvent] = []
-        usage, cost_usd, logged = None, None, outcome
-        given: Sequence[Message] = ()
+        usage, cost_usd = None, None
         if isinstance(step.effect, Complete):
             usage, cost_usd = self._completed(step.effect, outcome)
-            given = (outcome.message,)
-        elif isinstance(step.effect, Recall):
-            logged, blobs = self._writer.messages(outcome)
-            events += blobs
-            given = outcome
+        logged = self._outcome(step.effect, outcome, events)
         finished = EffectFinished(
             self.run_id,
             self._now_ns(),
             path,
             step.effect.kind,
-            outcome=logged,
+            self._attempt(path),
+            logged,
             usage=usage,
             cost_usd=cost_usd,
             first_ns=_since(started_ns, step.first_at_ns),
         )
         ticket = self._append([*events, finished])
         # Only now, for another thread may write: what it refers to must be in the log before it.
-        self._writer.produced(path, given)
+        self._produced(path, step.effect, outcome)
         return ticket
+
+    def effect_settled(self, path: str, effect: Effect[Any], outcome: Any) -> Future[None] | None:
+        """Write the outcome of an attempt that a crash cut off, as someone has told it."""
+        events: list[RunEvent] = []
+        logged = self._outcome(effect, outcome, events)
+        attempt = self._attempt(path) - 1
+        return self._append([*events, EffectFinished(self.run_id, self._now_ns(), path, effect.kind, attempt, logged)])
 
     def effect_failed(self, path: str, step: Step, started_ns: int, error: BaseException) -> None:
         """Write an error, and what had arrived before it; a `CompletionError` is given that too.
@@ -146,6 +184,7 @@ class RunLog:
             self._now_ns(),
             path,
             step.effect.kind,
+            self._attempt(path),
             error=self._error(error),
             partial=partial,
             first_ns=_since(started_ns, step.first_at_ns),
@@ -159,14 +198,44 @@ class RunLog:
 
     def run_finished(self, error: BaseException | None = None) -> Future[None] | None:
         """Write the end; the ticket is there if it must be waited for. An error of ours gets what the run had."""
-        if isinstance(error, LlamabotError) and error.run_id is None:
-            self.sign(error)
+        self.sign(error)
         recorded = None if error is None else self._error(error)
         return self._append([RunFinished(self.run_id, self._now_ns(), _status_of(error), recorded)])
 
-    def sign(self, error: LlamabotError) -> None:
-        """Write onto an error what the run had reached."""
-        error.run_id, error.messages, error.usage = self.run_id, self.messages, self.usage
+    def run_paused(self, error: LlamabotError) -> Future[None] | None:
+        """Write that the run waits for someone; as `run_finished`."""
+        self.sign(error)
+        return self._append([RunPaused(self.run_id, self._now_ns(), self._error(error))])
+
+    def sign(self, error: BaseException | None) -> None:
+        """Write onto an error of ours what the run had reached: a transcript that a provider accepts."""
+        if isinstance(error, LlamabotError) and error.run_id is None:
+            error.run_id, error.usage = self.run_id, self.usage
+            error.messages = closed(self.messages, self._results)
+
+    def _attempt(self, path: str) -> int:
+        return 1 if self._history is None else self._history.attempt(path) + 1
+
+    def _outcome(self, effect: Effect[Any], outcome: Any, events: list[RunEvent]) -> Any:
+        match effect:
+            case Recall():
+                logged, blobs = self._writer.messages(outcome)
+                events += blobs
+                return logged
+            case CallTool():
+                return self._writer.result(outcome)
+            case _:
+                return outcome
+
+    def _produced(self, path: str, effect: Effect[Any], outcome: Any) -> None:
+        match effect:
+            case Complete():
+                self._writer.produced(path, (outcome.message,))
+            case Recall():
+                self._writer.produced(path, outcome)
+            case CallTool():
+                message = self._results[outcome.call_id] = tool_message(outcome)
+                self._writer.answered(path, message)
 
     def _input(self, path: str, effect: Effect[Any], events: list[RunEvent]) -> Any:
         if isinstance(effect, Complete):
@@ -178,7 +247,9 @@ class RunLog:
             turn, blobs = self._writer.messages(effect.turn)
             events += blobs
             return turn
-        return effect
+        if isinstance(effect, CallTool):
+            return self._writer.call(effect.call)
+        return None if isinstance(effect, ListTools | Recall) else effect
 
     def _completed(self, effect: Complete, completion: Completion) -> tuple[Usage, float | None]:
         usage, cost_usd = completion.usage or NO_USAGE, completion.cost_usd

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from llamabot.domain.asking import ask, recall, remember
-from llamabot.domain.bot import AsyncShell, Bot, Call, SyncShell
+from llamabot.domain.bot import Bot
+from llamabot.domain.call import Call
 from llamabot.domain.effects import Core
 from llamabot.domain.result import Answer
+from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.ports.messages import AssistantMessage
 
 __all__ = ["AsyncSimpleBot", "SimpleBot"]

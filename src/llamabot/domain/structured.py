@@ -9,10 +9,13 @@ import msgspec
 
 from llamabot.domain.arguments import shows
 from llamabot.domain.asking import ask, recall, remember
-from llamabot.domain.bot import AsyncShell, Bot, BotSettings, Call, SyncShell
+from llamabot.domain.bot import Bot
+from llamabot.domain.call import Call
 from llamabot.domain.effects import Core, DescribeModel, Emit
 from llamabot.domain.output import Output, OutputRejected, output_of
 from llamabot.domain.result import Answer, AttemptRejected
+from llamabot.domain.settings import BotSettings
+from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.ports.completion import Completion, CompletionRequest, FinishReason
 from llamabot.ports.errors import AnswerNotParsed, Attempt, ConfigurationError
 from llamabot.ports.messages import DeveloperMessage, Message, SystemMessage, UserMessage

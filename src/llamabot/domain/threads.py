@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from contextvars import copy_context
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from llamabot.domain.operations import DeadlinePassed
 
-__all__ = ["call_within", "in_thread", "in_threads", "settled"]
+__all__ = ["call_within", "in_thread", "in_threads", "in_threads_told", "settled"]
 
+E = TypeVar("E")
 T = TypeVar("T")
 
 
@@ -57,6 +59,22 @@ def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
     """Call functions at once; wait for all, then return their results or raise the first error in their order."""
     futures = [_start(function) for function in functions]
     wait(futures)
+    return [future.result() for future in futures]
+
+
+def in_threads_told(functions: Sequence[Callable[[Callable[[E], None]], T]]) -> Generator[E, None, list[T]]:
+    """As `in_threads`, yielding meanwhile what the functions tell; each is given the means to."""
+    told: SimpleQueue[E | None] = SimpleQueue()
+    futures = [_start(function, told.put) for function in functions]
+    for future in futures:
+        future.add_done_callback(lambda _: told.put(None))
+    left = len(futures)
+    while left:
+        event = told.get()
+        if event is None:
+            left -= 1
+        else:
+            yield event
     return [future.result() for future in futures]
 
 

@@ -8,10 +8,22 @@ from typing import Any
 import msgspec
 
 from llamabot.domain.log import LogReader
+from llamabot.domain.logged import LoggedCall, RunInput
+from llamabot.domain.messages import closed, tool_message
 from llamabot.ports.completion import Completion, CompletionRequest, Usage
 from llamabot.ports.errors import UsageError
 from llamabot.ports.messages import AssistantMessage, Message
-from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, ErrorRecord, RunEvent, RunSummary, summarize
+from llamabot.ports.recorder import (
+    Blob,
+    EffectFinished,
+    EffectStarted,
+    ErrorRecord,
+    RunEvent,
+    RunStarted,
+    RunSummary,
+    summarize,
+)
+from llamabot.ports.tools import ToolCall, ToolResult
 
 __all__ = ["EffectTrace", "RunTrace", "read_trace"]
 
@@ -25,6 +37,9 @@ class EffectTrace(msgspec.Struct, frozen=True):
         request: what a `complete` asked; None if only metadata was recorded.
         completion: what a `complete` gave.
         messages: what a `recall` gave or a `remember` stored.
+        call: what a `call_tool` ran.
+        result: what it gave.
+        outcome: what any other effect gave, as JSON has it.
         partial: what had arrived of an answer that failed.
     """
 
@@ -37,6 +52,9 @@ class EffectTrace(msgspec.Struct, frozen=True):
     request: CompletionRequest | None = None
     completion: Completion | None = None
     messages: tuple[Message, ...] = ()
+    call: LoggedCall | None = None
+    result: ToolResult | None = None
+    outcome: Any = None
     partial: AssistantMessage | None = None
     error: ErrorRecord | None = None
     usage: Usage | None = None
@@ -44,18 +62,26 @@ class EffectTrace(msgspec.Struct, frozen=True):
 
 
 class RunTrace(msgspec.Struct, frozen=True):
-    """A run and its effects, in the order of their paths."""
+    """A run and its effects, in the order of their paths.
+
+    Attributes:
+        input: what the call was given; None if only metadata was recorded.
+    """
 
     summary: RunSummary
     effects: tuple[EffectTrace, ...]
+    input: RunInput | None = None
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The transcript: the last request's messages, and the answer to it."""
+        """The transcript: the last request's messages, the answer to it, and the results of the tools it called."""
+        results = {effect.result.call_id: tool_message(effect.result) for effect in self.effects if effect.result}
         for effect in reversed(self.effects):
             if effect.request is not None:
                 answer = effect.completion.message if effect.completion else effect.partial
-                return (*effect.request.messages, *([answer] if answer else []))
+                messages = (*effect.request.messages, *([answer] if answer else []))
+                is_open = self.summary.error is None and not any(call.id in results for call in _calls(answer))
+                return messages if is_open else closed(messages, results)
         return ()
 
 
@@ -71,16 +97,19 @@ def read_trace(events: Iterable[RunEvent]) -> RunTrace:
         raise UsageError("these events have no start of a run: pass recorder.events(run_id) of a run that is known")
     reader = LogReader()
     effects: dict[tuple[str, int], EffectTrace] = {}
+    given: RunInput | None = None
     for event in events:
         match event:
             case Blob():
                 reader.blob(event)
+            case RunStarted(input=dict() as data):
+                given = reader.run_input(data)
             case EffectStarted():
                 effects[event.path, event.attempt] = _started(event, reader)
             case EffectFinished() if (event.path, event.attempt) in effects:
                 started = effects[event.path, event.attempt]
                 effects[event.path, event.attempt] = _finished(started, event, reader)
-    return RunTrace(summary, tuple(sorted(effects.values(), key=_place)))
+    return RunTrace(summary, tuple(sorted(effects.values(), key=_place)), given)
 
 
 def _started(event: EffectStarted, reader: LogReader) -> EffectTrace:
@@ -90,7 +119,10 @@ def _started(event: EffectStarted, reader: LogReader) -> EffectTrace:
         request = reader.request(event.path, event.input)
     elif event.effect == "remember" and event.input is not None:
         messages = reader.messages(event.input)
-    return EffectTrace(event.path, event.attempt, event.effect, event.at_ns, request=request, messages=messages)
+    call = msgspec.convert(event.input, LoggedCall) if event.effect == "call_tool" and event.input else None
+    return EffectTrace(
+        event.path, event.attempt, event.effect, event.at_ns, request=request, messages=messages, call=call
+    )
 
 
 def _finished(started: EffectTrace, event: EffectFinished, reader: LogReader) -> EffectTrace:
@@ -99,6 +131,10 @@ def _finished(started: EffectTrace, event: EffectFinished, reader: LogReader) ->
         read["completion"] = reader.completion(event.path, event.outcome)
     elif event.effect == "recall" and event.outcome is not None:
         read["messages"] = reader.messages(event.outcome, produced_by=event.path)
+    elif event.effect == "call_tool" and event.outcome is not None:
+        read["result"] = reader.result(event.path, event.outcome)
+    else:
+        read["outcome"] = event.outcome
     if event.partial is not None:
         read["partial"] = msgspec.convert(event.partial, AssistantMessage)
     return msgspec.structs.replace(
@@ -110,6 +146,10 @@ def _finished(started: EffectTrace, event: EffectFinished, reader: LogReader) ->
         cost_usd=event.cost_usd,
         **read,
     )
+
+
+def _calls(message: AssistantMessage | None) -> tuple[ToolCall, ...]:
+    return message.tool_calls if message else ()
 
 
 def _place(effect: EffectTrace) -> tuple[tuple[int, ...], int]:

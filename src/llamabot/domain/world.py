@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from llamabot.domain.toolset import Toolset
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
 from llamabot.ports.ids import IdPort
@@ -17,10 +18,15 @@ AnyMemory = MemoryPort | AsyncMemoryPort
 
 
 class World(msgspec.Struct, frozen=True):
-    """Ports as they were resolved when the call began; None where there is none."""
+    """Ports as they were resolved when the call began; None where there is none.
+
+    Attributes:
+        toolset: the bot's tools; None for bots that have none.
+    """
 
     completion: AnyCompletion
     memory: AnyMemory | None
     recorder: RecorderPort | None
     clock: ClockPort
     ids: IdPort
+    toolset: Toolset | None = None

@@ -170,9 +170,11 @@ class ModelCapabilities(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         output_schema: whether the provider takes a JSON schema and holds the model to it.
+        priced: whether completions of this model come with their cost.
     """
 
     output_schema: bool | None = None
+    priced: bool | None = None
 
 
 class CompletionPort(Protocol):

@@ -6,7 +6,7 @@ answers each call with a `ToolResult`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -114,19 +114,23 @@ class StopRun(Exception):
 class Cancellation:
     """Whether a call is still wanted; set once, seen by every thread."""
 
-    __slots__ = ("_told",)
+    __slots__ = ("_stops", "told")
 
     def __init__(self) -> None:
-        self._told = False
+        self.told = False
+        self._stops: list[Callable[[], object]] = []
 
     def cancel(self) -> None:
         """Say that nobody waits any longer."""
-        self._told = True
+        self.told = True
+        while self._stops:
+            self._stops.pop()()
 
-    @property
-    def told(self) -> bool:
-        """Whether `cancel` was called."""
-        return self._told
+    def on_cancel(self, stop: Callable[[], object]) -> None:
+        """Call `stop` when the call is no longer wanted, at once if that is so already."""
+        self._stops.append(stop)
+        if self.told:
+            self.cancel()
 
 
 class RunContext(Generic[S]):
@@ -137,9 +141,10 @@ class RunContext(Generic[S]):
         call_id: the call that is answered.
         idempotency_key: the same each time this call is made, also after a crash; no other call has it.
         state: the caller's own object, given as `bot(…, state=…)`; it is never serialised.
+        cancellation: tells who asks, or who wants to be called, that nobody waits any longer.
     """
 
-    __slots__ = ("_cancellation", "call_id", "idempotency_key", "run_id", "state")
+    __slots__ = ("call_id", "cancellation", "idempotency_key", "run_id", "state")
 
     def __init__(
         self,
@@ -154,12 +159,12 @@ class RunContext(Generic[S]):
         self.call_id = call_id
         self.idempotency_key = idempotency_key
         self.state = state
-        self._cancellation = cancellation or Cancellation()
+        self.cancellation = cancellation or Cancellation()
 
     @property
     def cancelled(self) -> bool:
         """Whether nobody waits for the result any longer. A long sync tool looks at it and returns early."""
-        return self._cancellation.told
+        return self.cancellation.told
 
     def __repr__(self) -> str:
         return f"RunContext(run_id={self.run_id!r}, call_id={self.call_id!r})"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import llamabot as lmb
-from llamabot.domain.bot import BotSettings, CallSettings
+from llamabot.domain.settings import BotSettings, CallSettings
 from llamabot.ports.errors import ConfigurationError, UnknownArgument, UsageError
 from llamabot.testing import InMemoryRecorder, ScriptedCompletion
 

@@ -75,7 +75,7 @@ def test_who_must_act_tells_the_branch() -> None:
     assert issubclass(errors.MissingExtra, errors.ConfigurationError)
     assert errors.RateLimited("x").retryable
     assert not errors.AuthenticationFailed("x").retryable
-    branches = (errors.UsageError, errors.PortError, errors.BotError)
+    branches = (errors.UsageError, errors.PortError, errors.BotError, errors.RunPaused)
     for kind in KINDS:
         if kind is not LlamabotError:
             assert sum(issubclass(kind, branch) for branch in branches) == 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llamabot.app.cli.terminal import AnswerWriter, say
-from llamabot.domain.bot import SyncShell
 from llamabot.domain.result import ReasoningDelta, Result, TextDelta
+from llamabot.domain.shells import SyncShell
 from llamabot.ports.completion import FinishReason
 
 __all__ = ["answer", "say_how_it_ended"]

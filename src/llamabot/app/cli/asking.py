@@ -12,8 +12,8 @@ from llamabot.app.cli.answering import answer, say_how_it_ended
 from llamabot.app.cli.schemas import read_schema
 from llamabot.app.cli.session import session
 from llamabot.app.cli.terminal import AnswerWriter, is_terminal, say
-from llamabot.domain.bot import BotSettings
 from llamabot.domain.result import AttemptRejected, Result
+from llamabot.domain.settings import BotSettings
 from llamabot.domain.simple import SimpleBot
 from llamabot.domain.structured import StructuredBot
 from llamabot.ports.errors import UsageError

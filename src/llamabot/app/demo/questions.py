@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llamabot.app.demo.excerpts import Excerpt
-from llamabot.domain.bot import BotSettings
+from llamabot.domain.settings import BotSettings
 from llamabot.ports.errors import UsageError
 from llamabot.ports.messages import AssistantMessage, UserMessage
 

@@ -1,0 +1,78 @@
+"""Approvals: what someone says to a call of a tool that must not run by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from llamabot.ports.errors import UsageError
+from llamabot.ports.tools import ToolCall, ToolResult
+
+__all__ = ["Approval", "ApprovalLike", "Approved", "Denied", "approved_call", "denial", "noted", "to_approval"]
+
+
+class Approved(msgspec.Struct, frozen=True, tag_field="answer", tag="approved", omit_defaults=True):
+    """The call may run.
+
+    Attributes:
+        by: who says so.
+        arguments: instead of those that the model chose.
+    """
+
+    by: str | None = None
+    arguments: Mapping[str, Any] | None = None
+
+
+class Denied(msgspec.Struct, frozen=True, tag_field="answer", tag="denied", omit_defaults=True):
+    """The call may not run; the model is told why.
+
+    Attributes:
+        reason: in words.
+        by: who says so.
+    """
+
+    reason: str = ""
+    by: str | None = None
+
+
+Approval: TypeAlias = Approved | Denied
+ApprovalLike: TypeAlias = Literal[True] | Approval
+
+
+def to_approval(answer: Any) -> Approval:
+    """Return an answer as a value.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if answer is True:
+        return Approved()
+    if isinstance(answer, Approved | Denied):
+        return answer
+    raise UsageError(f"an approval is True, lmb.Approved(…) or lmb.Denied(reason), not {answer!r}")
+
+
+def approved_call(call: ToolCall, approval: Approved) -> ToolCall:
+    """Return the call with the arguments that were approved."""
+    if approval.arguments is None:
+        return call
+    arguments = msgspec.json.encode(approval.arguments).decode()
+    return msgspec.structs.replace(call, arguments=arguments)
+
+
+def denial(call: ToolCall, denied: Denied) -> ToolResult:
+    """Return what the model is told instead of a result."""
+    who = f" by {denied.by}" if denied.by else ""
+    why = f": {denied.reason}" if denied.reason else ""
+    return ToolResult(call.id, f"The call was denied{who}{why}. It has not run.", is_error=True)
+
+
+def noted(result: ToolResult, call: ToolCall, approval: Approved) -> ToolResult:
+    """Return the result, telling the model of arguments that are not those it chose."""
+    if approval.arguments is None:
+        return result
+    who = f" by {approval.by}" if approval.by else ""
+    note = f"The arguments were changed{who} to {call.arguments}."
+    return msgspec.structs.replace(result, text=f"{note}\n{result.text}")

@@ -1,0 +1,40 @@
+"""What a call of a bot is made with, and what its core is told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from llamabot.domain.limits import Limits
+from llamabot.domain.world import World
+from llamabot.ports.completion import CompletionRequest
+from llamabot.ports.messages import Message
+from llamabot.ports.secrets import Secrets
+
+__all__ = ["Call", "Setup"]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """What a core is told of its call.
+
+    Attributes:
+        inputs: what the user says, at least one message.
+        request: all of the request but its messages.
+        has_memory: whether `Recall` and `Remember` are there to be used.
+    """
+
+    inputs: tuple[Message, ...]
+    request: CompletionRequest
+    has_memory: bool
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What one call is made with."""
+
+    world: World
+    request: CompletionRequest
+    limits: Limits
+    secrets: Secrets
+    state: Any
+    has_memory: bool

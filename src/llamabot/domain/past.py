@@ -1,0 +1,98 @@
+"""What need not be done again when a run goes on: what its log has, and what someone has told since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from llamabot.domain.approvals import Approval
+from llamabot.domain.effects import CallTool, Effect
+from llamabot.domain.history import History, revived
+from llamabot.domain.settling import NOTHING_SETTLED, Settled
+from llamabot.domain.trace import EffectTrace
+from llamabot.ports.completion import ModelCapabilities
+from llamabot.ports.errors import ToolOutcomeUnknown
+from llamabot.ports.tools import Tool, ToolCall, ToolResult
+
+__all__ = ["NOTHING_SETTLED", "Past", "Placed", "Settled", "must_not_repeat", "outcome_of", "waits_for"]
+
+Placed = tuple[str, Effect[Any]]
+"""An effect with its path."""
+
+_OUTCOMES: dict[str, Any] = {
+    "describe_model": ModelCapabilities,
+    "list_tools": tuple[Tool, ...],
+    "ask_approval": Approval,
+}
+
+
+class Past:
+    """The past of a run.
+
+    Args:
+        history: what an earlier try has done.
+        settled: what was decided since.
+        retold: nothing but the history counts; where it ends, the run ends.
+    """
+
+    def __init__(self, history: History, settled: Settled, *, retold: bool) -> None:
+        self.history = history
+        self.settled = settled
+        self._retold = retold
+
+    def find(self, members: Sequence[Placed]) -> dict[str, EffectTrace | ToolResult]:
+        """Return, by path, how effects ended, as the log or as someone tells; the others are to be performed.
+
+        Raises:
+            ToolOutcomeUnknown: a tool that must not run twice had begun, and nobody has told how it ended.
+        """
+        found: dict[str, EffectTrace | ToolResult] = {}
+        begun: dict[str, ToolCall] = {}
+        for place, effect in members:
+            recorded = self.history.answer(place, effect)
+            if recorded is not None:
+                found[place] = recorded
+            elif self._retold:
+                raise self.history.end()
+            elif isinstance(effect, CallTool) and must_not_repeat(effect) and self.history.begun(place):
+                begun[place] = effect.call
+        outcomes = self.settled.outcomes
+        unknown = tuple(call for call in begun.values() if call.id not in outcomes)
+        if unknown:
+            words = waits_for("how these ended:", 'outcomes={call_id: "…"}', unknown)
+            raise ToolOutcomeUnknown(
+                f"{words}. They must not run twice, and the run broke off after they began", calls=unknown
+            )
+        return {**found, **{place: outcomes[call.id] for place, call in begun.items()}}
+
+
+def must_not_repeat(effect: Effect[Any]) -> bool:
+    """Say whether an effect may not be tried again once it has begun."""
+    return isinstance(effect, CallTool) and not effect.tool.idempotent
+
+
+def outcome_of(recorded: EffectTrace | ToolResult) -> Any:
+    """Return what a recorded effect gave, or raise its error."""
+    if isinstance(recorded, ToolResult):
+        return recorded
+    if recorded.error is not None:
+        raise revived(recorded.error, recorded.partial)
+    match recorded.effect:
+        case "complete":
+            return recorded.completion
+        case "recall":
+            return recorded.messages
+        case "remember":
+            return None
+        case "call_tool":
+            return recorded.result
+        case kind:
+            return msgspec.convert(recorded.outcome, _OUTCOMES[kind])
+
+
+def waits_for(what: str, mend: str, calls: Sequence[ToolCall]) -> str:
+    """Return the words of a run that waits for someone."""
+    named = ", ".join(f"{call.name} ({call.id!r})" for call in calls)
+    return f"the run waits for {what} {named}; go on with resume(run_id, {mend})"

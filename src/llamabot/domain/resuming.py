@@ -1,0 +1,47 @@
+"""Going on with a run: in one hand at a time, from a recorder or from an exported file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from os import PathLike
+from typing import TypeVar
+
+from llamabot.domain.operations import Steps, Wait
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.recorder import RecorderPort, RunEvent
+
+__all__ = ["claimed", "recorded_events", "releasing"]
+
+T = TypeVar("T")
+
+
+def claimed(recorder: RecorderPort, run_id: str, steps: Steps[T]) -> Steps[T]:
+    """Go through a run that nobody else may go on with meanwhile."""
+    held = ExitStack()
+    held.callback((yield Wait(partial(recorder.claim, run_id))).release)
+    return (yield from releasing(held, steps))
+
+
+def releasing(held: ExitStack, steps: Steps[T]) -> Steps[T]:
+    """Go through a run and then give back what was held for it."""
+    with held:
+        return (yield from steps)
+
+
+def recorded_events(recording: str | PathLike[str], recorder: RecorderPort | None) -> tuple[str, Sequence[RunEvent]]:
+    """Return the id and the events of a run: of the outermost in a file, or of one that the recorder knows.
+
+    Args:
+        recording: the path of an exported file, which ends in `.json`, or a run's id.
+        recorder: that knows the id.
+    """
+    if not isinstance(recording, str) or recording.endswith(".json"):
+        from llamabot.ports.exports import read_export
+
+        export = read_export(recording)
+        return export.run_id, export.events(export.run_id)
+    if recorder is None:
+        raise ConfigurationError(f"run {recording} cannot be looked up: recording is off; give the path of an export")
+    return recording, recorder.events(recording)

@@ -1,0 +1,60 @@
+"""What someone has decided about a run that waits: approvals, and outcomes of tools that were cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from llamabot.domain.approvals import Approval, ApprovalLike, to_approval
+from llamabot.ports.errors import UsageError
+from llamabot.ports.recorder import RunStatus, RunSummary
+from llamabot.ports.tools import ToolResult
+
+__all__ = ["NOTHING_SETTLED", "Settled"]
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """Decisions by the id of the call."""
+
+    approvals: Mapping[str, Approval] = {}
+    outcomes: Mapping[str, ToolResult] = {}
+
+    @classmethod
+    def of(cls, approvals: Mapping[str, ApprovalLike], outcomes: Mapping[str, Any]) -> Settled:
+        """Return what `resume` was given.
+
+        Raises:
+            UsageError: something is no approval, or has no JSON form.
+        """
+        return cls(
+            {call_id: to_approval(answer) for call_id, answer in approvals.items()},
+            {call_id: _result(call_id, outcome) for call_id, outcome in outcomes.items()},
+        )
+
+    def check_awaited(self, summary: RunSummary) -> None:
+        """Refuse decisions about calls that a paused run does not wait for."""
+        if summary.status is not RunStatus.PAUSED or summary.error is None:
+            return
+        waiting = {call["id"] for call in summary.error.attributes.get("calls", ())}
+        unknown = sorted({*self.approvals, *self.outcomes} - waiting)
+        if unknown:
+            raise UsageError(
+                f"run {summary.run_id} does not wait for {', '.join(map(repr, unknown))}; "
+                f"it waits for {', '.join(map(repr, sorted(waiting)))}"
+            )
+
+
+def _result(call_id: str, outcome: Any) -> ToolResult:
+    if isinstance(outcome, ToolResult):
+        return msgspec.structs.replace(outcome, call_id=call_id)
+    if isinstance(outcome, str):
+        return ToolResult(call_id, outcome)
+    try:
+        return ToolResult(call_id, msgspec.json.encode(outcome).decode())
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the outcome of {call_id!r} is a text or what JSON can hold: {error}") from error
+
+
+NOTHING_SETTLED = Settled()

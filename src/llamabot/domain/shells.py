@@ -1,0 +1,106 @@
+"""The two shells around one core: what blocks, and what is awaited."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, TypeVar, Unpack
+
+from llamabot.domain.arguments import shows
+from llamabot.domain.bot import Bot
+from llamabot.domain.drivers import adrive, adrive_stream, drive, drive_stream
+from llamabot.domain.messages import MessageLike
+from llamabot.domain.resolve import Colour
+from llamabot.domain.result import Result
+from llamabot.domain.settings import CallSettings, ResumeSettings
+from llamabot.domain.streams import AsyncEventStream, EventStream
+
+__all__ = ["AsyncShell", "SyncShell"]
+
+T = TypeVar("T")
+_NO_WORLD: Any = None
+"""Of steps that perform no effect."""
+
+
+class SyncShell(Bot[T]):
+    """Calls that block. They work in a running event loop too."""
+
+    _colour = Colour.SYNC
+
+    @shows(CallSettings)
+    def __call__(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> T:
+        """Return the answer: `run(…).value`."""
+        return drive(*self._begin(inputs, call)).value
+
+    @shows(CallSettings)
+    def run(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> Result[T]:
+        """Return the answer with its transcript, usage, cost and the run's id.
+
+        Args:
+            inputs: strings, images, messages, and lists of them.
+            call: settings for this call alone.
+        """
+        return drive(*self._begin(inputs, call))
+
+    @shows(CallSettings)
+    def stream(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> EventStream[T]:
+        """Return the run as events, for a `with` block; leaving it early stops the provider."""
+        return EventStream(drive_stream(*self._begin(inputs, call)))
+
+    @shows(ResumeSettings)
+    def resume(self, run_id: str, **call: Unpack[ResumeSettings]) -> Result[T]:
+        """Go on with a run that was paused, limited, cancelled, that failed or whose process died.
+
+        What finished is read from the log, neither paid nor done again. A completed run is told from its log.
+
+        Args:
+            run_id: as the error, the result or `recorder.runs()` names it.
+            call: settings for this call alone.
+
+        Raises:
+            ReplayDiverged: the bot asks now what it did not ask then.
+            RunBusy: the run is in somebody's hand.
+            UsageError: there is no such run, or a decision is about a call that it does not wait for.
+        """
+        return drive(*drive(self._resumption(run_id, call), _NO_WORLD))
+
+    def replay(self, recording: str | PathLike[str]) -> Result[T]:
+        """Go through a recorded run again, from its log alone: no port is touched, nothing is recorded.
+
+        Args:
+            recording: a run's id, or the path of a file that `recorder.export` wrote, which ends in `.json`.
+
+        Raises:
+            ReplayDiverged: the bot asks now what it did not ask then.
+            LlamabotError: what the recorded run ended with.
+        """
+        return drive(*drive(self._replay(recording), _NO_WORLD))
+
+
+class AsyncShell(Bot[T]):
+    """Calls that are awaited. One bot serves any number of event loops."""
+
+    _colour = Colour.ASYNC
+
+    @shows(CallSettings)
+    async def __call__(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> T:
+        """Return the answer: `(await run(…)).value`."""
+        return (await adrive(*self._begin(inputs, call))).value
+
+    @shows(CallSettings)
+    async def run(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> Result[T]:
+        """Return the answer with its transcript, usage, cost and the run's id."""
+        return await adrive(*self._begin(inputs, call))
+
+    @shows(CallSettings)
+    def stream(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> AsyncEventStream[T]:
+        """Return the run as events, for an `async with` block; leaving it early stops the provider."""
+        return AsyncEventStream(adrive_stream(*self._begin(inputs, call)))
+
+    @shows(ResumeSettings)
+    async def resume(self, run_id: str, **call: Unpack[ResumeSettings]) -> Result[T]:
+        """Go on with a run that was paused, limited, cancelled, that failed or whose process died."""
+        return await adrive(*await adrive(self._resumption(run_id, call), _NO_WORLD))
+
+    async def replay(self, recording: str | PathLike[str]) -> Result[T]:
+        """Go through a recorded run again, from its log alone: no port is touched, nothing is recorded."""
+        return await adrive(*await adrive(self._replay(recording), _NO_WORLD))
