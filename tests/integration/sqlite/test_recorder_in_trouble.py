@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +19,7 @@ from tempfile import mkdtemp
 import pytest
 from tests.contract.children import run
 from tests.contract.runs import NOW_NS, a_run
+from tests.project import ROOT
 
 from llamabot.adapters.sqlite import SqliteRecorder
 from llamabot.ports.errors import ConfigurationError, RecorderError
@@ -291,6 +295,38 @@ def test_a_durable_recorder_fails_the_ticket_and_never_writes_the_events_later(p
         _ticket(recorder, [EffectStarted("run", NOW_NS, "1", "call", input="\ud800")]).result(20)
     recorder.flush()
     recorder.close()
+
+
+def test_an_event_nested_too_deeply_for_sqlite_holds_up_no_other_run(path: Path) -> None:
+    text = "[{" * 3_000  # brackets in a text are no levels
+    deep = """
+import sys
+from llamabot.adapters.sqlite import SqliteRecorder
+from llamabot.ports.recorder import EffectStarted
+from tests.contract.runs import NOW_NS, a_run
+from tests.project import ROOT
+
+sys.setrecursionlimit(100_000)  # before Python 3.12 it is the limit of the JSON encoder too
+recorder = SqliteRecorder(sys.argv[1])
+nested = 1
+for _ in range(2_500):
+    nested = [nested]
+recorder.append([EffectStarted("deep", NOW_NS, "1", "call", input=nested)])
+recorder.append([EffectStarted("flat", NOW_NS, "1", "call", input=sys.argv[2])])
+recorder.append(a_run("well"))
+print(recorder.health.lost_events, [len(recorder.events(run_id)) for run_id in ("deep", "flat", "well")])
+"""
+    done = subprocess.run([sys.executable, "-c", deep, str(path), text], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == f"1 {[0, 1, len(a_run('well'))]}\n", done.stderr
+
+
+@pytest.mark.parametrize("keep_days", [-1, math.nan, math.inf])
+def test_prune_wants_a_number_of_days(recorder: SqliteRecorder, keep_days: float) -> None:
+    recorder.append(a_run("kept"))
+    with pytest.raises(ConfigurationError, match="keep_days"):
+        recorder.prune(keep_days)
+    assert recorder.prune(1e12) == 0
+    assert [run.run_id for run in recorder.runs()] == ["kept"]
 
 
 def test_a_ticket_resolves_when_others_can_read_the_events(path: Path) -> None:

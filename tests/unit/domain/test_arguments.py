@@ -105,6 +105,7 @@ def test_a_structured_bot_must_be_allowed_an_attempt(max_attempts: Any) -> None:
         ({"name": "\ud800"}, "name= has half a character"),
         ({"model": Path("a")}, "model= is text, not PosixPath"),
         ({"temperature": "hot"}, "temperature= is a number, not str"),
+        ({"temperature": math.nan}, "temperature= is a number, not nan"),
         ({"max_tokens": 5.5}, "max_tokens= is a whole number, not float"),
         ({"timeout_s": "5"}, "timeout_s= is a number of seconds, not str"),
         ({"limits": {"deadline_s": 3}}, "limits= is lmb.Limits(…), not dict"),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from llamabot.adapters.models.catalogue import CATALOGUE
 from llamabot.ports.errors import ConfigurationError, PortError
 
 __all__ = [
@@ -90,16 +91,21 @@ def model_path(name: str, *, directory: Path | None = None) -> Path:
         size = path.stat().st_size
     except OSError as error:
         raise ConfigurationError(
-            f"the model {name!r} is not installed; install it with: llamabot local install {name} "
-            f"(it would be {str(path)!r})"
+            f"the model {name!r} is not installed; install it with: {_install_line(name)} (it would be {str(path)!r})"
         ) from error
     note = note_of(path)
     if note and note.size_bytes != size:
         raise ConfigurationError(
             f"{str(path)!r} has {size:,} bytes where {note.size_bytes:,} were installed; "
-            f"mend it with: llamabot local install {name}"
+            f"mend it with: {_install_line(name)}"
         )
     return path
+
+
+def _install_line(name: str) -> str:
+    """Return the command that brings a model: what the catalogue does not have comes from a file."""
+    known = any(model.name == name for model in CATALOGUE)
+    return f"llamabot local install {name}{'' if known else ' --from FILE'}"
 
 
 def installed(*, directory: Path | None = None) -> tuple[InstalledModel, ...]:

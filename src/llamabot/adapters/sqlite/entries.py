@@ -6,6 +6,7 @@ statements the writer gives the interpreter away, and beside a busy thread it wa
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -20,6 +21,10 @@ __all__ = ["Entry", "encode_entry", "write_entries"]
 
 _OVERHEAD_BYTES = 100
 _BLOBS_AT_ONCE = 100
+# SQLite reads 1,000 levels of JSON, the array around the events included, and refuses a whole batch for one more.
+_MOST_LEVELS = 990
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BRACKET = re.compile(rb"[][{}]")
 
 _START = """
     INSERT INTO runs (run_id, started_ns, parent_id)
@@ -75,7 +80,11 @@ class Entry(msgspec.Struct, gc=False):
 
 
 def encode_entry(events: Sequence[RunEvent]) -> Entry:
-    """Return events as they are written."""
+    """Return events as they are written.
+
+    Raises:
+        ValueError: one is nested so deeply that SQLite could not read it.
+    """
     rows: list[bytes] = []
     starts: list[bytes] = []
     finishes: list[bytes] = []
@@ -95,8 +104,18 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
         elif kind is RunFinished:
             finishes.append(row)
     joined = b",".join(rows)
+    if joined.count(b"[") + joined.count(b"{") > _MOST_LEVELS:
+        _check_levels(joined)
     size += len(joined) + len(events) * _OVERHEAD_BYTES
     return Entry(joined, b",".join(starts), b",".join(finishes), blobs, len(events), size)
+
+
+def _check_levels(rows: bytes) -> None:
+    level = 0
+    for bracket in _BRACKET.finditer(_STRING.sub(b"", rows)):
+        level += 1 if bracket.group() in b"[{" else -1
+        if level > _MOST_LEVELS:
+            raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
 
 
 def write_entries(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:

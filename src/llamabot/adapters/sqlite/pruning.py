@@ -7,6 +7,7 @@ not shrink: its free pages are used again, and SQLite's `VACUUM` would give them
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from contextlib import suppress
 import msgspec
 
 from llamabot.adapters.sqlite.connection import KeptConnection, transaction
+from llamabot.ports.errors import ConfigurationError
 
 __all__ = ["delete_run", "prune_runs"]
 
@@ -64,7 +66,9 @@ _SWEEP = "DELETE FROM blobs WHERE digest NOT IN (SELECT digest FROM run_blobs)"
 
 def prune_runs(connection: KeptConnection, keep_days: float) -> int:
     """Delete the runs to which, and to the runs inside which, nothing was written for so long; return how many."""
-    oldest_ns = time.time_ns() - int(keep_days * _NS_PER_DAY)
+    if not 0 <= keep_days < math.inf:
+        raise ConfigurationError(f"keep_days={keep_days!r}: it is a number of days, from 0 on and not infinite")
+    oldest_ns = max(0, time.time_ns() - int(keep_days * _NS_PER_DAY))
     pruned = 0
     with connection.file.errors("prune"), connection.existing(keep=False) as opened:
         if opened is None:

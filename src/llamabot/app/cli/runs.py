@@ -31,7 +31,7 @@ _SHORTEST_ID = 14  # the milliseconds of the start, and two digits more
 _SHORTEST_NAME = 8
 _COLUMNS = ("id", "when", "bot", "model", "status", "tokens", "cost", "took")
 _NUMBERS = ("tokens", "cost", "took")
-_BOT, _MODEL = _COLUMNS.index("bot"), _COLUMNS.index("model")
+_BOT, _MODEL, _TOKENS = (_COLUMNS.index(name) for name in ("bot", "model", "tokens"))
 _GAP = 2
 
 
@@ -57,12 +57,12 @@ def _table(nodes: list[RunNode]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    rows, gap = [_row(node) for node in nodes], _GAP
+    if is_terminal(sys.stdout):
+        rows, gap = _fitting(rows, get_terminal_size().columns)
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for name in _COLUMNS:
         table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=True)
-    rows = [_row(node) for node in nodes]
-    if is_terminal(sys.stdout):
-        rows = _fitting(rows, get_terminal_size().columns)
     for node, row in zip(nodes, rows, strict=True):
         styles = ("bold", "dim", "", "dim", STATUS_STYLES[node.summary.status], "", "", "")
         table.add_row(*(Text(cell, style) for cell, style in zip(row, styles, strict=True)))
@@ -84,15 +84,31 @@ def _row(node: RunNode) -> list[str]:
     return [visible(cell).replace("\n", " ") for cell in cells]
 
 
-def _fitting(rows: list[list[str]], columns: int) -> list[list[str]]:
-    """Return rows that fit a terminal: ids as short as can be, and names cut to share what room is left."""
+def _fitting(rows: list[list[str]], columns: int) -> tuple[list[list[str]], int]:
+    """Return rows that fit a terminal, and the gap between their columns.
+
+    Ids are as short as can be; on a narrow terminal, times and tokens too. Names are cut to share what room is left.
+    """
     length = _id_length([row[0] for row in rows])
-    rows = [[row[0][:length], *row[1:]] for row in rows]
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
-    room = columns - sum(widths) - _GAP * (len(widths) - 1) + widths[_BOT] + widths[_MODEL]
+    rows, gap = [[row[0][:length], *row[1:]] for row in rows], _GAP
+    widths, room = _widths(rows, columns, gap)
+    if room < min(widths[_BOT], _SHORTEST_NAME) + min(widths[_MODEL], _SHORTEST_NAME):
+        rows, gap = [_narrow(row) for row in rows], 1
+        widths, room = _widths(rows, columns, gap)
     bot = min(widths[_BOT], max(_SHORTEST_NAME, room - widths[_MODEL], room // 3))
     model = max(_SHORTEST_NAME, room - bot)
-    return [[*row[:_BOT], _cut(row[_BOT], bot), _cut(row[_MODEL], model), *row[_MODEL + 1 :]] for row in rows]
+    return [[*row[:_BOT], _cut(row[_BOT], bot), _cut(row[_MODEL], model), *row[_MODEL + 1 :]] for row in rows], gap
+
+
+def _widths(rows: list[list[str]], columns: int, gap: int) -> tuple[list[int], int]:
+    """Return how wide each column is, and the room that the others leave for the names of bots and models."""
+    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
+    return widths, columns - sum(widths) - gap * (len(widths) - 1) + widths[_BOT] + widths[_MODEL]
+
+
+def _narrow(row: list[str]) -> list[str]:
+    """Return a row without the year and the seconds of its time, and without what is special among its tokens."""
+    return [row[0], row[1][5:16], *row[2:_TOKENS], row[_TOKENS].partition(" (")[0], *row[_TOKENS + 1 :]]
 
 
 def _id_length(ids: list[str]) -> int:
