@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.contract.completion_contract import AsyncScriptedContract, ScriptedContract
+from tests.integration.litellm.ways import close_clients
 from tests.servers.chat import DONE, ChatServer, answer, body, call, delta, event, stream_of
 from tests.servers.loopback import Exchange, Raw, Reply, Stream
 
@@ -79,6 +80,7 @@ class _OverHttp:
     def _server(self) -> Iterator[None]:
         with ChatServer(anything) as self.server:
             yield
+        close_clients()
 
     def make(self) -> LiteLLMCompletion:
         self.server.respond = anything

@@ -10,12 +10,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tests.servers.loopback import LoopbackServer, Raw, Stream
+from tests.servers.loopback import Exchange, LoopbackServer, Raw, Reply, Stream
 
 __all__ = [
     "DONE",
     "ChatServer",
     "answer",
+    "anything",
     "body",
     "call",
     "delta",
@@ -111,3 +112,8 @@ def stream_of(
     """Reply with a text in fragments, a finish reason, and the usage."""
     chunks = [delta(role="assistant", content=""), *(delta(content=text) for text in fragments), *more]
     return sse(*chunks, finish(), usage_event(**tokens), pause_s=pause_s)
+
+
+def anything(exchange: Exchange) -> Reply:
+    """Reply "fine" to any request, whole or in two fragments."""
+    return stream_of(["fi", "ne"]) if exchange.body.get("stream") else answer("fine")

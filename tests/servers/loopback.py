@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 __all__ = [
+    "Broken",
     "ClientLeft",
     "Exchange",
     "Hold",
@@ -170,6 +171,21 @@ class Stream:
             return False
         wire.finish()
         return True
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Bytes as they are, head included, each in a write of its own with a pause behind it; then the line is cut."""
+
+    packets: Iterable[bytes]
+    pause_s: float = 0.0
+
+    def send(self, wire: Wire) -> bool:
+        for packet in self.packets:
+            wire.write(packet)
+            wire.pause(self.pause_s)
+        wire.slam()
+        return False
 
 
 @dataclass(frozen=True)

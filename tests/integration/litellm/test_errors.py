@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import pickle
 import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from tests.integration.litellm.ways import ALL, STREAMED, WHOLE, Way, asking
+from tests.integration.litellm.ways import ALL, STREAMED, WHOLE, Way, asking, check_is_presentable, raised
 from tests.servers.chat import DONE, ChatServer, answer, body, delta, event, failure, finish, sse, stream_of
 from tests.servers.loopback import Hold, Raw, Reply, Slam, Stream, refusing_port
 
@@ -23,7 +22,6 @@ from llamabot.ports.errors import (
     ConfigurationError,
     ContentRefused,
     ContextTooLong,
-    LlamabotError,
     ProviderUnavailable,
     RateLimited,
     RequestRejected,
@@ -32,8 +30,6 @@ from llamabot.ports.errors import (
 from llamabot.ports.messages import AssistantMessage
 
 pytestmark = pytest.mark.loopback
-
-BOILERPLATE = ("litellm.", "OpenAIException", "Traceback", "docs.litellm", "Original exception", "\n", "MidStream")
 
 REFUSALS: dict[str, tuple[Reply, type[CompletionError], int | None, str]] = {
     "wrong key": (failure(401, "Incorrect API key"), AuthenticationFailed, 401, "check the environment variable"),
@@ -79,12 +75,6 @@ REFUSALS: dict[str, tuple[Reply, type[CompletionError], int | None, str]] = {
 }
 
 
-def raised(way: Way, port: LiteLLMCompletion, **changes: Any) -> LlamabotError:
-    with pytest.raises(LlamabotError) as caught:
-        way(port, asking(**{"timeout_s": 0.5, **changes}))
-    return caught.value
-
-
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS)
 def test_refuses_with_an_error_of_ours(
@@ -103,13 +93,6 @@ def test_refuses_with_an_error_of_ours(
     assert error.partial is None
     check_is_presentable(error)
     assert len(server.exchanges) == 1
-
-
-def check_is_presentable(error: LlamabotError) -> None:
-    assert str(error).startswith("openai/scripted: ")
-    assert not [scrap for scrap in BOILERPLATE if scrap in str(error)]
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - it is the test's own pickle
-    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
 
 
 NO_COMPLETIONS: dict[str, Raw] = {

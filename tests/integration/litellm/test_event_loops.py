@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.litellm.ways import afragments, asking
-from tests.servers.chat import ChatServer, answer, stream_of
-from tests.servers.loopback import Exchange, Reply
+from tests.servers.chat import ChatServer, answer, anything, stream_of
 
 from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.ports.assembly import assemble
@@ -24,10 +23,6 @@ on_linux = pytest.mark.skipif(not FDS.exists(), reason="only Linux lists the ope
 
 def open_files() -> int:
     return len(list(FDS.iterdir()))
-
-
-def anything(exchange: Exchange) -> Reply:
-    return stream_of(["fi", "ne"]) if exchange.body.get("stream") else answer("fine")
 
 
 async def both(port: LiteLLMCompletion) -> tuple[str, str]:

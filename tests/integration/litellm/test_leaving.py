@@ -51,14 +51,16 @@ def by_closing_async(port: LiteLLMCompletion) -> None:
 
 
 def by_cancelling(port: LiteLLMCompletion) -> None:
+    begun = asyncio.Event()
+
     async def read() -> None:
         async with aclosing(port.astream(asking())) as stream:
             async for _ in stream:
-                pass
+                begun.set()
 
     async def leave() -> None:
         task = asyncio.create_task(read())
-        await asyncio.sleep(0.2)
+        await begun.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await asyncio.sleep(0.5)
@@ -68,9 +70,11 @@ def by_cancelling(port: LiteLLMCompletion) -> None:
 
 def by_a_time_limit(port: LiteLLMCompletion) -> None:
     async def read() -> None:
-        async with asyncio.timeout(0.3), aclosing(port.astream(asking())) as stream:
-            async for _ in stream:
-                pass
+        async with aclosing(port.astream(asking())) as stream:
+            await anext(stream)
+            async with asyncio.timeout(0.1):
+                async for _ in stream:
+                    pass
 
     async def leave() -> None:
         ended = await asyncio.gather(read(), return_exceptions=True)

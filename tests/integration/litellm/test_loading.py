@@ -8,8 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from tests.servers.chat import ChatServer, answer, stream_of
-from tests.servers.loopback import Exchange, Reply
+from tests.servers.chat import ChatServer, anything
 
 ROOT = Path(__file__).parents[3]
 HEADER = """
@@ -35,10 +34,6 @@ def run(script: str, *arguments: str, flags: tuple[str, ...] = ()) -> subprocess
         timeout=100,
         check=False,
     )
-
-
-def anything(exchange: Exchange) -> Reply:
-    return stream_of(["fi", "ne"]) if exchange.body.get("stream") else answer("fine")
 
 
 def test_loads_nothing_heavy_until_it_is_asked() -> None:

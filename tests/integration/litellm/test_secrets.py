@@ -5,39 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import pickle
-import traceback
 from typing import Any
 
 import pytest
-from tests.integration.litellm.ways import ALL, STREAMED, Way, asking
-from tests.servers.chat import ChatServer, answer, delta, event, failure, stream_of
-from tests.servers.loopback import Exchange, Raw, Reply, Stream
+from tests.integration.litellm.ways import ALL, STREAMED, Way, asking, raised, shown_by
+from tests.servers.chat import ChatServer, anything, delta, event, failure
+from tests.servers.loopback import Raw, Reply, Stream
 
 from llamabot.adapters.litellm import LiteLLMCompletion
-from llamabot.ports.errors import LlamabotError
 from llamabot.ports.secrets import split_secrets
 
 pytestmark = pytest.mark.loopback
 
 CANARY = "sk-canary-4f9a1c7e"
 ECHO = f"Incorrect API key provided: {CANARY}."
-
-
-def shown_by(error: BaseException) -> str:
-    """Return all that an error shows of itself and of those behind it."""
-    shown = ["".join(traceback.format_exception(error)), pickle.dumps(error).decode("latin-1")]
-    behind: BaseException | None = error
-    while behind is not None:
-        shown += [str(behind), repr(behind), repr(behind.args), repr(vars(behind))]
-        behind = behind.__cause__ or behind.__context__
-    return "\n".join(shown)
-
-
-def raised(way: Way, port: LiteLLMCompletion, **changes: Any) -> LlamabotError:
-    with pytest.raises(LlamabotError) as caught:
-        way(port, asking(**changes))
-    return caught.value
 
 
 ECHOES: dict[str, Reply] = {
@@ -114,12 +95,9 @@ def test_hides_the_password_of_an_address(server: ChatServer) -> None:
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 def test_writes_no_key_into_any_log(server: ChatServer, way: Way, caplog: pytest.LogCaptureFixture) -> None:
-    def respond(exchange: Exchange) -> Reply:
-        return stream_of(["a"]) if exchange.body.get("stream") else answer("a")
-
     port = LiteLLMCompletion({"api_base": server.api_base, "api_key": CANARY})
     with caplog.at_level(logging.DEBUG):
-        server.respond = respond
+        server.respond = anything
         way(port, asking())
         server.script(failure(401, ECHO))
         raised(way, port)

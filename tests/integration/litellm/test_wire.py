@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 from tests.integration.litellm.ways import ALL, STREAMED, WHOLE, Way, asking, streamed, whole
-from tests.servers.chat import ChatServer, answer, body, call, delta, finish, sse, stream_of, usage_event
-from tests.servers.loopback import Exchange, Raw, Reply
+from tests.servers.chat import ChatServer, answer, anything, body, call, delta, finish, sse, usage_event
+from tests.servers.loopback import Raw
 
 from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.adapters.litellm.wire import wire_message
@@ -36,10 +36,6 @@ LOOK_WIRE = {
     "type": "function",
     "function": {"name": "look", "description": "Look something up.", "parameters": dict(LOOK.parameters)},
 }
-
-
-def anything(exchange: Exchange) -> Reply:
-    return stream_of(["fi", "ne"]) if exchange.body.get("stream") else answer("fine")
 
 
 @pytest.fixture(autouse=True)

@@ -1,17 +1,34 @@
-"""The four ways to ask a completion port, so that a test can be about all of them."""
+"""The four ways to ask a completion port, so that a test can be about all of them, and what a failure looks like."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import pickle
+import traceback
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
+import pytest
+
+from llamabot.adapters.litellm.loading import loaded
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
+from llamabot.ports.errors import LlamabotError
 from llamabot.ports.messages import UserMessage
 
 Way = Callable[[Any, CompletionRequest], Completion]
+
+
+def close_clients() -> None:
+    """Close the blocking clients that LiteLLM keeps: left to the garbage collector, their sockets are complained of."""
+    if litellm := loaded():
+        clients = litellm.in_memory_llm_clients_cache
+        for client in list(clients.cache_dict.values()):
+            if not inspect.iscoroutinefunction(getattr(client, "close", None)):
+                client.close()
+        clients.flush_cache()
 
 
 def asking(text: str = "hi", *, model: str = "openai/scripted", **changes: Any) -> CompletionRequest:
@@ -46,3 +63,31 @@ def astreamed(port: Any, request: CompletionRequest) -> Completion:
 WHOLE: dict[str, Way] = {"complete": whole, "acomplete": awaited}
 STREAMED: dict[str, Way] = {"stream": streamed, "astream": astreamed}
 ALL = WHOLE | STREAMED
+
+
+BOILERPLATE = ("litellm.", "OpenAIException", "Traceback", "docs.litellm", "Original exception", "\n", "MidStream")
+
+
+def raised(way: Way, port: Any, **changes: Any) -> LlamabotError:
+    """Return the error that a request ends with."""
+    with pytest.raises(LlamabotError) as caught:
+        way(port, asking(**{"timeout_s": 0.5, **changes}))
+    return caught.value
+
+
+def check_is_presentable(error: LlamabotError, model: str = "openai/scripted") -> None:
+    """Whether an error is one readable line and survives pickling."""
+    assert str(error).startswith(f"{model}: ")
+    assert not [scrap for scrap in BOILERPLATE if scrap in str(error)]
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - it is the test's own pickle
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+def shown_by(error: BaseException) -> str:
+    """Return all that an error shows of itself and of those behind it."""
+    shown = ["".join(traceback.format_exception(error)), pickle.dumps(error).decode("latin-1")]
+    behind: BaseException | None = error
+    while behind is not None:
+        shown += [str(behind), repr(behind), repr(behind.args), repr(vars(behind))]
+        behind = behind.__cause__ or behind.__context__
+    return "\n".join(shown)

@@ -16,13 +16,13 @@ __all__ = [
     "call_fields",
     "completion_of",
     "cost_usd",
+    "fields_of",
     "finish_reason",
     "merged",
     "model_of",
     "own_fields",
     "unfolded",
     "usage_of",
-    "values_of",
 ]
 
 _REASONS = {
@@ -52,7 +52,7 @@ def completion_of(response: Any, litellm: Any, model: str) -> Completion:
     choice = response.choices[0]
     message, calls = choice.message, choice.message.tool_calls or []
     usage = usage_of(getattr(response, "usage", None))
-    fields = unfolded(own_fields(values_of(message)), response, litellm)
+    fields = unfolded(own_fields(fields_of(message)), response, litellm)
     if any(more := [call_fields(call) for call in calls]):
         fields[CALL_FIELDS] = more
     return mend_completion(
@@ -92,15 +92,15 @@ def _hidden(response: Any) -> Mapping[str, Any]:
 
 def usage_of(usage: Any) -> Usage | None:
     """Return the tokens, or None where the provider said nothing: LiteLLM puts zeros there."""
-    prompt, completion = getattr(usage, "prompt_tokens", None) or 0, getattr(usage, "completion_tokens", None) or 0
+    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     if not prompt and not completion:
         return None
-    return Usage(
-        prompt,
-        completion,
-        getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None) or 0,
-        getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", None) or 0,
-    )
+    sent, generated = (getattr(usage, f"{side}_tokens_details", None) for side in ("prompt", "completion"))
+    return Usage(prompt, completion, _count(sent, "cached_tokens"), _count(generated, "reasoning_tokens"))
+
+
+def _count(counts: Any, name: str) -> int:
+    return max(0, getattr(counts, name, None) or 0)
 
 
 def cost_usd(litellm: Any, model: str, usage: Any) -> float | None:
@@ -117,14 +117,14 @@ def _price(cost: Any) -> float | None:
     return float(cost) if isinstance(cost, int | float) else None
 
 
-def values_of(model: Any) -> dict[str, Any]:
-    """Return the fields of one of LiteLLM's models, known to it or not; pydantic's own ways take thrice the time."""
-    return {**vars(model), **(model.model_extra or {})}
+def fields_of(model: Any) -> dict[str, Any]:
+    """Return the fields of one of LiteLLM's models that hold something; pydantic's own ways take thrice the time."""
+    return {name: value for name, value in {**vars(model), **(model.model_extra or {})}.items() if value}
 
 
-def own_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the provider's own fields of a message or a delta; empty ones are left out."""
-    return {name: _plain(value) for name, value in values.items() if value and name not in _KNOWN}
+def own_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the provider's own of the fields of a message or a delta."""
+    return {name: _plain(fields[name]) for name in fields if name not in _KNOWN}
 
 
 def unfolded(fields: dict[str, Any], response: Any, litellm: Any) -> dict[str, Any]:
@@ -139,8 +139,7 @@ def unfolded(fields: dict[str, Any], response: Any, litellm: Any) -> dict[str, A
 
 def call_fields(call: Any) -> dict[str, Any]:
     """Return the provider's own fields of a call."""
-    values = values_of(call)
-    return {name: _plain(value) for name, value in values.items() if value and name not in _CALL_KNOWN}
+    return {name: _plain(value) for name, value in fields_of(call).items() if name not in _CALL_KNOWN}
 
 
 def _plain(value: Any) -> Any:

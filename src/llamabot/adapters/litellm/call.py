@@ -13,8 +13,8 @@ from llamabot.adapters.litellm.loading import loaded
 from llamabot.adapters.litellm.reading import Reading
 from llamabot.adapters.litellm.wire import arguments
 from llamabot.adapters.litellm.words import Scrubber
-from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
-from llamabot.ports.errors import BadCompletion, ConfigurationError, LlamabotError
+from llamabot.ports.completion import Completion, CompletionRequest
+from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.secrets import Secrets
 
 __all__ = ["Call"]
@@ -40,61 +40,41 @@ class Call:
         merged = secrets.merged_into({**options, **request.options})
         self.arguments = arguments(request, merged, streamed=streamed)
         if not _RETRYING & merged.keys():
-            self.arguments["logger_fn"] = self._permit
+            self.arguments["logger_fn"] = self._watch
         self._request = request
         self._secrets = secrets
         self._outer = sys.exception()
         self._permits = 1
+        self._answered = False
         self._reading: Reading | None = None
 
     def completion(self, response: Any, litellm: Any) -> Completion:
-        """Return the whole answer.
+        """Return the whole answer; raises as `completion_of`, or what a response that is not made as one leads to."""
+        self._answered = True
+        return completion_of(response, litellm, self._request.model)
 
-        Raises:
-            BadCompletion: the response is not made as one.
-        """
-        try:
-            return completion_of(response, litellm, self._request.model)
-        except LlamabotError:
-            raise
-        except Exception as error:
-            raise self._unreadable(error) from error
-
-    def began(self, litellm: Any) -> None:
-        """Take note that the provider has begun to answer with a stream."""
-        self._reading = Reading(self._request.model, litellm, self.arguments)
-
-    def chunk(self, piece: Any, stream: Any) -> CompletionChunk | None:
-        """Return what a piece of the stream says, or None if that is nothing; raises as `Reading.chunk`."""
-        reading = self._begun()
-        try:
-            return reading.chunk(piece, stream)
-        except LlamabotError:
-            raise
-        except Exception as error:
-            raise self._unreadable(error) from error
-
-    def rest(self) -> CompletionChunk | None:
-        """Return what the end of the stream adds, or None; raises as `Reading.rest`."""
-        return self._begun().rest()
+    def reading(self, stream: Any, litellm: Any) -> Reading:
+        """Return what reads the stream with which the provider has begun to answer."""
+        self._answered = True
+        several = self.arguments.get("n", 1) != 1
+        self._reading = Reading(stream, self._request.model, litellm, several=several)
+        return self._reading
 
     def failure_of_stream(self, error: BaseException) -> Failure | None:
         """Return our error for one that ended the stream, or None if the answer was whole when the connection broke."""
-        reading = self._reading
-        if reading is not None and reading.finished and is_broken_connection(error, self._outer):
+        if self._reading and self._reading.finished and is_broken_connection(error, self._outer):
             return None
         return self.failure(error)
 
     def failure(self, error: BaseException) -> Failure:
         """Return our error for one that ended this call."""
-        reading = self._reading
         scene = Scene(
             model=self._request.model,
             timeout_s=self._request.timeout_s,
             scrubber=Scrubber(self.arguments, self._secrets),
             outer=self._outer,
-            streaming=reading is not None,
-            partial=reading.partial() if reading else None,
+            answered=self._answered,
+            partial=self._reading.partial() if self._reading else None,
             key_names=self._key_names,
         )
         return failure_of(error, scene)
@@ -103,24 +83,19 @@ class Call:
         """Let no request be made any more."""
         self._permits = 0
 
-    def _permit(self, details: Mapping[str, Any]) -> None:
-        """Refuse a second request; LiteLLM asks here before each of them.
+    def _watch(self, details: Mapping[str, Any]) -> None:
+        """Refuse a second request, and notice the answer; LiteLLM tells here before each request and after it.
 
         Some complaints about the order of roles make it change the messages and ask up to three times more.
         """
-        if details.get("log_event_type") != "pre_api_call" or "acompletion" not in details.get("additional_args", ()):
+        moment = details.get("log_event_type")
+        if moment == "post_api_call":
+            self._answered = True
+        if moment != "pre_api_call" or "acompletion" not in details.get("additional_args", ()):
             return
         if not self._permits:
             raise SecondRequest
         self._permits -= 1
-
-    def _unreadable(self, error: Exception) -> BadCompletion:
-        said = f"{type(error).__name__}: {error}"
-        return BadCompletion(f"{self._request.model}: the provider's answer is not made as one ({said})")
-
-    def _begun(self) -> Reading:
-        assert self._reading is not None, "no stream has begun"  # noqa: S101 - the colours call `began` first
-        return self._reading
 
     def _key_names(self) -> Sequence[str]:
         """Return the variables that this model's provider reads its key from and that are not set."""

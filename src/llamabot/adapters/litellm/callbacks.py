@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-__all__ = ["untold"]
+__all__ = ["quiet_services", "untold"]
 
 _LISTS = (
     "callbacks",
@@ -40,3 +40,32 @@ def untold(litellm: Any, arguments: Mapping[str, Any]) -> Iterator[None]:
         # A coroutine that the garbage collector closes is in another context: there is nothing to take back.
         with suppress(ValueError):
             internal.reset(token)
+
+
+def quiet_services(litellm: Any) -> None:
+    """Keep LiteLLM from running an event loop in every blocking call to tell callbacks that nobody has set.
+
+    In the main thread it leaves that loop open, in others it makes one a call. There is no switch for it.
+    """
+    timing: Any = importlib.import_module("litellm.litellm_core_utils.logging_utils")
+    if getattr(timing, "_service_logger", None) is None:
+        timing._service_logger = _Services(litellm)  # noqa: SLF001 - where the module looks for it
+
+
+class _Services:
+    """LiteLLM's service logger where there is a callback to tell, else silence."""
+
+    def __init__(self, litellm: Any) -> None:
+        self._litellm = litellm
+
+    def service_success_hook(self, **told: Any) -> None:
+        if self._litellm.service_callback:
+            _service_logger().service_success_hook(**told)
+
+    async def async_service_success_hook(self, **told: Any) -> None:
+        if self._litellm.service_callback:
+            await _service_logger().async_service_success_hook(**told)
+
+
+def _service_logger() -> Any:
+    return importlib.import_module("litellm._service_logger").ServiceLogging()

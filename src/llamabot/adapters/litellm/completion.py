@@ -12,9 +12,8 @@ from typing import Any
 
 from llamabot.adapters.litellm.call import Call
 from llamabot.adapters.litellm.callbacks import untold
-from llamabot.adapters.litellm.cancelling import settled
-from llamabot.adapters.litellm.closing import aclose_stream, close_stream
 from llamabot.adapters.litellm.errors import ANY_ERROR
+from llamabot.adapters.litellm.leaving import aclose_stream, close_stream, settled
 from llamabot.adapters.litellm.loading import aload, load
 from llamabot.adapters.litellm.loops import close_clients_with_loop
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
@@ -77,9 +76,9 @@ class LiteLLMCompletion:
         try:
             with untold(litellm, call.arguments):
                 stream = litellm.completion(**call.arguments)
-            call.began(litellm)
+            reading = call.reading(stream, litellm)
             for piece in stream:
-                if (chunk := call.chunk(piece, stream)) is not None:
+                if (chunk := reading.chunk(piece)) is not None:
                     yield chunk
         except ANY_ERROR as error:
             failure = call.failure_of_stream(error)
@@ -87,7 +86,7 @@ class LiteLLMCompletion:
             close_stream(stream)
         if failure is not None:
             raise failure.error from failure.cause
-        if (chunk := call.rest()) is not None:
+        if (chunk := reading.rest()) is not None:
             yield chunk
 
     async def astream(self, request: CompletionRequest) -> AsyncGenerator[CompletionChunk, None]:
@@ -98,9 +97,9 @@ class LiteLLMCompletion:
         try:
             with untold(litellm, call.arguments):
                 stream = await settled(litellm.acompletion(**call.arguments), forbid=call.forbid)
-            call.began(litellm)
+            reading = call.reading(stream, litellm)
             async for piece in stream:
-                if (chunk := call.chunk(piece, stream)) is not None:
+                if (chunk := reading.chunk(piece)) is not None:
                     yield chunk
         except ANY_ERROR as error:
             failure = call.failure_of_stream(error)
@@ -108,7 +107,7 @@ class LiteLLMCompletion:
             await aclose_stream(stream)
         if failure is not None:
             raise failure.error from failure.cause
-        if (chunk := call.rest()) is not None:
+        if (chunk := reading.rest()) is not None:
             yield chunk
 
     def capabilities(self, model: str) -> ModelCapabilities:

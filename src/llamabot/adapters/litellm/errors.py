@@ -51,8 +51,8 @@ class Scene(NamedTuple):
 
     Attributes:
         outer: what was being handled before the call, and is no part of this.
-        streaming: whether the provider had begun to answer.
-        partial: what had arrived.
+        answered: whether the provider had begun to answer.
+        partial: what had arrived of a stream, None before one began.
         key_names: finds the environment variables that could hold a missing key.
     """
 
@@ -60,7 +60,7 @@ class Scene(NamedTuple):
     timeout_s: float
     scrubber: Scrubber
     outer: BaseException | None
-    streaming: bool
+    answered: bool
     partial: AssistantMessage | None
     key_names: Callable[[], Sequence[str]]
 
@@ -103,7 +103,9 @@ def _says_something(partial: AssistantMessage | None) -> bool:
 _TIMEOUTS = frozenset({"APITimeoutError", "ServerTimeoutError", "Timeout", "TimeoutError", "TimeoutException"})
 _BROKEN = frozenset({"ClientConnectionError", "ClientPayloadError", "ConnectionError", "TransportError", "gaierror"})
 _ADDRESSES = frozenset({"InvalidURL", "UnsupportedProtocol"})
-_UNREADABLE = frozenset({"ValidationError", "APIResponseValidationError"})
+_UNREADABLE = frozenset(
+    {"APIResponseValidationError", "DecodingError", "RecursionError", "UnicodeDecodeError", "ValidationError"}
+)
 
 _BUGS = (AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 
@@ -164,6 +166,8 @@ def _kind_and_sentence(facts: _Facts, chain: Sequence[BaseException], scene: Sce
         return BadCompletion, "the provider answered with something that is not JSON"
     if names & _UNREADABLE or _NO_ANSWER.search(words):
         return BadCompletion, f"the provider answered with something that is no completion: {words}"
+    if scene.answered and isinstance(chain[-1], _BUGS):
+        return BadCompletion, f"the provider's answer is not made as one: {type(chain[-1]).__name__}: {words}"
     if names & _BROKEN:
         return _broken(chain, scene)
     return _by_words(facts, chain, scene)
@@ -202,7 +206,7 @@ def _by_words(facts: _Facts, chain: Sequence[BaseException], scene: Scene) -> tu
 
 def _broken(chain: Sequence[BaseException], scene: Scene) -> tuple[type[LlamabotError], str]:
     original = one_line(str(chain[-1])) or type(chain[-1]).__name__
-    if scene.streaming:
+    if scene.partial is not None:
         return StreamTruncated, f"the connection broke in the middle of the answer: {original}"
     return ProviderUnavailable, f"the provider cannot be reached: {original}"
 

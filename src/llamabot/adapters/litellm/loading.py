@@ -16,7 +16,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from llamabot.adapters.litellm.callbacks import untold
+from llamabot.adapters.litellm.callbacks import quiet_services, untold
+from llamabot.adapters.litellm.errors import SecondRequest
+from llamabot.adapters.litellm.loops import ClientOfLoop
 from llamabot.ports.errors import MissingExtra
 
 __all__ = ["aload", "load", "loaded"]
@@ -83,39 +85,24 @@ def _imported() -> Any:
         # A level that somebody chose stays.
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.CRITICAL + 1)
-    _quiet_services(litellm)
+    quiet_services(litellm)
+    _ask_once(litellm)
     return litellm
 
 
-def _quiet_services(litellm: Any) -> None:
-    """Keep LiteLLM from running an event loop in every blocking call to tell callbacks that nobody has set.
+def _ask_once(litellm: Any) -> None:
+    """Keep LiteLLM's asynchronous HTTP clients within their loops, and from asking again over a new connection.
 
-    In the main thread it leaves that loop open, in others it makes one a call. There is no switch for it.
+    There is no switch for either: where an answer fails to begin, the request may have been read and be paid for.
     """
-    timing: Any = importlib.import_module("litellm.litellm_core_utils.logging_utils")
-    if getattr(timing, "_service_logger", None) is None:
-        timing._service_logger = _Services(litellm)  # noqa: SLF001 - where the module looks for it
+    handlers: Any = importlib.import_module("litellm.llms.custom_httpx.http_handler")
+    handlers.AsyncHTTPHandler.single_connection_post_request = _fail_as_before
+    litellm.module_level_aclient = ClientOfLoop()
 
 
-class _Services:
-    """LiteLLM's service logger, made only once there is a callback to tell."""
-
-    def __init__(self, litellm: Any) -> None:
-        self._litellm = litellm
-        self._real: Any = None
-
-    def service_success_hook(self, **told: Any) -> None:
-        if self._litellm.service_callback:
-            self._logger().service_success_hook(**told)
-
-    async def async_service_success_hook(self, **told: Any) -> None:
-        if self._litellm.service_callback:
-            await self._logger().async_service_success_hook(**told)
-
-    def _logger(self) -> Any:
-        if self._real is None:
-            self._real = importlib.import_module("litellm._service_logger").ServiceLogging()
-        return self._real
+async def _fail_as_before(*_: Any, **__: Any) -> None:
+    """Stand in for a second request, which LiteLLM makes while it handles the failure of the first."""
+    raise sys.exception() or SecondRequest
 
 
 def _rehearse() -> None:

@@ -1,4 +1,4 @@
-"""Clients of event loops: LiteLLM keeps one for each loop and never closes it; here they are closed with their loop.
+"""Clients of event loops: LiteLLM keeps them for each loop and never closes them; here they are closed with their loop.
 
 An asynchronous generator that is suspended in a loop is closed by `loop.shutdown_asyncgens()`, which `asyncio.run` and
 every framework call before they close the loop. It is the only hook that a loop offers for its end.
@@ -7,12 +7,13 @@ every framework call before they close the loop. It is the only hook that a loop
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import threading
 from collections.abc import AsyncGenerator
 from typing import Any
 
-__all__ = ["close_clients_with_loop"]
+__all__ = ["ClientOfLoop", "close_clients_with_loop"]
 
 _lock = threading.Lock()
 _keepers: dict[asyncio.AbstractEventLoop, AsyncGenerator[None]] = {}
@@ -52,3 +53,14 @@ def _clients(litellm: Any, loop: asyncio.AbstractEventLoop) -> list[Any]:
         taken.append(cache.cache_dict.pop(key, None))
         cache.ttl_dict.pop(key, None)
     return [client for client in taken if hasattr(client, "aclose") or hasattr(client, "close")]
+
+
+class ClientOfLoop:
+    """What LiteLLM's `module_level_aclient` is for the running loop.
+
+    Its own is one for all loops: a connection that one of them has opened fails in the next.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
+        return getattr(handlers.get_async_httpx_client(llm_provider="llamabot"), name)

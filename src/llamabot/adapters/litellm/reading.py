@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from llamabot.adapters.litellm.answers import (
     call_fields,
     cost_usd,
+    fields_of,
     finish_reason,
     merged,
     model_of,
     own_fields,
     unfolded,
     usage_of,
-    values_of,
 )
 from llamabot.adapters.litellm.wire import CALL_FIELDS
 from llamabot.ports.assembly import Assembler
-from llamabot.ports.completion import CompletionChunk, ToolCallFragment
+from llamabot.ports.completion import CompletionChunk, FinishReason, ToolCallFragment
 from llamabot.ports.errors import BadCompletion, StreamTruncated
 from llamabot.ports.messages import AssistantMessage
 
@@ -35,27 +37,28 @@ class Reading:
         finished: whether it has said why it ended.
     """
 
-    def __init__(self, model: str, litellm: Any, options: Mapping[str, Any]) -> None:
+    def __init__(self, stream: Any, model: str, litellm: Any, *, several: bool) -> None:
         self.finished = False
+        self._stream = stream
         self._model = model
         self._litellm = litellm
-        self._several = options.get("n", 1) != 1
-        self._assembler = Assembler()
+        self._several = several
+        self._chunks: list[CompletionChunk] = []
         self._fields: dict[str, Any] = {}
         self._call_fields: dict[int, dict[str, Any]] = {}
 
-    def chunk(self, piece: Any, stream: Any) -> CompletionChunk | None:
+    def chunk(self, piece: Any) -> CompletionChunk | None:
         """Return what a piece says, or None if that is nothing.
 
         Raises:
             StreamTruncated: it is the end that LiteLLM makes up for a stream without one.
-            BadCompletion: as above, and the reply was no stream at all.
+            BadCompletion: as above, and the reply was no stream at all; or a text is none.
         """
-        chunk = self._fragment(piece, stream) if piece.choices else None
-        if (usage := values_of(piece).get("usage")) is not None:
-            chunk = self._accounted(chunk, usage, stream)
+        chunk = self._said(piece.choices[0], piece) if piece.choices else None
+        if usage := (piece.model_extra or {}).get("usage"):
+            chunk = self._accounted(chunk or CompletionChunk(), usage)
         if chunk is not None:
-            self._assembler.feed(chunk)
+            self._chunks.append(chunk)
         return chunk
 
     def rest(self) -> CompletionChunk | None:
@@ -65,7 +68,7 @@ class Reading:
             StreamTruncated: the provider never said why it ended.
         """
         if not self.finished:
-            raise self._truncated(None)
+            raise self._truncated()
         if self._call_fields:
             last = max(self._call_fields)
             self._fields[CALL_FIELDS] = [self._call_fields.get(index, {}) for index in range(last + 1)]
@@ -73,79 +76,71 @@ class Reading:
 
     def partial(self) -> AssistantMessage:
         """Return what has arrived."""
-        return self._assembler.message()
+        assembler = Assembler()
+        for chunk in self._chunks:
+            assembler.feed(chunk)
+        return assembler.message()
 
-    def _fragment(self, piece: Any, stream: Any) -> CompletionChunk | None:
-        choice = piece.choices[0]
-        reason = choice.finish_reason
+    def _said(self, choice: Any, piece: Any) -> CompletionChunk | None:
         if self._several and choice.index != 0:
             return None
-        said = values_of(choice.delta)
-        if more := own_fields(said):
-            self._fields = merged(self._fields, more)
-        text, reasoning = said.get("content") or said.get("refusal"), said.get("reasoning_content")
-        calls = said.get("tool_calls") or ()
-        if reason is not None:
-            self._finish(piece, stream)
-        elif not (text or reasoning or calls):
-            return None
-        return CompletionChunk(
-            text=text or "",
-            reasoning=reasoning or "",
-            tool_calls=tuple(self._call(call) for call in calls) if calls else (),
-            finish_reason=None if reason is None else finish_reason(reason),
-            model=None if reason is None else model_of(piece),
+        fields = fields_of(choice.delta)
+        text = self._text(fields, "content")
+        if text and len(fields) == 1 and choice.finish_reason is None:
+            # What nearly every piece is: text and nothing else.
+            return CompletionChunk(text)
+        if own := own_fields(fields):
+            self._fields = merged(self._fields, own)
+        chunk = CompletionChunk(
+            text or self._text(fields, "refusal"),
+            self._text(fields, "reasoning_content"),
+            tuple(map(self._fragment, fields.get("tool_calls", ()))),
         )
+        if choice.finish_reason is not None:
+            return self._finished(chunk, choice.finish_reason, piece)
+        return chunk if chunk.text or chunk.reasoning or chunk.tool_calls else None
 
-    def _call(self, call: Any) -> ToolCallFragment:
+    def _text(self, fields: Mapping[str, Any], name: str) -> str:
+        text = fields.get(name, "")
+        if not isinstance(text, str):
+            raise BadCompletion(f"{self._model}: the provider's {name!r} is no text but a {type(text).__name__}")
+        return text
+
+    def _fragment(self, call: Any) -> ToolCallFragment:
         if more := call_fields(call):
             self._call_fields[call.index] = merged(self._call_fields.get(call.index, {}), more)
         function = call.function
         return ToolCallFragment(call.index, call.id or "", function.name or "", function.arguments or "")
 
-    def _finish(self, piece: Any, stream: Any) -> None:
-        received = getattr(stream, "received_finish_reason", True) or getattr(
-            stream, "intermittent_finish_reason", None
-        )
-        if not received:
-            raise self._truncated(stream)
+    def _finished(self, chunk: CompletionChunk, said: str, piece: Any) -> CompletionChunk:
+        stream = self._stream
+        if not (getattr(stream, "received_finish_reason", True) or getattr(stream, "intermittent_finish_reason", None)):
+            raise self._truncated()
         self.finished = True
         self._fields = unfolded(self._fields, piece, self._litellm)
+        reason = finish_reason(said)
+        if reason is FinishReason.STOP and any(one.tool_calls for one in (*self._chunks, chunk)):
+            # Some servers do not say it; of a whole answer LiteLLM does.
+            reason = FinishReason.TOOL_CALLS
+        return CompletionChunk(chunk.text, chunk.reasoning, chunk.tool_calls, reason, model=model_of(piece))
 
-    def _accounted(self, chunk: CompletionChunk | None, counted: Any, stream: Any) -> CompletionChunk | None:
+    def _accounted(self, chunk: CompletionChunk, counted: Any) -> CompletionChunk | None:
         """Add the tokens, unless LiteLLM counted them itself because the provider did not."""
-        usage = usage_of(counted) if _is_from_provider(stream) else None
+        pieces = getattr(self._stream, "chunks", None)
+        told = pieces is None or any(getattr(piece, "usage", None) is not None for piece in reversed(pieces))
+        usage = usage_of(counted) if told else None
         if usage is None:
-            return chunk
-        told = chunk or CompletionChunk()
-        return CompletionChunk(
-            text=told.text,
-            reasoning=told.reasoning,
-            tool_calls=told.tool_calls,
-            finish_reason=told.finish_reason,
-            model=told.model,
-            usage=usage,
-            cost_usd=cost_usd(self._litellm, self._model, counted),
-        )
+            return None if chunk == CompletionChunk() else chunk
+        price = cost_usd(self._litellm, self._model, counted)
+        return msgspec.structs.replace(chunk, usage=usage, cost_usd=price)
 
-    def _truncated(self, stream: Any) -> StreamTruncated | BadCompletion:
-        message = self._assembler.message()
-        kind = _content_type(stream)
+    def _truncated(self) -> StreamTruncated | BadCompletion:
+        message = self.partial()
+        headers = getattr(self._stream, "_response_headers", None) or {}
+        kind = str(headers.get("content-type", "")).lower().partition(";")[0]
         if message == AssistantMessage() and kind.startswith(_NO_STREAMS):
-            return BadCompletion(
-                f"{self._model}: the provider answered with {kind.partition(';')[0]} where a stream was asked for"
-            )
+            return BadCompletion(f"{self._model}: the provider answered with {kind} where a stream was asked for")
         return StreamTruncated(
             f"{self._model}: the stream ended without a finish reason after {len(message.text):,} characters",
             partial=message,
         )
-
-
-def _is_from_provider(stream: Any) -> bool:
-    pieces = getattr(stream, "chunks", None)
-    return pieces is None or any(getattr(piece, "usage", None) is not None for piece in reversed(pieces))
-
-
-def _content_type(stream: Any) -> str:
-    headers = getattr(stream, "_response_headers", None) or {}
-    return str(headers.get("content-type", "")).lower()

@@ -17,7 +17,8 @@ _LONGEST = 400
 _BOILERPLATE = re.compile(r"^(?:litellm\.)?[A-Za-z_.]*(?:Error|Exception|Timeout)(?: [A-Za-z ]*Error)?\s*(?:-|:)\s*")
 _ASIDES = re.compile(
     r"\s*(?:Traceback \(most recent call last\)|Original exception:|Learn more:|Received Model Group=|LiteLLM Retried:"
-    r"|Give Feedback / Get Help:|Check the reverse proxy|Received Chunk=|Pass model as E\.g\.|- timeout value=).*",
+    r"|Give Feedback / Get Help:|Check the reverse proxy|Received Chunk=|Pass model as E\.g\.|- timeout value="
+    r"|, Received response - <).*",
     re.DOTALL,
 )
 _TAGS = re.compile(r"<[^<>]{1,200}>")
@@ -49,7 +50,7 @@ def said_by(chain: Sequence[BaseException]) -> str:
     """Return what the provider said, or else what the original error says, in one line."""
     for error in reversed(chain):
         body = getattr(error, "body", None)
-        if isinstance(body, Mapping) and (words := _sentence(body)):
+        if words := _sentence(body):
             return one_line(words)
     for error in chain:
         for words in (str(error), str(getattr(error, "message", ""))):
