@@ -12,14 +12,15 @@ import time
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from llamabot.adapters.fake.runs import EVENT_OVERHEAD, RunBlobs, RunLog, upwards, with_inner
-from llamabot.ports.errors import ConfigurationError
+from llamabot.adapters.fake.runs import EVENT_OVERHEAD, HeldRun, RunBlobs, RunLog, upwards, with_inner
+from llamabot.ports.errors import ConfigurationError, RecorderError
 from llamabot.ports.recorder import (
     Blob,
     RunEvent,
@@ -47,14 +48,17 @@ class InMemoryRecorder:
     Args:
         max_runs: most runs to keep.
         max_bytes: most bytes to keep, blobs included.
+        durable: `append` returns tickets, resolved already: for tests of what waits for them. It survives nothing.
 
     Attributes:
+        durable: as given.
         lost_events: how many could not be kept because they have no JSON form.
     """
 
-    def __init__(self, max_runs: int = 1000, max_bytes: int = 64 * 2**20) -> None:
+    def __init__(self, max_runs: int = 1000, max_bytes: int = 64 * 2**20, *, durable: bool = False) -> None:
         if max_runs < 1 or max_bytes < 1:
             raise ConfigurationError(f"max_runs and max_bytes must be at least 1; got {max_runs!r} and {max_bytes!r}")
+        self.durable = durable
         self.lost_events = 0
         self._max_runs = max_runs
         self._max_bytes = max_bytes
@@ -67,13 +71,20 @@ class InMemoryRecorder:
         self._blobs = RunBlobs()
         self._size_bytes = 0
         self._numbered = 0
+        self._held: dict[str, object] = {}
         _FORKS.guard(self)
 
-    def append(self, events: Sequence[RunEvent]) -> None:
-        """Take events in, all or none. Never raises: what cannot be encoded is counted and told once."""
+    def append(self, events: Sequence[RunEvent]) -> Future[None] | None:
+        """Take events in, all or none. Never raises: what cannot be encoded is counted and told once.
+
+        Returns:
+            A ticket, resolved or failed already, if the recorder is durable.
+        """
+        failure: Exception | None = None
         try:
             self._inbox.append([(event, b"" if type(event) is Blob else encode_event(event)) for event in events])
         except Exception as error:  # noqa: BLE001  # a recorder never fails a bot, whatever a tool has returned
+            failure = error
             self._lose(len(events), error)
         # The inbox is looked at again after the lock was let go, for who came meanwhile and went on.
         while self._inbox and self._lock.acquire(False):
@@ -81,6 +92,7 @@ class InMemoryRecorder:
                 self._take_in()
             finally:
                 self._lock.release()
+        return _ticket(failure) if self.durable else None
 
     def events(self, run_id: str) -> tuple[RunEvent, ...]:
         """Return a run's blobs and then its events in the order of appending; () for a run that is not known."""
@@ -112,6 +124,14 @@ class InMemoryRecorder:
             and all(summary.tags.get(key) == value for key, value in wanted)
         )
         return islice(fitting, None if limit is None else max(limit, 0))
+
+    def claim(self, run_id: str) -> HeldRun:
+        """Take a run in hand.
+
+        Raises:
+            RunBusy: somebody has it.
+        """
+        return HeldRun(self._held, run_id)
 
     def prune(self, keep_days: float = 30) -> int:
         """Delete the runs that nothing was written to for so long, neither to them nor to a run inside them.
@@ -267,6 +287,15 @@ class _Forks:
 
 
 _FORKS = _Forks()
+
+
+def _ticket(failure: Exception | None) -> Future[None]:
+    ticket: Future[None] = Future()
+    if failure is None:
+        ticket.set_result(None)
+    else:
+        ticket.set_exception(RecorderError(f"an event of a run has no JSON form: {failure}"))
+    return ticket
 
 
 def _nanoseconds(moment: datetime) -> int:

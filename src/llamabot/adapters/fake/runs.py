@@ -6,12 +6,39 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from llamabot.ports.errors import RunBusy
 from llamabot.ports.recorder import Blob, RunSummary, decode_event, summarize
 
-__all__ = ["EVENT_OVERHEAD", "RunBlobs", "RunLog", "upwards", "with_inner"]
+__all__ = ["EVENT_OVERHEAD", "HeldRun", "RunBlobs", "RunLog", "upwards", "with_inner"]
 
 EVENT_OVERHEAD = 48  # bytes that CPython adds to an encoded event: the object's header and its place in a list
 _RUN_OVERHEAD = 600
+
+
+class HeldRun:
+    """A claim on a run of a recorder in memory; it ends when it is released or forgotten.
+
+    Args:
+        held: who has which run; each claim puts a mark of its own there. One step and no lock, since a claim may be
+            given back by the garbage collector.
+    """
+
+    __slots__ = ("_held", "_mark", "_run_id")
+
+    def __init__(self, held: dict[str, object], run_id: str) -> None:
+        self._held = held
+        self._run_id = run_id
+        self._mark = object()
+        if held.setdefault(run_id, self._mark) is not self._mark:
+            raise RunBusy(f"run {run_id!r} is in hand already in this process: wait until it has ended or paused")
+
+    def release(self) -> None:
+        """Give it back. A second time does nothing."""
+        if self._held.get(self._run_id) is self._mark:
+            del self._held[self._run_id]
+
+    def __del__(self) -> None:
+        self.release()
 
 
 class RunLog:

@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from llamabot.adapters.sqlite.claims import Claims, HeldClaim
 from llamabot.adapters.sqlite.connection import KeptConnection, SqliteFile, file_at
 from llamabot.adapters.sqlite.entries import encode_entry
 from llamabot.adapters.sqlite.pace import Pace
@@ -88,6 +89,7 @@ class SqliteRecorder:
         written = KeptConnection(msgspec.structs.replace(file, busy_s=min(_SLICE_S, patience_s)))
         self._read = KeptConnection(file)
         self._writer = LogWriter(written, max_queued_bytes=max_queued_bytes, pace=pace)
+        self._claims = Claims(self.path)
         self._told_lost = 0
 
     @property
@@ -137,6 +139,16 @@ class SqliteRecorder:
         self._writer.flush(_FLUSH_S)
         return read_runs(self._read, RunFilter(tags or {}, status, since, parent_id), limit)
 
+    def claim(self, run_id: str) -> HeldClaim:
+        """Take a run in hand. The claim ends when it is released, or with the process.
+
+        Raises:
+            RunBusy: another process, another recorder on this file or another thread has it.
+            RecorderError: the folder of the log cannot be written to.
+        """
+        with self._read.file.errors("claim a run in"):
+            return self._claims.claim(run_id)
+
     def prune(self, keep_days: float = 30) -> int:
         """Delete the runs that nothing was written to for so long, neither to them nor to a run inside them.
 
@@ -149,6 +161,8 @@ class SqliteRecorder:
             RecorderError: the file cannot be written to.
         """
         self._writer.flush(_FLUSH_S)
+        with self._read.file.errors("prune"):
+            self._claims.clear()
         return prune_runs(self._read, keep_days)
 
     def delete(self, run_id: str) -> bool:

@@ -11,12 +11,15 @@ import msgspec
 
 from llamabot.ports.recorder import (
     Blob,
+    Claim,
     EffectFinished,
     EffectStarted,
     ErrorRecord,
     RecorderPort,
     RunEvent,
     RunFinished,
+    RunPaused,
+    RunStarted,
     RunStatus,
     RunSummary,
 )
@@ -39,6 +42,11 @@ class MetadataRecorder:
     def __init__(self, inner: RecorderPort) -> None:
         self._inner = inner
 
+    @property
+    def durable(self) -> bool:
+        """Whether `inner` is."""
+        return self._inner.durable
+
     def append(self, events: Sequence[RunEvent]) -> Future[None] | None:
         """Take events in as `inner` does; None if nothing is left of them."""
         kept = [_without_content(event) for event in events if not isinstance(event, Blob)]
@@ -60,6 +68,10 @@ class MetadataRecorder:
         """Yield summaries as `inner` does."""
         return self._inner.runs(tags=tags, status=status, since=since, parent_id=parent_id, limit=limit)
 
+    def claim(self, run_id: str) -> Claim:
+        """Take a run in hand as `inner` does."""
+        return self._inner.claim(run_id)
+
     def __getattr__(self, name: str) -> Any:
         # A copy that is being unpickled has no `_inner` yet, and must not look for it here.
         if name.startswith("_"):
@@ -72,11 +84,11 @@ class MetadataRecorder:
 
 def _without_content(event: RunEvent) -> RunEvent:
     match event:
-        case EffectStarted(input=content) if content is not None:
+        case RunStarted(input=content) | EffectStarted(input=content) if content is not None:
             return msgspec.structs.replace(event, input=None)
         case EffectFinished():
             return msgspec.structs.replace(event, outcome=None, partial=None, error=_type_of(event.error))
-        case RunFinished(error=error) if error is not None:
+        case RunPaused(error=error) | RunFinished(error=error) if error is not None:
             return msgspec.structs.replace(event, error=_type_of(error))
         case _:
             return event
