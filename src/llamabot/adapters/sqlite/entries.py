@@ -104,8 +104,8 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
         elif kind is RunFinished:
             finishes.append(row)
     joined = b",".join(rows)
-    if joined.count(b"[") + joined.count(b"{") > _MOST_LEVELS:
-        _check_levels(joined)
+    if len(joined) > 2 * _MOST_LEVELS and joined.count(b"[") + joined.count(b"{") > _MOST_LEVELS:
+        _check_levels(joined)  # seldom: most events are too short
     size += len(joined) + len(events) * _OVERHEAD_BYTES
     return Entry(joined, b",".join(starts), b",".join(finishes), blobs, len(events), size)
 
