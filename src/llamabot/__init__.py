@@ -22,16 +22,34 @@ if TYPE_CHECKING:
     from llamabot.adapters.fake.recorder import InMemoryRecorder
     from llamabot.adapters.litellm import LiteLLMCompletion
     from llamabot.adapters.llamacpp import EmbeddedCompletion
+    from llamabot.adapters.mcp import McpToolbox
     from llamabot.adapters.sqlite.memory import SqliteMemory
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
     from llamabot.app.container import Container
     from llamabot.app.provider import configure, recorder
+    from llamabot.domain import effects
+    from llamabot.domain.agent import AgentBot, AsyncAgentBot
+    from llamabot.domain.approvals import Approved, Denied
+    from llamabot.domain.graph.nodes import DecideNode, EndNode, ToolNode, ToolsNode
+    from llamabot.domain.graph.state import AgentState
     from llamabot.domain.limits import Limits
     from llamabot.domain.messages import assistant, developer, from_json, image, system, to_json, user
-    from llamabot.domain.result import AttemptRejected, Finished, ReasoningDelta, Result, StreamEvent, TextDelta
+    from llamabot.domain.result import (
+        AttemptRejected,
+        Decided,
+        Finished,
+        ReasoningDelta,
+        Result,
+        StreamEvent,
+        TextDelta,
+        ToolFinished,
+        ToolStarted,
+        ValueNotKept,
+    )
     from llamabot.domain.simple import AsyncSimpleBot, SimpleBot
     from llamabot.domain.span import span
     from llamabot.domain.structured import AsyncStructuredBot, StructuredBot
+    from llamabot.domain.toolbot import AsyncToolBot, ToolBot
     from llamabot.domain.trace import RunTrace, read_trace
     from llamabot.ports import errors
     from llamabot.ports.completion import (
@@ -54,48 +72,70 @@ if TYPE_CHECKING:
     )
     from llamabot.ports.provider import override
     from llamabot.ports.secrets import Secret
-    from llamabot.ports.tools import ToolCall, ToolSpec
+    from llamabot.ports.tools import RunContext, StopRun, Tool, ToolCall, ToolResult, ToolSpec
 
+_MODULES = ("effects", "errors")
 _HOMES = {
+    "AgentBot": "llamabot.domain.agent",
+    "AgentState": "llamabot.domain.graph.state",
+    "Approved": "llamabot.domain.approvals",
     "AssistantMessage": "llamabot.ports.messages",
+    "AsyncAgentBot": "llamabot.domain.agent",
     "AsyncSimpleBot": "llamabot.domain.simple",
     "AsyncStructuredBot": "llamabot.domain.structured",
+    "AsyncToolBot": "llamabot.domain.toolbot",
     "AttemptRejected": "llamabot.domain.result",
     "ChatMemory": "llamabot.adapters.fake.memory",
     "Completion": "llamabot.ports.completion",
     "CompletionChunk": "llamabot.ports.completion",
     "CompletionRequest": "llamabot.ports.completion",
     "Container": "llamabot.app.container",
+    "DecideNode": "llamabot.domain.graph.nodes",
+    "Decided": "llamabot.domain.result",
+    "Denied": "llamabot.domain.approvals",
     "DeveloperMessage": "llamabot.ports.messages",
     "EmbeddedCompletion": "llamabot.adapters.llamacpp",
+    "EndNode": "llamabot.domain.graph.nodes",
     "FinishReason": "llamabot.ports.completion",
     "Finished": "llamabot.domain.result",
     "Image": "llamabot.ports.messages",
     "InMemoryRecorder": "llamabot.adapters.fake.recorder",
     "Limits": "llamabot.domain.limits",
     "LiteLLMCompletion": "llamabot.adapters.litellm",
+    "McpToolbox": "llamabot.adapters.mcp",
     "Message": "llamabot.ports.messages",
     "ModelCapabilities": "llamabot.ports.completion",
     "ReasoningDelta": "llamabot.domain.result",
     "Result": "llamabot.domain.result",
+    "RunContext": "llamabot.ports.tools",
     "RunTrace": "llamabot.domain.trace",
     "Secret": "llamabot.ports.secrets",
     "SimpleBot": "llamabot.domain.simple",
     "SqliteMemory": "llamabot.adapters.sqlite.memory",
     "SqliteRecorder": "llamabot.adapters.sqlite.recorder",
+    "StopRun": "llamabot.ports.tools",
     "StreamEvent": "llamabot.domain.result",
     "StructuredBot": "llamabot.domain.structured",
     "SystemMessage": "llamabot.ports.messages",
     "Text": "llamabot.ports.messages",
     "TextDelta": "llamabot.domain.result",
+    "Tool": "llamabot.ports.tools",
+    "ToolBot": "llamabot.domain.toolbot",
     "ToolCall": "llamabot.ports.tools",
+    "ToolFinished": "llamabot.domain.result",
     "ToolMessage": "llamabot.ports.messages",
+    "ToolNode": "llamabot.domain.graph.nodes",
+    "ToolResult": "llamabot.ports.tools",
     "ToolSpec": "llamabot.ports.tools",
+    "ToolStarted": "llamabot.domain.result",
+    "ToolsNode": "llamabot.domain.graph.nodes",
     "Usage": "llamabot.ports.completion",
     "UserMessage": "llamabot.ports.messages",
+    "ValueNotKept": "llamabot.domain.result",
     "assistant": "llamabot.domain.messages",
     "configure": "llamabot.app.provider",
     "developer": "llamabot.domain.messages",
+    "effects": "llamabot.domain.effects",
     "errors": "llamabot.ports.errors",
     "from_json": "llamabot.domain.messages",
     "image": "llamabot.domain.messages",
@@ -109,45 +149,66 @@ _HOMES = {
 }
 
 __all__ = [
+    "AgentBot",
+    "AgentState",
+    "Approved",
     "AssistantMessage",
+    "AsyncAgentBot",
     "AsyncSimpleBot",
     "AsyncStructuredBot",
+    "AsyncToolBot",
     "AttemptRejected",
     "ChatMemory",
     "Completion",
     "CompletionChunk",
     "CompletionRequest",
     "Container",
+    "DecideNode",
+    "Decided",
+    "Denied",
     "DeveloperMessage",
     "EmbeddedCompletion",
+    "EndNode",
     "FinishReason",
     "Finished",
     "Image",
     "InMemoryRecorder",
     "Limits",
     "LiteLLMCompletion",
+    "McpToolbox",
     "Message",
     "ModelCapabilities",
     "ReasoningDelta",
     "Result",
+    "RunContext",
     "RunTrace",
     "Secret",
     "SimpleBot",
     "SqliteMemory",
     "SqliteRecorder",
+    "StopRun",
     "StreamEvent",
     "StructuredBot",
     "SystemMessage",
     "Text",
     "TextDelta",
+    "Tool",
+    "ToolBot",
     "ToolCall",
+    "ToolFinished",
     "ToolMessage",
+    "ToolNode",
+    "ToolResult",
     "ToolSpec",
+    "ToolStarted",
+    "ToolsNode",
     "Usage",
     "UserMessage",
+    "ValueNotKept",
     "assistant",
     "configure",
     "developer",
+    "effects",
     "errors",
     "from_json",
     "image",
@@ -166,7 +227,7 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'llamabot' has no attribute {name!r}")
     module = importlib.import_module(home)
-    value = module if name == "errors" else getattr(module, name)
+    value = module if name in _MODULES else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -184,13 +184,15 @@ class Bot(Generic[T]):
         """
         settings = self._settings if not model or self._settings.get("model") else {**self._settings, "model": model}
         options, secrets = self._call_options(call.get("options"))
+        is_durable = world is not None  # what is only told again can be forgotten no more
         if world is None:
             memory = call["memory"] if "memory" in call else settings.get("memory")
             world, model = resolve_world(self._colour, settings, memory, secrets, self._toolset())
+            is_durable = getattr(world.recorder, "durable", False)
         request = msgspec.structs.replace(self._request, model=settings.get("model") or model or "", options=options)
         limits = call.get("limits") or settings.get("limits") or self._limits
         has_memory = world.memory is not None or call.get("memory") is _RECORDED
-        return Setup(world, request, limits, secrets, call.get("state"), has_memory)
+        return Setup(world, request, limits, secrets, call.get("state"), has_memory, is_durable)
 
     def _run(self, setup: Setup, **more: Any) -> Run:
         return Run(
@@ -205,7 +207,7 @@ class Bot(Generic[T]):
 
     def _core_within(self, setup: Setup, messages: tuple[Message, ...]) -> Core[Answer[T]]:
         """Return the core; where a cost is limited, after a look at whether the price is known."""
-        call = Call(messages, setup.request, setup.has_memory)
+        call = Call(messages, setup.request, setup.has_memory, setup.is_durable, setup.state)
         core = self._core(call)
         return core if setup.limits.cost_usd is None else priced(setup.request.model, core)
 

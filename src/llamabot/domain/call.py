@@ -22,11 +22,15 @@ class Call(msgspec.Struct, frozen=True):
         inputs: what the user says, at least one message.
         request: all of the request but its messages.
         has_memory: whether `Recall` and `Remember` are there to be used.
+        is_durable: whether what is logged outlives the process.
+        state: the caller's own object.
     """
 
     inputs: tuple[Message, ...]
     request: CompletionRequest
     has_memory: bool
+    is_durable: bool = False
+    state: Any = None
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -38,3 +42,4 @@ class Setup(msgspec.Struct, frozen=True):
     secrets: Secrets
     state: Any
     has_memory: bool
+    is_durable: bool

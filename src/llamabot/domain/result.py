@@ -7,7 +7,7 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from llamabot.ports.completion import FinishReason, Usage
-from llamabot.ports.messages import AssistantMessage, Message, ToolMessage
+from llamabot.ports.messages import Message
 from llamabot.ports.tools import ToolCall, ToolResult
 
 __all__ = [
@@ -29,17 +29,12 @@ T = TypeVar("T")
 
 
 class Answer(msgspec.Struct, Generic[T], frozen=True):
-    """What a core returns: the value, and the transcript that ends with the message it came from."""
+    """What a core returns; see `Result`."""
 
     value: T
+    text: str
     messages: tuple[Message, ...]
     finish_reason: FinishReason
-
-    @property
-    def text(self) -> str:
-        """The text of the last message: the model's, or the result of the tool that ended the run."""
-        last = self.messages[-1] if self.messages else None
-        return last.text if isinstance(last, AssistantMessage | ToolMessage) else ""
 
 
 class ValueNotKept(msgspec.Struct, frozen=True):

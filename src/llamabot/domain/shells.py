@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from os import PathLike
 from typing import Any, TypeVar, Unpack
 
 from llamabot.domain.arguments import shows
+from llamabot.domain.as_tool import child_id, described, told
 from llamabot.domain.bot import Bot
 from llamabot.domain.drivers import adrive, adrive_stream, drive, drive_stream
-from llamabot.domain.messages import MessageLike
+from llamabot.domain.messages import MessageLike, to_messages
 from llamabot.domain.resolve import Colour
 from llamabot.domain.result import Result
 from llamabot.domain.settings import CallSettings, ResumeSettings
 from llamabot.domain.streams import AsyncEventStream, EventStream
+from llamabot.ports.tools import RunContext
 
 __all__ = ["AsyncShell", "SyncShell"]
 
@@ -75,6 +78,22 @@ class SyncShell(Bot[T]):
         """
         return drive(*drive(self._replay(recording), _NO_WORLD))
 
+    def as_tool(self, name: str | None = None, description: str | None = None) -> Callable[..., Any]:
+        """Return a function that asks this bot, for the `tools=` of another; its runs are inside of the other's.
+
+        A crash of the other bot does not ask again what was answered: its run goes on, and so does the one inside.
+
+        Args:
+            name: of the tool; by default the bot's own.
+            description: tells the model when to use it; by default the bot's system prompt.
+        """
+
+        def ask(question: str, context: RunContext[Any]) -> Any:
+            begun = self._resumption(child_id(context, question), {}, to_messages(question))
+            return told(drive(*drive(begun, _NO_WORLD)))
+
+        return described(ask, self, name, description)
+
 
 class AsyncShell(Bot[T]):
     """Calls that are awaited. One bot serves any number of event loops."""
@@ -104,3 +123,12 @@ class AsyncShell(Bot[T]):
     async def replay(self, recording: str | PathLike[str]) -> Result[T]:
         """Go through a recorded run again, from its log alone: no port is touched, nothing is recorded."""
         return await adrive(*await adrive(self._replay(recording), _NO_WORLD))
+
+    def as_tool(self, name: str | None = None, description: str | None = None) -> Callable[..., Any]:
+        """Return an async function that asks this bot, for the `tools=` of another of either colour."""
+
+        async def ask(question: str, context: RunContext[Any]) -> Any:
+            begun = self._resumption(child_id(context, question), {}, to_messages(question))
+            return told(await adrive(*await adrive(begun, _NO_WORLD)))
+
+        return described(ask, self, name, description)

@@ -21,7 +21,8 @@ class SimpleBody(Bot[AssistantMessage]):
         messages = (*self._system, *history, *call.inputs)
         completion = yield from ask(call.request, messages)
         yield from remember(call, completion.message)
-        return Answer(completion.message, (*messages, completion.message), completion.finish_reason)
+        message = completion.message
+        return Answer(message, message.text, (*messages, message), completion.finish_reason)
 
 
 class SimpleBot(SimpleBody, SyncShell[AssistantMessage]):

@@ -86,7 +86,8 @@ class StructuredBody(Bot[T], Generic[T]):
                 error = str(rejected) + (_CUT if completion.finish_reason is FinishReason.LENGTH else "")
             else:
                 yield from remember(call, completion.message)
-                return Answer(value, (*messages, completion.message), completion.finish_reason)
+                message = completion.message
+                return Answer(value, message.text, (*messages, message), completion.finish_reason)
             attempts.append(Attempt(completion.message.text, error))
             yield from Emit(AttemptRejected(error))
             if len(attempts) >= self._settings.get("max_attempts", _MAX_ATTEMPTS):

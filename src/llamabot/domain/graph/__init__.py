@@ -1,0 +1,1 @@
+"""The reference graph of an agent, on PocketFlow: its nodes, its wiring, its walker and its picture."""
