@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 import msgspec
 
 from llamabot.app.building import EMBEDDED_PREFIX, build_recorder
-from llamabot.app.settings import Settings, current_settings
+from llamabot.app.settings import Settings, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
 from llamabot.ports.errors import ConfigurationError, UsageError
 from llamabot.ports.provider import current_provider
@@ -84,6 +84,8 @@ class AppProvider:
         """Change the defaults. What was made under the old ones is not used again; the log in memory goes on."""
         refuse_unknown("configure()", changes, Configuration.__annotations__)
         check_kinds(changes)
+        if isinstance(record := changes.get("recorder"), str):
+            changes["recorder"] = record_word(record)
         with self._lock:
             self._configured = cast("Configuration", {**self._configured, **changes})
             dropped = [key for key in self._made if _depends(key, changes)]

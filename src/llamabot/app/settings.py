@@ -28,6 +28,7 @@ __all__ = [
     "find_project",
     "find_settings_file",
     "read_settings",
+    "record_word",
     "untrusted_note",
     "working_folder",
 ]
@@ -36,6 +37,7 @@ SETTINGS_FILE = "llamabot.toml"
 _PROJECT_MARKS = (SETTINGS_FILE, ".git", "pyproject.toml")
 _KNOWN = ("model", "record", "options")
 _NO_PATHS = ("off", "metadata")
+_OFF = ("off", "0", "false", "no", "none")
 # Some providers take an address for a model's name and send the key there. A plain name has at most a `:tag`.
 _PLAIN_MODEL = re.compile(r"([\w.@+-]+/)*[\w.@+-]+(:[\w.-]+)?")
 _HARMLESS_OPTIONS = frozenset(
@@ -111,6 +113,15 @@ def read_settings(environment: Mapping[str, str | None], folder: Path) -> Settin
         file=file,
         untrusted=untrusted,
     )
+
+
+def record_word(record: str) -> str:
+    """Return what a record means if it is no path: `off`, `metadata` or ""; else the path as it was given.
+
+    Whoever writes `OFF` or `0` wants nothing kept, and no log in a file of that name.
+    """
+    word = record.strip().lower()
+    return "off" if word in _OFF else word if word in ("", "metadata") else record
 
 
 def find_project(folder: Path) -> Path | None:
@@ -193,6 +204,7 @@ def _suspicious(content: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
 
 def _resolved(record: str | None, folder: Path) -> str | None:
     """Return a record with its path made absolute, so that it means the same after a change of folder."""
+    record = record_word(record or "")
     if not record or record in _NO_PATHS:
         return record or None
     return str(folder / os.path.expanduser(record))  # noqa: PTH111 - Path's own raises for a user that does not exist

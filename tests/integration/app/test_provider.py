@@ -94,6 +94,14 @@ def test_keeps_the_log_in_memory_when_something_else_is_configured(provider: App
     assert [run.model for run in recorder.runs()] == ["n", "m"]
 
 
+def test_records_nothing_when_it_is_told_so_in_any_letters(provider: AppProvider, tmp_path: Path) -> None:
+    lmb.configure(recorder="OFF")
+    assert lmb.recorder() is None
+    lmb.configure(recorder=" Metadata ")
+    assert type(lmb.recorder()).__name__ == "MetadataRecorder"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_records_where_the_settings_say(provider: AppProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lmb.configure(completion=ScriptedCompletion(["a"] * 3), model="m")
     monkeypatch.setenv("LLAMABOT_RECORD", "off")

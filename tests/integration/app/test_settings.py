@@ -39,6 +39,13 @@ def test_lets_the_environment_beat_the_file(tmp_path: Path) -> None:
     assert (said.model, said.record) == ("openai/file", str(tmp_path / "file.db"))
 
 
+@pytest.mark.parametrize("word", ["off", "OFF", " Off ", "0", "false", "No", "none"])
+def test_takes_every_word_for_off_as_off(tmp_path: Path, word: str) -> None:
+    assert read_settings({"LLAMABOT_RECORD": word}, tmp_path).record == "off"
+    _toml(tmp_path, f'record = "{word}"')
+    assert read_settings({}, tmp_path).record == "off"
+
+
 @pytest.mark.parametrize(
     ("record", "meant"),
     [
