@@ -32,7 +32,5 @@ def described(ask: Callable[..., Any], bot: Any, name: str | None, description: 
     own = name or bot._settings.get("name") or type(bot).__name__  # noqa: SLF001 - it is a bot's own
     ask.__name__ = ask.__qualname__ = _NOT_IN_NAMES.sub("_", own)[:_NAME_CHARACTERS]
     prompt = bot._system[0].text if bot._system else ""  # noqa: SLF001 - as above
-    ask.__doc__ = (
-        description or f"Ask another assistant, which was told: {prompt}" if prompt else "Ask another assistant."
-    )
+    ask.__doc__ = description or f"Ask another assistant. {prompt}".rstrip()
     return ask

@@ -118,8 +118,9 @@ class Bot(Generic[T]):
             raise UsageError("nothing was asked: give the bot at least one string or message")
         setup = self._set_up(call)
         run, steps = self._new_run(setup, messages, call)
-        if getattr(setup.world.recorder, "durable", False):
-            steps = claimed(setup.world.recorder, run.run_id, steps)
+        recorder = setup.world.recorder
+        if recorder is not None and setup.is_durable:
+            steps = claimed(recorder, run.run_id, steps)
         return steps, setup.world
 
     def _new_run(
