@@ -20,11 +20,18 @@ from tests.contract.recorder_events import RUN_IDS, TAG_KEYS, TAG_VALUES, histor
 from tests.contract.recorder_machine import RecorderMachine
 from tests.contract.runs import LONG_AGO_NS, NOW_NS, a_run, in_order, moment
 
+from llamabot.ports.errors import RunBusy, UsageError
+from llamabot.ports.exports import read_export
 from llamabot.ports.recorder import (
+    LOG_SCHEMA_VERSION,
     Blob,
     EffectStarted,
+    ErrorRecord,
     RunEvent,
+    RunFinished,
     RunKind,
+    RunPaused,
+    RunResumed,
     RunStarted,
     RunStatus,
     decode_event,
@@ -150,7 +157,8 @@ class RecorderContract:
 
     @pytest.mark.parametrize("status", [*RunStatus, "running", "no status"])
     def test_finds_runs_by_how_they_stand(self, recorder: Any, status: str) -> None:
-        for known in set(RunStatus) - {RunStatus.RUNNING}:
+        recorder.append([*a_run("paused")[:-1], RunPaused("paused", NOW_NS + 3, ErrorRecord("ApprovalNeeded", ""))])
+        for known in set(RunStatus) - {RunStatus.RUNNING, RunStatus.PAUSED}:
             recorder.append(a_run(known.value, status=known))
         recorder.append(a_run("running")[:-1])
         expected = [str(status)] if status in set(RunStatus) else []
@@ -161,6 +169,99 @@ class RecorderContract:
         recorder.append(a_run("resumed", NOW_NS + 10, status=RunStatus.COMPLETED)[-1:])
         assert [run.status for run in recorder.runs()] == ["completed"]
         assert list(recorder.runs(status="failed")) == []
+
+    def test_a_run_that_waits_or_goes_on_again_has_no_end(self, recorder: Any) -> None:
+        paused = RunPaused("run", NOW_NS + 10, ErrorRecord("ApprovalNeeded", "delete?"))
+        steps: list[tuple[RunEvent, str, int | None]] = [
+            (paused, "paused", None),
+            (RunResumed("run", NOW_NS + 20, LOG_SCHEMA_VERSION), "running", None),
+            (RunFinished("run", NOW_NS + 30, RunStatus.FAILED), "failed", NOW_NS + 30),
+            (RunResumed("run", NOW_NS + 40, LOG_SCHEMA_VERSION), "running", None),
+            (RunFinished("run", NOW_NS + 50, RunStatus.COMPLETED), "completed", NOW_NS + 50),
+        ]
+        recorder.append(a_run("run")[:-1])
+        for event, status, finished_ns in steps:
+            recorder.append([event])
+            (found,) = recorder.runs(status=status)
+            assert (found.status, found.finished_ns) == (status, finished_ns)
+            assert len([other for other in RunStatus if list(recorder.runs(status=other))]) == 1
+
+    def test_a_run_is_in_one_hand_at_a_time(self, recorder: Any) -> None:
+        claim = recorder.claim("run")
+        with pytest.raises(RunBusy, match=r"'run' is in .*wait until it has ended or paused"):
+            recorder.claim("run")
+        other = recorder.claim("another")
+        claim.release()
+        second = recorder.claim("run")
+        claim.release()
+        with pytest.raises(RunBusy):
+            recorder.claim("run")
+        second.release()
+        other.release()
+        recorder.claim("run").release()
+
+    def test_a_claim_that_is_forgotten_is_given_back(self, recorder: Any) -> None:
+        claim = recorder.claim("run")
+        del claim
+        recorder.claim("run").release()
+
+    @pytest.mark.parametrize("run_id", [*RUN_IDS, "../../run", "r" * 5_000, "\ud800"])
+    def test_any_run_id_can_be_claimed(self, recorder: Any, run_id: str) -> None:
+        claim = recorder.claim(run_id)
+        with pytest.raises(RunBusy):
+            recorder.claim(run_id)
+        claim.release()
+
+    def test_one_of_many_threads_gets_the_claim(self, recorder: Any) -> None:
+        held: list[Any] = []
+        refused: list[int] = []
+
+        def work(thread: int) -> None:
+            for number in range(20):
+                try:
+                    held.append((number, recorder.claim(f"run-{number}")))
+                except RunBusy:
+                    refused.append(thread)
+
+        _all_at_once(work, 4)
+        assert sorted(number for number, _ in held) == list(range(20))
+        assert len(refused) == 60
+
+    def test_never_two_hold_a_claim_that_changes_hands(self, recorder: Any) -> None:
+        inside: list[int] = []
+
+        def work(thread: int) -> None:
+            for _ in range(60):
+                try:
+                    claim = recorder.claim("run")
+                except RunBusy:
+                    continue
+                inside.append(thread)
+                assert inside == [thread]
+                inside.clear()
+                claim.release()
+
+        _all_at_once(work, 4)
+
+    def test_a_durable_one_gives_tickets(self, recorder: Any) -> None:
+        ticket = recorder.append(a_run("run"))
+        assert recorder.durable is (ticket is not None)
+        assert ticket is None or ticket.result(10) is None
+
+    def test_exports_a_run_with_those_inside_it(self, recorder: Any, tmp_path: Path) -> None:
+        recorder.append(a_run("outer", NOW_NS))
+        recorder.append(a_run("inner", NOW_NS + 1, parent_id="outer") + a_run("inmost", NOW_NS + 2, parent_id="inner"))
+        recorder.append(a_run("other"))
+        recorder.export("outer", tmp_path / "run.json")
+        export = read_export(tmp_path / "run.json")
+        assert (export.run_id, export.run_ids) == ("outer", ("inmost", "inner", "outer"))
+        for run_id in export.run_ids:
+            assert export.events(run_id) == recorder.events(run_id)
+
+    def test_exports_no_run_that_it_does_not_know(self, recorder: Any, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="no run 'nobody' to export"):
+            recorder.export("nobody", tmp_path / "run.json")
+        assert list(tmp_path.glob("*.json")) == []
 
     def test_since_is_inclusive_and_without_a_zone_local(self, recorder: Any) -> None:
         recorder.append(a_run("run"))
@@ -235,9 +336,18 @@ class RecorderContract:
 
 
 def _all_at_once(work: Any, count: int) -> None:
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    failures: list[BaseException] = []
+
+    def watched(number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=watched, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive()
+    assert not failures, failures

@@ -17,6 +17,8 @@ from llamabot.ports.recorder import (
     RunEvent,
     RunFinished,
     RunKind,
+    RunPaused,
+    RunResumed,
     RunStarted,
     RunStatus,
 )
@@ -36,7 +38,7 @@ contents = st.recursive(
 tags = st.dictionaries(st.sampled_from(TAG_KEYS), st.sampled_from(TAG_VALUES), max_size=2)
 usages = st.none() | st.builds(Usage, *[st.integers(0, 10**6)] * 4)
 costs = st.none() | st.floats(0, 10)
-errors = st.none() | st.builds(ErrorRecord, texts, texts, st.dictionaries(texts, contents, max_size=2))
+errors = st.builds(ErrorRecord, texts, texts, st.dictionaries(texts, contents, max_size=2))
 effects = st.sampled_from(["complete", "recall", "remember"])
 
 
@@ -54,6 +56,7 @@ def events(draw: st.DrawFn, run_id: str, at_ns: int) -> RunEvent:
             st.none() | texts,
             st.none() | st.sampled_from(RUN_IDS),
             tags,
+            contents,
         ),
         "effect": st.builds(EffectStarted, st.just(run_id), st.just(at_ns), texts, effects, input=contents),
         "outcome": st.builds(
@@ -64,13 +67,17 @@ def events(draw: st.DrawFn, run_id: str, at_ns: int) -> RunEvent:
             effects,
             attempt=st.integers(1, 3),
             outcome=contents,
-            error=errors,
+            error=st.none() | errors,
             partial=contents,
             usage=usages,
             cost_usd=costs,
             first_ns=st.none() | st.integers(0, 10**12),
         ),
-        "finished": st.builds(RunFinished, st.just(run_id), st.just(at_ns), st.sampled_from(RunStatus), errors),
+        "paused": st.builds(RunPaused, st.just(run_id), st.just(at_ns), errors),
+        "resumed": st.just(RunResumed(run_id, at_ns, LOG_SCHEMA_VERSION)),
+        "finished": st.builds(
+            RunFinished, st.just(run_id), st.just(at_ns), st.sampled_from(RunStatus), st.none() | errors
+        ),
         "blob": st.sampled_from(DIGESTS).map(lambda digest: Blob(run_id, digest, f'{{"data of":"{digest}"}}')),
     }
     return draw(kinds[draw(st.sampled_from(sorted(kinds)))])

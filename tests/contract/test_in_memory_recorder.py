@@ -13,13 +13,20 @@ from tests.contract.recorder_contract import RecorderContract
 from tests.contract.runs import NOW_NS, a_run
 
 from llamabot.adapters.fake.recorder import InMemoryRecorder
-from llamabot.ports.errors import ConfigurationError
-from llamabot.ports.recorder import Blob, EffectStarted, RunEvent
+from llamabot.ports.errors import ConfigurationError, RecorderError
+from llamabot.ports.recorder import LOG_SCHEMA_VERSION, Blob, EffectStarted, RunEvent, RunResumed
 
 
 class TestInMemoryRecorder(RecorderContract):
     def make(self, folder: Path) -> InMemoryRecorder:
         return InMemoryRecorder()
+
+
+class TestDurableInMemoryRecorder(TestInMemoryRecorder):
+    examples = 14
+
+    def make(self, folder: Path) -> InMemoryRecorder:
+        return InMemoryRecorder(durable=True)
 
 
 def _ids(recorder: InMemoryRecorder) -> list[str]:
@@ -79,6 +86,21 @@ def test_loses_an_append_that_cannot_be_encoded_whole_and_says_so_once(caplog: p
     assert recorder.events("run") == ()
     assert recorder.lost_events == len(a_run("run")) + 2
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_ticket_tells_what_could_not_be_encoded() -> None:
+    ticket = InMemoryRecorder(durable=True).append([EffectStarted("run", NOW_NS, "1", "call", input="\ud800")])
+    assert ticket is not None
+    with pytest.raises(RecorderError, match="no JSON form"):
+        ticket.result(0)
+
+
+def test_a_run_that_was_resumed_is_not_the_first_to_go() -> None:
+    recorder = InMemoryRecorder(max_runs=2)
+    recorder.append([*a_run("resumed"), RunResumed("resumed", NOW_NS + 9, LOG_SCHEMA_VERSION)])
+    recorder.append(a_run("ended"))
+    recorder.append(a_run("latest")[:-1])
+    assert _ids(recorder) == ["latest", "resumed"]
 
 
 @pytest.mark.parametrize("bounds", [{"max_runs": 0}, {"max_bytes": 0}])

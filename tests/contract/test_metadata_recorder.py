@@ -7,7 +7,16 @@ from tests.contract.recorder_contract import RecorderContract
 
 from llamabot.adapters.fake.recorder import InMemoryRecorder
 from llamabot.adapters.wrap.metadata import MetadataRecorder
-from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, ErrorRecord, RunEvent, RunFinished
+from llamabot.ports.recorder import (
+    Blob,
+    EffectFinished,
+    EffectStarted,
+    ErrorRecord,
+    RunEvent,
+    RunFinished,
+    RunPaused,
+    RunStarted,
+)
 
 
 class TestMetadataRecorder(RecorderContract):
@@ -19,10 +28,10 @@ class TestMetadataRecorder(RecorderContract):
         event = msgspec.json.decode(msgspec.json.encode(super().seen(event)), type=RunEvent)
         if isinstance(event, Blob):
             return None
-        if isinstance(event, EffectStarted):
+        if isinstance(event, EffectStarted | RunStarted):
             return msgspec.structs.replace(event, input=None)
         if isinstance(event, EffectFinished):
             event = msgspec.structs.replace(event, outcome=None, partial=None)
-        if isinstance(event, EffectFinished | RunFinished) and event.error:
+        if isinstance(event, EffectFinished | RunFinished | RunPaused) and event.error:
             return msgspec.structs.replace(event, error=ErrorRecord(event.error.type, ""))
         return event

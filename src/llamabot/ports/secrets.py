@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-__all__ = ["NO_SECRETS", "Secret", "Secrets", "split_secrets"]
+__all__ = ["HIDDEN", "NO_SECRETS", "Secret", "Secrets", "is_secret_name", "split_secrets"]
 
 HIDDEN = "[secret]"
 _HIDDEN_WHOLE: Any = object()
@@ -151,7 +151,7 @@ def _split_mapping(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[Any
     visible: dict[str, Any] = {}
     hidden: dict[Any, Any] = {}
     for name, value in options.items():
-        shown, kept = _split(value, secret=_is_secret_name(name))
+        shown, kept = _split(value, secret=is_secret_name(name))
         if kept is not None:
             hidden[name] = kept
         if shown is not _HIDDEN_WHOLE:
@@ -179,7 +179,7 @@ def _split(value: Any, *, secret: bool) -> tuple[Any, Any]:
 
 
 def _split_sequence(values: list[Any] | tuple[Any, ...], *, secret: bool) -> tuple[Any, dict[int, Any] | None]:
-    names_next = isinstance(values, tuple) and len(values) == 2 and _is_secret_name(values[0])
+    names_next = isinstance(values, tuple) and len(values) == 2 and is_secret_name(values[0])
     parts = [_split(value, secret=secret or (names_next and index == 1)) for index, value in enumerate(values)]
     visible = [HIDDEN if shown is _HIDDEN_WHOLE else shown for shown, _ in parts]
     hidden = {index: kept for index, (_, kept) in enumerate(parts) if kept is not None}
@@ -190,7 +190,8 @@ def _is_telling(text: str) -> bool:
     return bool(_AUTH_HEADER.fullmatch(text)) or _without_credentials(text) != text
 
 
-def _is_secret_name(name: Any) -> bool:
+def is_secret_name(name: Any) -> bool:
+    """Say whether what goes by this name is meant to be secret."""
     if isinstance(name, bytes):
         name = name.decode("latin-1")
     if not isinstance(name, str) or name in _NOT_SECRET:

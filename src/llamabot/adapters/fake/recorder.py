@@ -21,10 +21,12 @@ from typing import Self
 
 from llamabot.adapters.fake.runs import EVENT_OVERHEAD, HeldRun, RunBlobs, RunLog, upwards, with_inner
 from llamabot.ports.errors import ConfigurationError, RecorderError
+from llamabot.ports.exports import export_run
 from llamabot.ports.recorder import (
     Blob,
     RunEvent,
     RunFinished,
+    RunResumed,
     RunStarted,
     RunStatus,
     RunSummary,
@@ -133,6 +135,15 @@ class InMemoryRecorder:
         """
         return HeldRun(self._held, run_id)
 
+    def export(self, run_id: str, path: str | os.PathLike[str]) -> None:
+        """Write a run and the runs inside it to one JSON file, readable by its owner alone, credentials taken out.
+
+        Raises:
+            UsageError: there is no such run.
+            RecorderError: the log cannot be read, or the file not be written.
+        """
+        export_run(self, run_id, path)
+
     def prune(self, keep_days: float = 30) -> int:
         """Delete the runs that nothing was written to for so long, neither to them nor to a run inside them.
 
@@ -203,6 +214,8 @@ class InMemoryRecorder:
                 run.started_ns, run.parent_id = event.at_ns, event.parent_id
             elif type(event) is RunFinished:
                 self._take_end(run)
+            elif type(event) is RunResumed:
+                self._take_up(run)
 
     def _take_blob(self, run: RunLog, blob: Blob) -> None:
         if blob.digest not in run.digests:
@@ -214,6 +227,11 @@ class InMemoryRecorder:
         self._running.pop(run.run_id, None)
         self._finished.pop(run.run_id, None)
         self._finished[run.run_id] = run
+
+    def _take_up(self, run: RunLog) -> None:
+        """Put a run that goes on again among those that run."""
+        if self._finished.pop(run.run_id, None):
+            self._running[run.run_id] = run
 
     def _begin(self, run_id: str) -> RunLog:
         self._numbered += 1

@@ -15,12 +15,13 @@ from itertools import chain, islice
 import msgspec
 
 from llamabot.adapters.sqlite.connection import transaction
-from llamabot.ports.recorder import Blob, RunEvent, RunFinished, RunStarted, encode_event
+from llamabot.ports.recorder import Blob, RunEvent, RunFinished, RunPaused, RunResumed, RunStarted, encode_event
 
 __all__ = ["Entry", "encode_entry", "write_entries"]
 
 _OVERHEAD_BYTES = 100
 _BLOBS_AT_ONCE = 100
+_STANDING = frozenset({RunPaused, RunResumed, RunFinished})
 # SQLite reads 1,000 levels of JSON, the array around the events included, and refuses a whole batch for one more.
 _MOST_LEVELS = 990
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
@@ -40,9 +41,14 @@ _TAG = """
 _EVENT = """
     INSERT INTO events (run_id, body) SELECT json_extract(value, '$.run_id'), value FROM json_each(CAST(? AS TEXT))
 """
-_FINISH = """
+# A run that is resumed runs again; the last of a batch decides.
+_STAND = """
     INSERT INTO runs (run_id, status)
-    SELECT json_extract(value, '$.run_id'), json_extract(value, '$.status') FROM json_each(CAST(? AS TEXT)) WHERE true
+    SELECT json_extract(value, '$.run_id'), CASE json_extract(value, '$.type')
+        WHEN 'run_finished' THEN json_extract(value, '$.status')
+        WHEN 'run_paused' THEN 'paused'
+        ELSE 'running' END
+    FROM json_each(CAST(? AS TEXT)) WHERE true
     ON CONFLICT (run_id) DO UPDATE SET status = excluded.status
 """
 _REFER = """
@@ -62,7 +68,7 @@ class Entry(msgspec.Struct, gc=False):
     Attributes:
         rows: every event but the blobs, joined by commas.
         starts: those that begin a run, once more.
-        finishes: those that end one, once more.
+        stands: those that say how one stands: paused, resumed or ended, once more.
         count: how many events it has.
         size_bytes: roughly what it takes of the memory; 0 if it has no events.
         ticket: who waits for the entry to be committed.
@@ -71,7 +77,7 @@ class Entry(msgspec.Struct, gc=False):
 
     rows: bytes = b""
     starts: bytes = b""
-    finishes: bytes = b""
+    stands: bytes = b""
     blobs: tuple[Blob, ...] = ()
     count: int = 0
     size_bytes: int = 0
@@ -87,7 +93,7 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
     """
     rows: list[bytes] = []
     starts: list[bytes] = []
-    finishes: list[bytes] = []
+    stands: list[bytes] = []
     blobs: tuple[Blob, ...] = ()
     size = 0
     for event in events:
@@ -101,13 +107,13 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
         kind = type(event)
         if kind is RunStarted:
             starts.append(row)
-        elif kind is RunFinished:
-            finishes.append(row)
+        elif kind in _STANDING:
+            stands.append(row)
     joined = b",".join(rows)
     if len(joined) > 2 * _MOST_LEVELS and joined.count(b"[") + joined.count(b"{") > _MOST_LEVELS:
         _check_levels(joined)  # seldom: most events are too short
     size += len(joined) + len(events) * _OVERHEAD_BYTES
-    return Entry(joined, b",".join(starts), b",".join(finishes), blobs, len(events), size)
+    return Entry(joined, b",".join(starts), b",".join(stands), blobs, len(events), size)
 
 
 def _check_levels(rows: bytes) -> None:
@@ -128,8 +134,8 @@ def write_entries(connection: sqlite3.Connection, entries: Sequence[Entry]) -> N
                 connection.execute(_TAG, (starts,))
         if rows := _array(entry.rows for entry in entries):
             connection.execute(_EVENT, (rows,))
-        if finishes := _array(entry.finishes for entry in entries):
-            connection.execute(_FINISH, (finishes,))
+        if stands := _array(entry.stands for entry in entries):
+            connection.execute(_STAND, (stands,))
         _write_blobs(connection, [blob for entry in entries for blob in entry.blobs])
 
 

@@ -19,7 +19,7 @@ CREATE TABLE run_blobs (
     PRIMARY KEY (run_id, digest)
 ) WITHOUT ROWID;
 
--- started_ns is NULL for a run whose end is known and whose start is not.
+-- started_ns is NULL for a run of which a pause, a resumption or an end is known and the start is not.
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY,
     run_id TEXT NOT NULL UNIQUE,

@@ -30,7 +30,7 @@ _BLOBS = "SELECT digest, data FROM blobs JOIN run_blobs USING (digest) WHERE run
 _EVENTS = "SELECT body FROM events WHERE run_id = ? ORDER BY seq"
 # Contents may be long and say nothing of what a run adds up to.
 _SUMMARY = """
-    SELECT json_remove(body, '$.outcome', '$.partial') FROM events
+    SELECT json_remove(body, '$.input', '$.outcome', '$.partial') FROM events
     WHERE run_id = ? AND json_extract(body, '$.type') <> 'effect_started' ORDER BY seq
 """
 

@@ -21,6 +21,7 @@ from llamabot.adapters.sqlite.reading import RunFilter, read_events, read_runs
 from llamabot.adapters.sqlite.schema import LOG
 from llamabot.adapters.sqlite.writer import LogWriter
 from llamabot.ports.errors import ConfigurationError, RecorderError
+from llamabot.ports.exports import export_run
 from llamabot.ports.recorder import RunEvent, RunStatus, RunSummary
 
 __all__ = ["RecorderHealth", "SqliteRecorder"]
@@ -148,6 +149,15 @@ class SqliteRecorder:
         """
         with self._read.file.errors("claim a run in"):
             return self._claims.claim(run_id)
+
+    def export(self, run_id: str, path: str | os.PathLike[str]) -> None:
+        """Write a run and the runs inside it to one JSON file, readable by its owner alone, credentials taken out.
+
+        Raises:
+            UsageError: there is no such run.
+            RecorderError: the log cannot be read, or the file not be written.
+        """
+        export_run(self, run_id, path)
 
     def prune(self, keep_days: float = 30) -> int:
         """Delete the runs that nothing was written to for so long, neither to them nor to a run inside them.
