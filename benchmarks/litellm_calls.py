@@ -14,7 +14,7 @@ from llamabot.adapters.litellm.loading import load
 
 __all__ = ["measure"]
 
-_ROUNDS = 12
+_ROUNDS = 24
 _CALLS = 12
 _BUDGET = 1.03
 _MODEL, _PROMPT, _QUESTION = "openai/canned", "You are Feynman.", "Explain QED."

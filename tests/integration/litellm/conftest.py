@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.integration.litellm.ways import close_clients
+from tests.servers.chat import ChatServer
 
-pytest.register_assert_rewrite("tests.integration.litellm.ways")
-
-from tests.integration.litellm.ways import close_clients  # noqa: E402 - its asserts are rewritten first
-from tests.servers.chat import ChatServer  # noqa: E402
-
-from llamabot.adapters.litellm import LiteLLMCompletion  # noqa: E402
+from llamabot.adapters.litellm import LiteLLMCompletion
 
 
 @pytest.fixture

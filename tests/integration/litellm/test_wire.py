@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any
 
-import msgspec
 import pytest
-from tests.integration.litellm.ways import ALL, STREAMED, WHOLE, Way, asking, streamed, whole
-from tests.servers.chat import ChatServer, answer, anything, body, call, delta, finish, sse, usage_event
-from tests.servers.loopback import Raw
+from tests.integration.litellm.ways import ALL, STREAMED, Way, asking, streamed, whole
+from tests.servers.chat import ChatServer, answer, anything
 
 from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.adapters.litellm.wire import wire_message
@@ -27,7 +24,7 @@ from llamabot.ports.messages import (
     UserMessage,
 )
 from llamabot.ports.secrets import split_secrets
-from llamabot.ports.tools import ToolCall, ToolSpec
+from llamabot.ports.tools import ToolSpec
 
 pytestmark = pytest.mark.loopback
 
@@ -109,13 +106,6 @@ def test_leaves_it_to_litellm_how_a_provider_names_the_developer(server: ChatSer
     assert sent_message(server, port, DeveloperMessage("do")) == {"role": "system", "content": "do"}
 
 
-def test_sends_an_assistants_calls_as_they_were_received(server: ChatServer, port: LiteLLMCompletion) -> None:
-    calls = (ToolCall("c1", "look", '{"word": "x"}'), ToolCall("c2", "look", "{not json"))
-    wire = sent_message(server, port, AssistantMessage(tool_calls=calls))
-    assert wire.get("content") is None
-    assert wire["tool_calls"] == [call("look", '{"word": "x"}', "c1"), call("look", "{not json", "c2")]
-
-
 def test_sends_pictures_with_their_type_or_as_an_address(server: ChatServer, port: LiteLLMCompletion) -> None:
     parts = (Text("see"), Image(data=b"\x89PNG", media_type="image/png"), Image(url="https://example.org/a.jpg"))
     encoded = base64.b64encode(b"\x89PNG").decode()
@@ -124,26 +114,6 @@ def test_sends_pictures_with_their_type_or_as_an_address(server: ChatServer, por
         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}},
         {"type": "image_url", "image_url": {"url": "https://example.org/a.jpg"}},
     ]
-
-
-@pytest.mark.parametrize(
-    ("choice", "wire"),
-    [
-        ("auto", None),
-        ("required", "required"),
-        ("none", "none"),
-        ("look", {"type": "function", "function": {"name": "look"}}),
-    ],
-)
-def test_declares_tools_and_says_which_to_choose(
-    server: ChatServer, port: LiteLLMCompletion, choice: str, wire: Any
-) -> None:
-    body = sent(server, port, asking(tools=(LOOK,), tool_choice=choice))
-    assert (body["tools"], body.get("tool_choice")) == ([LOOK_WIRE], wire)
-
-
-def test_says_nothing_of_a_choice_without_tools(server: ChatServer, port: LiteLLMCompletion) -> None:
-    assert "tool_choice" not in sent(server, port, asking(tool_choice="required"))
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -196,60 +166,6 @@ def test_puts_secret_headers_back_among_the_others(server: ChatServer, port: Lit
     headers = server.exchanges[-1].headers
     assert (headers["x-team"], headers["x-auth-token"]) == ("blue", "t-hidden-7")
     assert headers["authorization"] == "Bearer sk-test"
-
-
-THINKING = [
-    {"type": "thinking", "thinking": "I look", "signature": "sig-1"},
-    {"type": "redacted_thinking", "data": "x"},
-]
-PROVIDERS_OWN = {"thinking_blocks": THINKING, "x_cache": {"mark": [1, 2]}, "x_trace": "t-1"}
-SIGNED_CALL = {"extra_content": {"google": {"thought_signature": "g-1"}}}
-
-
-def as_it_came(message: dict[str, Any], sent_back: dict[str, Any]) -> bool:
-    """Whether a message went back with all that it had come with."""
-    return {name: sent_back.get(name) for name in message} == message
-
-
-@pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
-def test_sends_the_providers_own_fields_back_unchanged(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
-    calls = [call("look", "{}", "c1", **SIGNED_CALL), call("look", '{"word": "y"}', "c2")]
-    message = {"content": "so", "reasoning_content": "I look", "tool_calls": calls, **PROVIDERS_OWN}
-    server.script(Raw(json.dumps(body(message, finish_reason="tool_calls")).encode()))
-    answered = stored(way(port, asking(tools=(LOOK,))).message)
-    assert as_it_came(message, sent_message(server, port, answered))
-
-
-@pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
-def test_sends_a_streams_own_fields_back_put_together(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
-    server.script(
-        sse(
-            delta(role="assistant", content="", reasoning_content="I ", thinking_blocks=[thought("I ")]),
-            delta(reasoning_content="look", thinking_blocks=[thought("look")]),
-            delta(reasoning_content="", thinking_blocks=[thought("", signature="sig-1")]),
-            delta(content="s", thinking_blocks=[THINKING[1]], x_cache={"mark": [1]}),
-            delta(content="o", x_cache={"mark": [2]}, x_trace="t-1"),
-            delta(tool_calls=[call("look", "", "c1", index=0, **SIGNED_CALL)]),
-            delta(
-                tool_calls=[call("look", '{"word": "y"}', "c2", index=1), {"index": 0, "function": {"arguments": "{}"}}]
-            ),
-            finish("tool_calls"),
-            usage_event(),
-        )
-    )
-    answered = stored(way(port, asking(tools=(LOOK,))).message)
-    calls = [call("look", "{}", "c1", **SIGNED_CALL), call("look", '{"word": "y"}', "c2")]
-    message = {"content": "so", "reasoning_content": "I look", "tool_calls": calls, **PROVIDERS_OWN}
-    assert as_it_came(message, sent_message(server, port, answered))
-
-
-def thought(text: str, signature: str = "") -> dict[str, str]:
-    return {"type": "thinking", "thinking": text, "signature": signature}
-
-
-def stored(message: AssistantMessage) -> AssistantMessage:
-    """Return a message that was written down and read again."""
-    return msgspec.json.decode(msgspec.json.encode(message), type=AssistantMessage)
 
 
 def test_keeps_few_connections_open_however_many_time_outs_there_are(

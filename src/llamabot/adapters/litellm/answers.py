@@ -128,13 +128,14 @@ def own_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unfolded(fields: dict[str, Any], response: Any, litellm: Any) -> dict[str, Any]:
-    """Return fields where the wire had them: some LiteLLM has put under `provider_specific_fields`."""
+    """Return fields where the wire had them, each once: LiteLLM puts some into `provider_specific_fields`."""
+    inner = fields.pop("provider_specific_fields", {})
+    folded = {name: value for name, value in inner.items() if value and value != fields.get(name)}
     provider = _hidden(response).get("custom_llm_provider")
     folds = provider in _FOLDING or provider in litellm.openai_compatible_providers
-    if not folds or provider == "litellm_proxy":
-        return fields
-    folded = fields.pop("provider_specific_fields", {})
-    return {**{name: value for name, value in folded.items() if value}, **fields}
+    if folds and provider != "litellm_proxy":
+        return {**folded, **fields}
+    return {**fields, "provider_specific_fields": folded} if folded else fields
 
 
 def call_fields(call: Any) -> dict[str, Any]:
