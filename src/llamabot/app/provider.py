@@ -17,7 +17,7 @@ from llamabot.app.building import EMBEDDED_PREFIX, build_recorder
 from llamabot.app.settings import Settings, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
 from llamabot.ports.errors import ConfigurationError, UsageError
-from llamabot.ports.provider import current_provider
+from llamabot.ports.provider import check_instruments, current_provider
 from llamabot.ports.secrets import split_secrets
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class AppProvider:
         check_kinds(changes)
         if isinstance(record := changes.get("recorder"), str):
             changes["recorder"] = record_word(record)
+        check_instruments({n: p for n, p in changes.items() if not isinstance(p, str | PathLike)})
         with self._lock:
             self._configured = cast("Configuration", {**self._configured, **changes})
             dropped = [key for key in self._made if _depends(key, changes)]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
+
+from llamabot.ports.errors import ConfigurationError
 
 __all__ = ["NO_LIMITS", "Limits"]
 
@@ -26,6 +30,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: int | None = None
     cost_usd: float | None = None
     deadline_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            limit = getattr(self, name)
+            if limit is not None and (not isinstance(limit, int | float) or math.isnan(limit)):
+                raise ConfigurationError(f"{name}= is a number, or None for no limit; got {limit!r}")
 
 
 NO_LIMITS = Limits(decisions=None)

@@ -22,9 +22,14 @@ if TYPE_CHECKING:
     from llamabot.ports.recorder import RecorderPort
     from llamabot.ports.tools import ToolboxPort
 
-__all__ = ["Provider", "current_provider", "override", "overrides", "set_provider_factory"]
+__all__ = ["Provider", "check_instruments", "current_provider", "override", "overrides", "set_provider_factory"]
 
 PORT_NAMES = ("clock", "completion", "ids", "memory", "recorder")
+_INSTRUMENTS = {
+    "clock": ("now_ns", "a clock"),
+    "ids": ("new_id", "a maker of ids"),
+    "recorder": ("append", 'a recorder, for example lmb.SqliteRecorder("runs.db")'),
+}
 
 
 class Provider(Protocol):
@@ -75,6 +80,20 @@ def current_provider() -> Provider:
     return _provider
 
 
+def check_instruments(ports: Mapping[str, Any]) -> None:
+    """Refuse what is no port: a path in the place of a recorder would lose the log without a word.
+
+    Raises:
+        ConfigurationError: a clock, a maker of ids or a recorder lacks its method, or is a class.
+    """
+    for name, (method, wanted) in _INSTRUMENTS.items():
+        port = ports.get(name)
+        if isinstance(port, type):
+            raise ConfigurationError(f"{name}={port.__name__} is a class; make an object of it: {port.__name__}(…)")
+        if port is not None and not hasattr(port, method):
+            raise ConfigurationError(f"{name}= is {wanted}, not {type(port).__name__}")
+
+
 def overrides() -> Mapping[str, Any]:
     """Return the ports that are replaced in this context, by name."""
     return _overrides.get()
@@ -91,10 +110,12 @@ def override(**ports: Any) -> Iterator[None]:
 
     Raises:
         TypeError: there is no port of that name.
+        ConfigurationError: what is given is no port.
     """
     for name in ports:
         if name not in PORT_NAMES:
             raise TypeError(f"override() knows no port {name!r}; there are {', '.join(PORT_NAMES)}")
+    check_instruments(ports)
     token = _overrides.set({**_overrides.get(), **ports})
     try:
         yield

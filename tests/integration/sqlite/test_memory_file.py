@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.contract.children import finish, run, start
@@ -264,3 +265,9 @@ def test_a_dropped_memory_lets_its_file_go(path: Path) -> None:
 def test_refuses_what_is_no_path() -> None:
     with pytest.raises(ConfigurationError, match="not the path of a file"):
         SqliteMemory("", "user-7")
+
+
+@pytest.mark.parametrize("conversation", [7, None, "\ud800"])
+def test_a_conversation_is_named_by_text(tmp_path: Path, conversation: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cannot name a conversation"):
+        SqliteMemory(tmp_path / "chat.db", conversation)

@@ -127,6 +127,31 @@ def test_a_call_refuses_what_it_cannot_use_before_anything_is_recorded(wrong: An
     assert list(recorder.runs()) == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"recorder": "runs.db"}, 'recorder= is a recorder, for example lmb.SqliteRecorder("runs.db"), not str'),
+        ({"recorder": InMemoryRecorder}, "recorder=InMemoryRecorder is a class; make an object of it"),
+        ({"clock": 3}, "clock= is a clock, not int"),
+        ({"ids": 3}, "ids= is a maker of ids, not int"),
+    ],
+)
+def test_what_is_no_port_is_refused_wherever_it_is_given(wrong: Any, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        lmb.SimpleBot(completion=ScriptedCompletion(["yes"]), **wrong)
+    with pytest.raises(ConfigurationError, match=re.escape(told)), lmb.override(**wrong):
+        pytest.fail("the override began")
+    if wrong != {"recorder": "runs.db"}:  # where the whole process records to may be a path
+        with pytest.raises(ConfigurationError, match=re.escape(told)):
+            lmb.configure(**wrong)
+
+
+@pytest.mark.parametrize("limit", ["3", math.nan, [1]])
+def test_a_limit_is_a_number(limit: Any) -> None:
+    with pytest.raises(ConfigurationError, match="deadline_s= is a number"):
+        lmb.Limits(deadline_s=limit)
+
+
 def test_a_span_and_the_defaults_take_text_for_a_name_and_a_model() -> None:
     with pytest.raises(ConfigurationError, match="name= is text"):
         lmb.span(3)  # type: ignore[arg-type]  # the mistake

@@ -46,7 +46,7 @@ class SqliteMemory:
             raise ConfigurationError(f"turns must be at least 1, or None to keep all; got {turns!r}")
         try:
             conversation.encode()
-        except UnicodeEncodeError as error:
+        except (AttributeError, UnicodeEncodeError) as error:
             raise ConfigurationError(f"{conversation!r} cannot name a conversation: {error}") from error
         self.path = file_at(path)
         self.conversation = conversation
