@@ -39,7 +39,7 @@ def perform(driver: str, core: Core[Any], world: World, limits: Limits = NO_LIMI
 def answered(core: Core[Any]) -> Core[Answer[Any]]:
     """Return a core whose value is the answer of a bot."""
     value = yield from core
-    return Answer(value, (), lmb.FinishReason.STOP)
+    return Answer(value, "", (), lmb.FinishReason.STOP)
 
 
 def assert_orderly(events: Any) -> None:

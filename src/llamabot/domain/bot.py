@@ -30,7 +30,7 @@ from llamabot.domain.result import Answer, Result
 from llamabot.domain.resuming import claimed, recorded_events, releasing
 from llamabot.domain.run import Run
 from llamabot.domain.settings import BotSettings, CallSettings, ResumeSettings
-from llamabot.domain.settling import Settled
+from llamabot.domain.settling import Settled, current_settled
 from llamabot.domain.toolset import Toolset
 from llamabot.domain.world import World
 from llamabot.ports.completion import CompletionRequest
@@ -142,10 +142,13 @@ class Bot(Generic[T]):
         Args:
             run_id: of the run.
             call: as `resume` was given it.
-            begin_with: the messages of a new run, where there is none of that id.
+            begin_with: of a run inside another: the messages of a new one, where there is none of that id. What was
+                decided for the other is decided for it.
         """
         refuse_unknown("resume()", call, ResumeSettings.__annotations__)
         settled = Settled.of(call.get("approvals") or {}, call.get("outcomes") or {})
+        if begin_with:
+            settled = current_settled.get()
         recorder, _, _ = resolve_instruments(self._settings)
         if recorder is None and not begin_with:
             raise ConfigurationError("there is nothing to resume: recording is off")
@@ -156,7 +159,8 @@ class Bot(Generic[T]):
                 events = yield Wait(partial(recorder.events, run_id))
             if events or not begin_with:
                 history = History(events, run_id, accept_changes=call.get("accept_changes", False))
-                settled.check_awaited(history.summary)
+                if not begin_with:
+                    settled.check_awaited(history.summary)
                 setup = self._set_up(_as_recorded(call, history), history.summary.model)
                 run = self._run(setup, history=history, settled=settled, retold=history.completed)
                 steps = run.steps(self._core_within(setup, history.input.messages))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from inspect import isgenerator
 from typing import Any
 
@@ -16,6 +17,7 @@ from llamabot.domain.effects import CallTool, Complete, DescribeModel, ListTools
 from llamabot.domain.operations import DeadlinePassed, Step
 from llamabot.domain.result import ReasoningDelta, TextDelta
 from llamabot.domain.run_log import current_run_id
+from llamabot.domain.settling import current_settled
 from llamabot.domain.threads import call_within, in_thread
 from llamabot.domain.tool_results import unknown_tool
 from llamabot.domain.toolset import Toolset
@@ -88,15 +90,12 @@ def _call_tool(step: Step, world: World) -> ToolResult:
     call, context, toolset = _tool_parts(step, world)
     if (box := toolset.box(call.name)) is None:
         return unknown_tool(call, ())
-    token = current_run_id.set(context.run_id)
-    try:
+    with _inside(step, context):
         if _runs_async(step.effect, box, prefers="sync"):
             result: ToolResult = in_background(box.acall(call, context), context.cancellation)
         else:
             result = box.call(call, context)
         return result
-    finally:
-        current_run_id.reset(token)
 
 
 async def _acall_tool(step: Step, world: World) -> ToolResult:
@@ -106,14 +105,22 @@ async def _acall_tool(step: Step, world: World) -> ToolResult:
         await in_thread(toolset.list)
     if (box := toolset.box(call.name)) is None:
         return unknown_tool(call, ())
-    token = current_run_id.set(context.run_id)
-    try:
+    with _inside(step, context):
         if _runs_async(step.effect, box, prefers="async"):
             result: ToolResult = await box.acall(call, context)
             return result
         return await in_thread(box.call, call, context)
+
+
+@contextmanager
+def _inside(step: Step, context: RunContext[Any]) -> Iterator[None]:
+    """Let runs that a tool begins know the run that they are inside of, and what was decided for it."""
+    run_id, settled = current_run_id.set(context.run_id), current_settled.set(step.settled)
+    try:
+        yield
     finally:
-        current_run_id.reset(token)
+        current_settled.reset(settled)
+        current_run_id.reset(run_id)
 
 
 def _tool_parts(step: Step, world: World) -> tuple[ToolCall, RunContext[Any], Toolset]:

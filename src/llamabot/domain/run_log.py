@@ -44,6 +44,7 @@ current_run_id: ContextVar[str | None] = ContextVar("llamabot_run_id", default=N
 """The run that new runs are inside of."""
 
 _logger = logging.getLogger("llamabot")
+_ABANDONED = " (nobody waits for it any longer; what runs in a thread goes on unseen)"
 _RECORDED_ATTRIBUTES = frozenset({"calls", "extra", "limit", "retry_after_s", "status_code"})
 
 
@@ -154,7 +155,7 @@ class RunLog:
             logged,
             usage=usage,
             cost_usd=cost_usd,
-            first_ns=_since(started_ns, step.first_at_ns),
+            first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
         )
         ticket = self._append([*events, finished])
         # Only now, for another thread may write: what it refers to must be in the log before it.
@@ -168,7 +169,7 @@ class RunLog:
         attempt = self._attempt(path) - 1
         return self._append([*events, EffectFinished(self.run_id, self._now_ns(), path, effect.kind, attempt, logged)])
 
-    def effect_failed(self, path: str, step: Step, started_ns: int, error: BaseException) -> None:
+    def effect_failed(self, path: str, step: Step, started_ns: int, error: BaseException, note: str = "") -> None:
         """Write an error, and what had arrived before it; a `CompletionError` is given that too.
 
         The call's secrets are taken out of its message: an adapter may have quoted what it sent.
@@ -185,15 +186,15 @@ class RunLog:
             path,
             step.effect.kind,
             self._attempt(path),
-            error=self._error(error),
+            error=self._error(error, note),
             partial=partial,
-            first_ns=_since(started_ns, step.first_at_ns),
+            first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
         )
         self._append([finished])
 
     def effect_abandoned(self, path: str, effect: Effect[Any], error: BaseException) -> None:
         """Write the error of an effect that nobody waits for; what it still gives is ignored."""
-        self.effect_failed(path, Step(effect, None), 0, error)
+        self.effect_failed(path, Step(effect, None), 0, error, _ABANDONED)
         self._abandoned |= {path}
 
     def run_finished(self, error: BaseException | None = None) -> Future[None] | None:
@@ -275,8 +276,8 @@ class RunLog:
             self._recorder = None
             return None
 
-    def _error(self, error: BaseException) -> ErrorRecord:
-        kind, message = type(error), mend_text(self._secrets.scrubbed(str(error)))
+    def _error(self, error: BaseException, note: str = "") -> ErrorRecord:
+        kind, message = type(error), mend_text(self._secrets.scrubbed(f"{error}{note}"))
         if not isinstance(error, LlamabotError):
             return ErrorRecord(f"{kind.__module__}.{kind.__qualname__}", message)
         known = {name: value for name, value in vars(error).items() if name in _RECORDED_ATTRIBUTES and value}
@@ -284,10 +285,6 @@ class RunLog:
 
     def _now_ns(self) -> int:
         return self._epoch_ns + self._clock.monotonic_ns()
-
-
-def _since(started_ns: int, at_ns: int | None) -> int | None:
-    return None if at_ns is None else at_ns - started_ns
 
 
 def _status_of(error: BaseException | None) -> RunStatus:

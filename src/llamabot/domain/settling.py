@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from llamabot.ports.errors import UsageError
 from llamabot.ports.recorder import RunStatus, RunSummary
 from llamabot.ports.tools import ToolResult
 
-__all__ = ["NOTHING_SETTLED", "Settled"]
+__all__ = ["NOTHING_SETTLED", "Settled", "current_settled"]
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -58,3 +59,5 @@ def _result(call_id: str, outcome: Any) -> ToolResult:
 
 
 NOTHING_SETTLED = Settled()
+current_settled: ContextVar[Settled] = ContextVar("llamabot_settled", default=NOTHING_SETTLED)
+"""What was decided for the run that new runs are inside of."""

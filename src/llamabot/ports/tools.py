@@ -185,7 +185,8 @@ class ToolboxPort(Protocol):
 
         Never raises for what the model or the tool did: an unknown name, arguments that are no JSON or do not fit,
         and exceptions of the tool are results with `is_error`, which go back to the model. `StopRun` is a result with
-        `ends_run`. Raises only what ends a process or a task (`KeyboardInterrupt`, a cancellation).
+        `ends_run`. Raises only what ends a process or a task (`KeyboardInterrupt`, a cancellation), and `RunPaused`: a
+        run inside the tool waits for someone, so that the run that called it waits too.
         """
 
 
