@@ -1,5 +1,7 @@
 """A provider in a process of its own: fixed answers on 127.0.0.1, as fast as a socket gives them.
 
+A request with tools is answered by a call of `add` until it holds TOOL_STEPS results.
+
 python -m benchmarks.canned    prints its port
 """
 
@@ -12,9 +14,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["CHUNKS", "provider"]
+__all__ = ["CHUNKS", "TOOL_STEPS", "provider"]
 
 CHUNKS = 200
+TOOL_STEPS = 4
 _TEXT = "Light and matter, one photon at a time. "
 _ENVELOPE = {"id": "chatcmpl-1", "created": 1, "model": "canned"}
 _USAGE = {"prompt_tokens": 12, "completion_tokens": 9, "total_tokens": 21}
@@ -32,9 +35,8 @@ def provider() -> Iterator[str]:
             process.terminate()
 
 
-def _whole() -> bytes:
-    message = {"role": "assistant", "content": _TEXT}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+def _whole(message: dict[str, object], finish_reason: str) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish_reason}
     body = json.dumps({**_ENVELOPE, "object": "chat.completion", "choices": [choice], "usage": _USAGE}).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
@@ -53,7 +55,14 @@ def _streamed() -> bytes:
 
 
 async def _serve() -> None:
-    whole, streamed = _whole(), _streamed()
+    call = {"id": "call-1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
+    asking = _whole({"content": None, "tool_calls": [call]}, "tool_calls")
+    whole, streamed = _whole({"content": _TEXT}, "stop"), _streamed()
+
+    def reply_to(body: bytes) -> bytes:
+        if b'"stream":true' in body:
+            return streamed
+        return asking if b'"tools":' in body and body.count(b'"role":"tool"') < TOOL_STEPS else whole
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -61,7 +70,7 @@ async def _serve() -> None:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
                 size = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
                 body = await reader.readexactly(size)
-                writer.write(streamed if b'"stream":true' in body.replace(b" ", b"") else whole)
+                writer.write(reply_to(body.replace(b" ", b"")))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
