@@ -13,9 +13,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from llamabot.domain.schema import is_pydantic, is_strict, schema_of, wrapped
 from llamabot.ports.completion import OutputSchema
 from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.schema import decoded, is_strict, schema_of, wrapped
 
 __all__ = ["Output", "OutputRejected", "PydanticModel", "SchemaOutput", "output_of"]
 
@@ -78,8 +78,8 @@ class Output(Generic[T]):
     def _value(self, data: str) -> Any:
         parsed = msgspec.json.decode(data)
         if self._wrapper is not None and _is_wrapped(parsed):
-            return _decode(data, self._wrapper).value
-        return _decode(data, self._bare)
+            return decoded(data, self._wrapper).value
+        return decoded(data, self._bare)
 
 
 class SchemaOutput(Output[Any]):
@@ -144,40 +144,3 @@ def _is_wrapped(parsed: Any) -> bool:
 def _json_in(text: str) -> str:
     fenced = _FENCED.findall(text)
     return (fenced[0] if len(fenced) == 1 else text).strip()
-
-
-def _decode(data: str, type_: Any) -> Any:
-    """Decode strictly, then with numbers as text and the like; of two failures the strict one is told."""
-    if is_pydantic(type_):
-        try:
-            return type_.model_validate_json(data)
-        except ValueError as error:
-            path, problem = _first_problem(error)
-            raise msgspec.ValidationError(f"{problem} - at `${path}`") from error
-    try:
-        return msgspec.json.decode(data, type=type_, dec_hook=_nested)
-    except msgspec.ValidationError as error:
-        try:
-            return msgspec.json.decode(data, type=type_, strict=False, dec_hook=_nested)
-        except msgspec.ValidationError:
-            raise error from None
-
-
-def _nested(type_: Any, value: Any) -> Any:
-    if not is_pydantic(type_):
-        raise NotImplementedError(f"{type_!r} has no JSON form")
-    try:
-        return type_.model_validate(value)
-    except ValueError as error:
-        path, problem = _first_problem(error)
-        raise ValueError(f"{problem}, in `{path}`" if path else problem) from error  # msgspec adds the path to here
-
-
-def _first_problem(error: ValueError) -> tuple[str, str]:
-    """Return the path and the text of the first problem of a pydantic error."""
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return "", str(error)
-    first = errors()[0]
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
-    return path, first["msg"]

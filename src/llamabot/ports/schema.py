@@ -1,4 +1,8 @@
-"""The JSON schema of a type, self-contained: its root is inlined and every reference leads somewhere."""
+"""The JSON of a type: its schema, self-contained, and its values.
+
+The root of a schema is inlined and every reference leads somewhere. Pydantic models are known by their structure, alone
+or inside of other types, and pydantic is not imported.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["is_pydantic", "is_strict", "schema_of", "wrapped"]
+__all__ = ["decoded", "is_pydantic", "is_strict", "schema_of", "wrapped"]
 
 _REFERENCE = "#/$defs/{name}"
 _SHARED = ("$defs", "definitions")
@@ -53,9 +57,52 @@ def wrapped(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {"type": "object", "properties": {name: inner}, "required": [name], "additionalProperties": False, **shared}
 
 
+def decoded(data: str | bytes, type_: Any) -> Any:
+    """Return the value of a type that JSON text stands for: strictly, else with numbers as text and the like.
+
+    Raises:
+        msgspec.ValidationError: it stands for none; what was wrong strictly is told, with the path.
+        msgspec.DecodeError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    if is_pydantic(type_):
+        try:
+            return type_.model_validate_json(data)
+        except ValueError as error:
+            path, problem = _first_problem(error)
+            raise msgspec.ValidationError(f"{problem} - at `${path}`") from error
+    try:
+        return msgspec.json.decode(data, type=type_, dec_hook=_nested)
+    except msgspec.ValidationError as error:
+        try:
+            return msgspec.json.decode(data, type=type_, strict=False, dec_hook=_nested)
+        except msgspec.ValidationError:
+            raise error from None
+
+
 def is_pydantic(type_: Any) -> bool:
     """Say whether a type is a pydantic model, by its structure."""
     return isinstance(type_, type) and hasattr(type_, "model_validate_json") and hasattr(type_, "model_json_schema")
+
+
+def _nested(type_: Any, value: Any) -> Any:
+    if not is_pydantic(type_):
+        raise NotImplementedError(f"{type_!r} has no JSON form")
+    try:
+        return type_.model_validate(value)
+    except ValueError as error:
+        path, problem = _first_problem(error)
+        raise ValueError(f"{problem}, in `{path}`" if path else problem) from error  # msgspec adds the path to here
+
+
+def _first_problem(error: ValueError) -> tuple[str, str]:
+    """Return the path and the text of the first problem of a pydantic error."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return "", str(error)
+    first = errors()[0]
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
+    return path, first["msg"]
 
 
 def _pydantic_schema(type_: Any) -> dict[str, Any]:
