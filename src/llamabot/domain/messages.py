@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TypeAlias
 
@@ -96,7 +96,7 @@ def image(
         raise UsageError("image() takes exactly one of a path, url= or data=")
     if url is not None:
         return Image(url=url, media_type=media_type)
-    content = data if path is None else _read(Path(path))
+    content = data if path is None else _read(path)
     return Image(data=content, media_type=media_type or _media_type(content or b"", path))
 
 
@@ -217,11 +217,15 @@ def _texts(parts: Iterable[Part]) -> list[str]:
     return [part.text for part in parts if isinstance(part, Text)]
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str | PathLike[str]) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"the image {str(path)!r} cannot be read: {error.strerror}") from error
+        return Path(path).read_bytes()
+    except (OSError, TypeError, ValueError) as error:
+        told = repr(fspath(path)) if isinstance(path, str | PathLike) else type(path).__name__
+        why = error.strerror if isinstance(error, OSError) else "that is no path"
+        raise UsageError(
+            f"the image {told} cannot be read: {why}; an address is given as image(url=…), bytes as image(data=…)"
+        ) from error
 
 
 def _media_type(data: bytes, path: str | PathLike[str] | None) -> str:

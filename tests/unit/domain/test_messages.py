@@ -103,6 +103,12 @@ class TestImages:
         with pytest.raises(UsageError, match=r"nowhere\.png.*No such file"):
             lmb.image(tmp_path / "nowhere.png")
 
+    @pytest.mark.parametrize("source", [PNG, 3, "https://example.org/a.png", "nul\0"])
+    def test_what_is_no_path_is_told_where_it_goes(self, source: Any) -> None:
+        with pytest.raises(UsageError, match=r"image\(url=…\), bytes as image\(data=…\)") as caught:
+            lmb.image(source)
+        assert "https:/e" not in str(caught.value)
+
     @pytest.mark.parametrize("data", [b"", b"plain text"])
     def test_bytes_that_are_no_picture_are_refused(self, data: bytes) -> None:
         with pytest.raises(UsageError, match="media_type="):
