@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.fake.recorder import InMemoryRecorder
     from llamabot.adapters.litellm import LiteLLMCompletion
     from llamabot.adapters.llamacpp import EmbeddedCompletion
+    from llamabot.adapters.local import LocalToolbox, tool
     from llamabot.adapters.mcp import McpToolbox
     from llamabot.adapters.sqlite.memory import SqliteMemory
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
@@ -102,6 +103,7 @@ _HOMES = {
     "InMemoryRecorder": "llamabot.adapters.fake.recorder",
     "Limits": "llamabot.domain.limits",
     "LiteLLMCompletion": "llamabot.adapters.litellm",
+    "LocalToolbox": "llamabot.adapters.local",
     "McpToolbox": "llamabot.adapters.mcp",
     "Message": "llamabot.ports.messages",
     "ModelCapabilities": "llamabot.ports.completion",
@@ -145,6 +147,7 @@ _HOMES = {
     "span": "llamabot.domain.span",
     "system": "llamabot.domain.messages",
     "to_json": "llamabot.domain.messages",
+    "tool": "llamabot.adapters.local",
     "user": "llamabot.domain.messages",
 }
 
@@ -175,6 +178,7 @@ __all__ = [
     "InMemoryRecorder",
     "Limits",
     "LiteLLMCompletion",
+    "LocalToolbox",
     "McpToolbox",
     "Message",
     "ModelCapabilities",
@@ -218,6 +222,7 @@ __all__ = [
     "span",
     "system",
     "to_json",
+    "tool",
     "user",
 ]
 

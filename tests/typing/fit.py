@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.adapters.llamacpp import EmbeddedCompletion
+from llamabot.adapters.mcp import McpToolbox
+from llamabot.adapters.local import LocalToolbox
 from llamabot.adapters.sqlite.memory import SqliteMemory
 from llamabot.adapters.sqlite.recorder import SqliteRecorder
 from llamabot.adapters.system.clock import SystemClock
@@ -13,6 +15,7 @@ from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
 from llamabot.ports.ids import IdPort
 from llamabot.ports.memory import MemoryPort
 from llamabot.ports.recorder import RecorderPort
+from llamabot.ports.tools import AsyncToolboxPort, ToolboxPort
 from llamabot.testing import (
     ChatMemory,
     CountingIds,
@@ -31,3 +34,5 @@ recorders: list[RecorderPort] = [InMemoryRecorder(), SqliteRecorder("runs.db")]
 memories: list[MemoryPort] = [ChatMemory(), SqliteMemory("chat.db", conversation="user-7")]
 clocks: list[ClockPort] = [SystemClock(), TickingClock()]
 ids: list[IdPort] = [RandomIds(), CountingIds()]
+toolboxes: list[ToolboxPort] = [LocalToolbox([])]
+async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([])]

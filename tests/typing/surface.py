@@ -212,3 +212,25 @@ def wrong_arguments_are_found_before_the_program_runs() -> None:
     lmb.SimpleBot()(7)  # type: ignore[arg-type]  # no message
     lmb.StructuredBot(output=Person).with_(output=Point)  # type: ignore[call-arg]  # another type is another bot
     lmb.configure(modell="x")  # type: ignore[call-arg]  # it is called model
+
+
+@lmb.tool
+def add(left: int, right: int = 0) -> int:
+    """Keep the signature of what is a tool."""
+    return left + right
+
+
+@lmb.tool(name="wait", timeout_s=5, terminal=True)
+async def wait(context: lmb.RunContext[Mapping[str, int]]) -> str:
+    """Keep the signature of what is a tool."""
+    assert_type(context.state, Mapping[str, int])
+    return context.run_id
+
+
+async def tools_keep_their_types(context: lmb.RunContext[Mapping[str, int]]) -> None:
+    assert_type(add(1, right=2), int)
+    assert_type(await wait(context), str)
+    assert_type(lmb.tool(add, name="plus")(1), int)
+    assert_type(lmb.LocalToolbox([add, wait]).tools(), tuple[lmb.Tool, ...])
+    add("1")  # type: ignore[arg-type]  # still what it was
+    lmb.tool(add, timeout=5)  # type: ignore[call-overload]  # it is called timeout_s

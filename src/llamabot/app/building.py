@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llamabot.app.settings import Settings
 from llamabot.ports.errors import ConfigurationError
@@ -14,8 +15,17 @@ if TYPE_CHECKING:
     from llamabot.ports.ids import IdPort
     from llamabot.ports.memory import MemoryPort
     from llamabot.ports.recorder import RecorderPort
+    from llamabot.ports.tools import ToolboxPort
 
-__all__ = ["EMBEDDED_PREFIX", "build_clock", "build_completion", "build_ids", "build_memory", "build_recorder"]
+__all__ = [
+    "EMBEDDED_PREFIX",
+    "build_clock",
+    "build_completion",
+    "build_ids",
+    "build_memory",
+    "build_recorder",
+    "build_toolbox",
+]
 
 EMBEDDED_PREFIX = "embedded/"
 
@@ -74,6 +84,13 @@ def build_ids() -> IdPort:
     from llamabot.adapters.system.ids import RandomIds
 
     return RandomIds()
+
+
+def build_toolbox(functions: Sequence[Callable[..., Any]]) -> ToolboxPort:
+    """Return a toolbox of plain functions."""
+    from llamabot.adapters.local import LocalToolbox
+
+    return LocalToolbox(functions)
 
 
 def _log_in(place: Path | None) -> RecorderPort:

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from dependency_injector import containers, providers
 
-from llamabot.app.building import build_clock, build_completion, build_ids, build_memory, build_recorder
+from llamabot.app.building import (
+    build_clock,
+    build_completion,
+    build_ids,
+    build_memory,
+    build_recorder,
+    build_toolbox,
+)
 from llamabot.app.settings import current_settings
 
 __all__ = ["Container"]
@@ -23,6 +30,7 @@ class Container(containers.DeclarativeContainer):
         completion: the adapter for a model's name: `container.completion("openai/gpt-5-mini")`.
         recorder: one for the process; None where recording is off.
         memory: a new conversation.
+        toolbox: one of plain functions: `container.toolbox([add, search])`.
         clock, ids: one of each for the process.
     """
 
@@ -30,5 +38,6 @@ class Container(containers.DeclarativeContainer):
     completion = providers.Factory(build_completion, settings=settings)
     recorder = providers.Singleton(build_recorder, settings=settings)
     memory = providers.Factory(build_memory)
+    toolbox = providers.Factory(build_toolbox)
     clock = providers.Singleton(build_clock)
     ids = providers.Singleton(build_ids)

@@ -7,13 +7,13 @@ not configured.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 import msgspec
 
-from llamabot.app.building import EMBEDDED_PREFIX, build_recorder
+from llamabot.app.building import EMBEDDED_PREFIX, build_recorder, build_toolbox
 from llamabot.app.settings import Settings, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
 from llamabot.ports.errors import ConfigurationError, UsageError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
     from llamabot.ports.ids import IdPort
     from llamabot.ports.recorder import RecorderPort
+    from llamabot.ports.tools import ToolboxPort
 
 __all__ = ["AppProvider", "Configuration", "configure", "recorder"]
 
@@ -137,6 +138,15 @@ class AppProvider:
     def ids(self) -> IdPort:
         """Return the configured maker of ids, or the container's."""
         return self._configured.get("ids") or self._kept("ids", None, lambda: self._container().ids())
+
+    def toolbox(self, functions: Sequence[Callable[..., Any]]) -> ToolboxPort:
+        """Return the toolbox that a configured container makes of plain functions, else one of our own.
+
+        Our own needs no container, so a bot with tools does not load dependency_injector.
+        """
+        container = self._configured.get("container")
+        made: ToolboxPort = build_toolbox(functions) if container is None else container.toolbox(functions)
+        return made
 
     def _with_options(self, settings: Settings) -> Settings:
         """Return the settings, with the options that were configured in their place."""

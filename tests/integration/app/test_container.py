@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dependency_injector import containers, providers
@@ -21,17 +22,18 @@ BUILT = {
     "memory": "ChatMemory",
     "recorder": "InMemoryRecorder",
     "settings": "Settings",
+    "toolbox": "LocalToolbox",
 }
 
 
 def test_bears_the_names_of_the_ports() -> None:
-    assert set(lmb.Container.providers) == {*PORT_NAMES, "settings"}
+    assert set(lmb.Container.providers) == {*PORT_NAMES, "settings", "toolbox"}
 
 
 @pytest.mark.parametrize(("name", "kind"), BUILT.items())
 def test_builds_every_provider(name: str, kind: str) -> None:
     assert set(BUILT) == set(lmb.Container.providers)
-    given = ["openai/gpt-x"] if name == "completion" else []
+    given: list[Any] = {"completion": ["openai/gpt-x"], "toolbox": [[]]}.get(name, [])
     assert type(lmb.Container().providers[name](*given)).__name__ == kind
 
 

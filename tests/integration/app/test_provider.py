@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
+from dependency_injector import providers
 from tests.servers.chat import ChatServer, answer
 
 import llamabot as lmb
@@ -242,3 +245,26 @@ def _read_again() -> None:
     os.chdir("/")
     lmb.recorder()
     os.chdir(here)
+
+
+def _add(left: int, right: int) -> int:
+    return left + right
+
+
+def test_makes_a_toolbox_without_loading_the_container() -> None:
+    code = (
+        "import sys, llamabot as lmb; from llamabot.ports.provider import current_provider\n"
+        "def f(): ...\n"
+        "print([tool.name for tool in current_provider().toolbox([f]).tools()], 'dependency_injector' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['f'] False"
+
+
+def test_makes_the_toolbox_of_a_configured_container(provider: AppProvider) -> None:
+    container, box = lmb.Container(), lmb.LocalToolbox([_add])
+    container.toolbox.override(providers.Object(box))
+    lmb.configure(container=container)
+    assert provider.toolbox([_add]) is box
+    lmb.configure(container=None)
+    assert provider.toolbox([_add]) is not box
