@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.adapters.llamacpp import EmbeddedCompletion
-from llamabot.adapters.mcp import McpToolbox
 from llamabot.adapters.local import LocalToolbox
+from llamabot.adapters.mcp import McpToolbox
 from llamabot.adapters.sqlite.memory import SqliteMemory
 from llamabot.adapters.sqlite.recorder import SqliteRecorder
 from llamabot.adapters.system.clock import SystemClock
@@ -34,5 +34,5 @@ recorders: list[RecorderPort] = [InMemoryRecorder(), SqliteRecorder("runs.db")]
 memories: list[MemoryPort] = [ChatMemory(), SqliteMemory("chat.db", conversation="user-7")]
 clocks: list[ClockPort] = [SystemClock(), TickingClock()]
 ids: list[IdPort] = [RandomIds(), CountingIds()]
-toolboxes: list[ToolboxPort] = [LocalToolbox([])]
-async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([])]
+toolboxes: list[ToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]
+async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]

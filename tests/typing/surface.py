@@ -206,6 +206,16 @@ def errors_carry_what_the_run_had_reached() -> None:
         assert_type(error.attempts, tuple[lmb.errors.Attempt, ...])
 
 
+async def tools_come_from_servers() -> None:
+    box = lmb.McpToolbox.stdio("python", "server.py", env={"KEY": "x"}, cwd=".", name="files", allow=["read_*"])
+    with box as opened:
+        assert_type(opened, lmb.McpToolbox)
+    async with lmb.McpToolbox.http("https://host/mcp", headers={"Authorization": "Bearer x"}, timeout_s=None) as web:
+        assert_type(web, lmb.McpToolbox)
+    lmb.McpToolbox.server(object(), idempotent=False)
+    lmb.McpToolbox.stdio("server", alow=["a"])  # type: ignore[call-arg]  # it is called allow
+
+
 def wrong_arguments_are_found_before_the_program_runs() -> None:
     lmb.SimpleBot(model_name="x")  # type: ignore[call-arg]  # it is called model
     lmb.SimpleBot()("hi", temperature=1)  # type: ignore[call-arg]  # a setting of the bot

@@ -21,7 +21,8 @@
     │   │   ├── RequestRejected
     │   │   └── StreamTruncated
     │   ├── MemoryFailed
-    │   └── RecorderError
+    │   ├── RecorderError
+    │   └── ToolboxUnavailable
     ├── BotError                  the model, within the rules
     │   ├── AnswerNotParsed       .attempts
     │   └── LimitReached          .limit
@@ -72,6 +73,7 @@ __all__ = [
     "StreamTruncated",
     "ToolDefinitionError",
     "ToolOutcomeUnknown",
+    "ToolboxUnavailable",
     "UnknownArgument",
     "UsageError",
 ]
@@ -232,6 +234,12 @@ class MemoryFailed(PortError):
 
 class RecorderError(PortError):
     """The log of a run could not be written or read."""
+
+
+class ToolboxUnavailable(PortError):
+    """The server behind a toolbox cannot be reached, has ended, or does not answer."""
+
+    retryable = True
 
 
 class BotError(LlamabotError):
