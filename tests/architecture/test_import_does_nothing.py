@@ -15,6 +15,7 @@ PROBE = Path(__file__).with_name("import_probe.py")
 LATER = {
     "asyncio",
     "dependency_injector",
+    "docstring_parser",
     "faiss",
     "httpx",
     "hypothesis",
