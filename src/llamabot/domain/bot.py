@@ -37,7 +37,6 @@ from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import ConfigurationError, UsageError
 from llamabot.ports.messages import DeveloperMessage, Message, SystemMessage
 from llamabot.ports.provider import check_instruments
-from llamabot.ports.recorder import RunEvent
 from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
 
 __all__ = ["Bot"]
@@ -118,56 +117,56 @@ class Bot(Generic[T]):
         messages = to_messages(*inputs)
         if not messages:
             raise UsageError("nothing was asked: give the bot at least one string or message")
-        setup = self._set_up(call)
-        run, steps = self._new_run(setup, messages, call)
+        return self._new_run(self._set_up(call), messages, call)
+
+    def _new_run(
+        self, setup: Setup, messages: tuple[Message, ...], call: Mapping[str, Any], run_id: str | None = None
+    ) -> tuple[Steps[Result[T]], World]:
+        """Return a new run; where it could be resumed after a crash, in this caller's hand alone."""
+        check_tags(call.get("tags"))
+        options = call.get("options")
+        given = RunInput(messages, split_secrets(options)[0] if options else {}, setup.limits)
+        run = self._run(setup, tags=call.get("tags"), run_id=run_id)
+        steps = run.steps(self._core_within(setup, messages), given)
         recorder = setup.world.recorder
         if recorder is not None and setup.is_durable:
             steps = claimed(recorder, run.run_id, steps)
         return steps, setup.world
 
-    def _new_run(
-        self, setup: Setup, messages: tuple[Message, ...], call: Mapping[str, Any], run_id: str | None = None
-    ) -> tuple[Run, Steps[Result[T]]]:
-        check_tags(call.get("tags"))
-        options = call.get("options")
-        given = RunInput(messages, split_secrets(options)[0] if options else {}, setup.limits)
-        run = self._run(setup, tags=call.get("tags"), run_id=run_id)
-        return run, run.steps(self._core_within(setup, messages), given)
-
-    def _resumption(
-        self, run_id: str, call: ResumeSettings, begin_with: tuple[Message, ...] = ()
-    ) -> Steps[tuple[Steps[Result[T]], World]]:
-        """Return a run that goes on where its log ends, in this caller's hand alone; a completed one is told again.
-
-        Args:
-            run_id: of the run.
-            call: as `resume` was given it.
-            begin_with: of a run inside another: the messages of a new one, where there is none of that id. What was
-                decided for the other is decided for it.
-        """
+    def _resumption(self, run_id: str, call: ResumeSettings) -> Steps[tuple[Steps[Result[T]], World]]:
+        """Return a run that goes on where its log ends; a completed one is told again."""
         refuse_unknown("resume()", call, ResumeSettings.__annotations__)
         settled = Settled.of(call.get("approvals") or {}, call.get("outcomes") or {})
-        if begin_with:
-            settled = current_settled.get()
         recorder, _, _ = resolve_instruments(self._settings)
-        if recorder is None and not begin_with:
+        if recorder is None:
             raise ConfigurationError("there is nothing to resume: recording is off")
         with ExitStack() as held:
-            events: tuple[RunEvent, ...] = ()
-            if recorder is not None:
+            held.callback((yield Wait(partial(recorder.claim, run_id))).release)
+            history = History(
+                (yield Wait(partial(recorder.events, run_id))), run_id, accept_changes=call.get("accept_changes", False)
+            )
+            settled.check_awaited(history.summary)
+            steps, world = self._next_try(history, settled, call)
+            return releasing(held.pop_all(), steps), world
+
+    def _run_inside(self, run_id: str, messages: tuple[Message, ...]) -> Steps[tuple[Steps[Result[T]], World]]:
+        """Return a run inside another: a new one, or, where the other goes on, the one that it had begun."""
+        settled = current_settled.get()
+        recorder, _, _ = resolve_instruments(self._settings)
+        if settled is not None and recorder is not None:
+            with ExitStack() as held:
                 held.callback((yield Wait(partial(recorder.claim, run_id))).release)
                 events = yield Wait(partial(recorder.events, run_id))
-            if events or not begin_with:
-                history = History(events, run_id, accept_changes=call.get("accept_changes", False))
-                if not begin_with:
-                    settled.check_awaited(history.summary)
-                setup = self._set_up(_as_recorded(call, history), history.summary.model)
-                run = self._run(setup, history=history, settled=settled, retold=history.completed)
-                steps = run.steps(self._core_within(setup, history.input.messages))
-            else:
-                setup = self._set_up(call)
-                _, steps = self._new_run(setup, begin_with, {}, run_id)
-            return releasing(held.pop_all(), steps), setup.world
+                if events:
+                    steps, world = self._next_try(History(events, run_id), settled, {})
+                    return releasing(held.pop_all(), steps), world
+        return self._new_run(self._set_up({}), messages, {}, run_id)
+
+    def _next_try(self, history: History, settled: Settled, call: Mapping[str, Any]) -> tuple[Steps[Result[T]], World]:
+        """Return a recorded run that goes on."""
+        setup = self._set_up(_as_recorded(call, history), history.summary.model)
+        run = self._run(setup, history=history, settled=settled, retold=history.completed)
+        return run.steps(self._core_within(setup, history.input.messages)), setup.world
 
     def _replay(self, recording: str | PathLike[str]) -> Steps[tuple[Steps[Result[T]], World]]:
         """Return a run that is told again from its log alone."""
@@ -194,6 +193,7 @@ class Bot(Generic[T]):
         is_durable = world is not None  # what is only told again can be forgotten no more
         if world is None:
             memory = call["memory"] if "memory" in call else settings.get("memory")
+            memory = None if memory is _RECORDED else memory
             world, model = resolve_world(self._colour, settings, memory, secrets, self._toolset())
             is_durable = getattr(world.recorder, "durable", False)
         request = msgspec.structs.replace(self._request, model=settings.get("model") or model or "", options=options)
@@ -237,8 +237,9 @@ _CALL_NAMES = CallSettings.__annotations__.keys()
 
 def _as_recorded(call: Mapping[str, Any], history: History) -> dict[str, Any]:
     """Return the settings of the recorded call, with those given now in their place."""
-    given = history.input
-    recorded: dict[str, Any] = {"options": given.options, "limits": given.limits}
+    recorded: dict[str, Any] = {"options": history.input.options, "limits": history.input.limits}
+    if history.completed and history.has("recall"):
+        recorded["memory"] = _RECORDED
     return {**recorded, **call}
 
 

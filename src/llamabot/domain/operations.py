@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from llamabot.domain.effects import Effect
 from llamabot.domain.result import Announcement
-from llamabot.domain.settling import NOTHING_SETTLED, Settled
+from llamabot.domain.settling import Settled
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import RunContext
 
@@ -41,7 +41,7 @@ class Step:
         first_at_ns: set by the driver: the clock at the first fragment of a stream.
         partial: set by the driver: what has arrived of a streamed answer that failed or was left.
         context: what a tool is told of the run; None for other effects.
-        settled: what was decided about calls that a run inside the tool may wait for.
+        settled: where the run goes on: what was decided about calls that a run inside the tool may wait for.
     """
 
     __slots__ = ("context", "effect", "first_at_ns", "partial", "settled", "timeout_s")
@@ -51,7 +51,7 @@ class Step:
         effect: Effect[Any],
         timeout_s: float | None,
         context: RunContext[Any] | None = None,
-        settled: Settled = NOTHING_SETTLED,
+        settled: Settled | None = None,
     ) -> None:
         self.effect = effect
         self.timeout_s = timeout_s

@@ -245,7 +245,7 @@ class Run:
 
     def _run_tool(self, path: str, effect: CallTool) -> Steps[ToolResult]:
         """As `_perform`; a tool that takes too long is an answer to the model."""
-        settled = self._past.settled if self._past else NOTHING_SETTLED
+        settled = self._past.settled if self._past else None
         step = Step(effect, self._tool_timeout_s(effect), self._context(path, effect), settled)
         started_ns = self._clock.monotonic_ns()
         yield Tell(ToolStarted(effect.call))

@@ -59,5 +59,5 @@ def _result(call_id: str, outcome: Any) -> ToolResult:
 
 
 NOTHING_SETTLED = Settled()
-current_settled: ContextVar[Settled] = ContextVar("llamabot_settled", default=NOTHING_SETTLED)
-"""What was decided for the run that new runs are inside of."""
+current_settled: ContextVar[Settled | None] = ContextVar("llamabot_settled", default=None)
+"""What was decided for the run that new runs are inside of, where that one goes on; None where it is new."""

@@ -89,7 +89,7 @@ class SyncShell(Bot[T]):
         """
 
         def ask(question: str, context: RunContext[Any]) -> Any:
-            begun = self._resumption(child_id(context, question), {}, to_messages(question))
+            begun = self._run_inside(child_id(context, question), to_messages(question))
             return told(drive(*drive(begun, _NO_WORLD)))
 
         return described(ask, self, name, description)
@@ -128,7 +128,7 @@ class AsyncShell(Bot[T]):
         """Return an async function that asks this bot, for the `tools=` of another of either colour."""
 
         async def ask(question: str, context: RunContext[Any]) -> Any:
-            begun = self._resumption(child_id(context, question), {}, to_messages(question))
+            begun = self._run_inside(child_id(context, question), to_messages(question))
             return told(await adrive(*await adrive(begun, _NO_WORLD)))
 
         return described(ask, self, name, description)
