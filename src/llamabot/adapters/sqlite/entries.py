@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import chain, islice
 
@@ -21,39 +21,16 @@ __all__ = ["Entry", "encode_entry", "write_entries"]
 
 _OVERHEAD_BYTES = 100
 _BLOBS_AT_ONCE = 100
+_MOST_STORED = 10_000
 _STANDING = frozenset({RunPaused, RunResumed, RunFinished})
 # SQLite reads 1,000 levels of JSON, the array around the events included, and refuses a whole batch for one more.
 _MOST_LEVELS = 990
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BRACKET = re.compile(rb"[][{}]")
 
-_START = """
-    INSERT INTO runs (run_id, started_ns, parent_id)
-    SELECT json_extract(value, '$.run_id'), json_extract(value, '$.at_ns'), json_extract(value, '$.parent_id')
-    FROM json_each(CAST(? AS TEXT)) WHERE true
-    ON CONFLICT (run_id) DO UPDATE SET started_ns = excluded.started_ns, parent_id = excluded.parent_id
-"""
-_TAG = """
-    INSERT OR IGNORE INTO tags (key, value, run_id)
-    SELECT tag.key, tag.value, json_extract(started.value, '$.run_id')
-    FROM json_each(CAST(? AS TEXT)) AS started, json_each(started.value, '$.tags') AS tag
-"""
-_EVENT = """
-    INSERT INTO events (run_id, body) SELECT json_extract(value, '$.run_id'), value FROM json_each(CAST(? AS TEXT))
-"""
-# A run that is resumed runs again; the last of a batch decides.
-_STAND = """
-    INSERT INTO runs (run_id, status)
-    SELECT json_extract(value, '$.run_id'), CASE json_extract(value, '$.type')
-        WHEN 'run_finished' THEN json_extract(value, '$.status')
-        WHEN 'run_paused' THEN 'paused'
-        ELSE 'running' END
-    FROM json_each(CAST(? AS TEXT)) WHERE true
-    ON CONFLICT (run_id) DO UPDATE SET status = excluded.status
-"""
-_REFER = """
-    INSERT OR IGNORE INTO run_blobs (run_id, digest)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(CAST(? AS TEXT))
+_BATCH = """
+    INSERT INTO batches (starts, events, stands, refers)
+    VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT))
 """
 _UNKNOWN = """
     SELECT value FROM json_each(CAST(? AS TEXT)) WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE digest = value)
@@ -124,36 +101,49 @@ def _check_levels(rows: bytes) -> None:
             raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
 
 
-def write_entries(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
-    """Commit entries in one transaction, in their order."""
-    starts = _array(entry.starts for entry in entries)
-    with transaction(connection):
-        if starts:
-            connection.execute(_START, (starts,))
-            if b'"tags":' in starts:
-                connection.execute(_TAG, (starts,))
-        if rows := _array(entry.rows for entry in entries):
-            connection.execute(_EVENT, (rows,))
-        if stands := _array(entry.stands for entry in entries):
-            connection.execute(_STAND, (stands,))
-        _write_blobs(connection, [blob for entry in entries for blob in entry.blobs])
+def write_entries(connection: sqlite3.Connection, entries: Sequence[Entry], stored: set[str]) -> None:
+    """Commit entries in one transaction, in their order.
 
-
-def _array(rows: Iterable[bytes]) -> bytes:
-    """Return encoded events as one JSON array, b"" if there are none."""
-    joined = b",".join(filter(None, rows))
-    return b"[" + joined + b"]" if joined else b""
-
-
-def _write_blobs(connection: sqlite3.Connection, blobs: list[Blob]) -> None:
-    """Note which runs use which blobs, and store those that are not there.
-
-    Both in the transaction of the events that refer to them: no deletion can come between.
+    Blobs whose digests are in `stored` are taken to be in the file, which saves the statements that would find out; the
+    file refuses a batch if one is missing, since another process may have deleted it. Those of the batch are added.
     """
-    if not blobs:
-        return
-    connection.execute(_REFER, (msgspec.json.encode([(blob.run_id, blob.digest) for blob in blobs]),))
+    blobs = [blob for entry in entries for blob in entry.blobs]
     data = {blob.digest: blob.data for blob in blobs}
+    batch = (
+        _array(entry.starts for entry in entries),
+        _array(entry.rows for entry in entries),
+        _array(entry.stands for entry in entries),
+        msgspec.json.encode([(blob.run_id, blob.digest) for blob in blobs]) if blobs else None,
+    )
+    if not (stored.issuperset(data) and _write(connection, batch)):
+        # All in one transaction: no deletion can come between a blob and what refers to it.
+        with transaction(connection):
+            _store_blobs(connection, data)
+            connection.execute(_BATCH, batch)
+    if len(stored) > _MOST_STORED:
+        stored.clear()
+    stored.update(data)
+
+
+def _write(connection: sqlite3.Connection, batch: tuple[bytes | None, ...]) -> bool:
+    """Commit a batch; False if the file refuses it."""
+    try:
+        connection.execute(_BATCH, batch)
+    except sqlite3.IntegrityError:
+        return False
+    return True
+
+
+def _array(rows: Iterable[bytes]) -> bytes | None:
+    """Return encoded events as one JSON array, None if there are none."""
+    joined = b",".join(filter(None, rows))
+    return b"[" + joined + b"]" if joined else None
+
+
+def _store_blobs(connection: sqlite3.Connection, data: Mapping[str, str]) -> None:
+    """Store the blobs that are not there."""
+    if not data:
+        return
     unknown = iter([digest for (digest,) in connection.execute(_UNKNOWN, (msgspec.json.encode(list(data)),))])
     while digests := list(islice(unknown, _BLOBS_AT_ONCE)):
         values = ",".join(["(?, ?)"] * len(digests))

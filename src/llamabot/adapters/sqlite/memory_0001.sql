@@ -5,4 +5,5 @@ CREATE TABLE turns (
     conversation TEXT NOT NULL,
     messages TEXT NOT NULL
 );
+
 CREATE INDEX turns_by_conversation ON turns (conversation);

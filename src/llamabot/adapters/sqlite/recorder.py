@@ -86,7 +86,7 @@ class SqliteRecorder:
         self.path = file_at(path)
         self.durable = durable
         file = SqliteFile(self.path, LOG, RecorderError, synchronous, busy_s=patience_s)
-        pace = Pace(gather_s=0.0, patience_s=patience_s) if durable else Pace(patience_s=patience_s)
+        pace = Pace(longest_gather_s=0.0, patience_s=patience_s) if durable else Pace(patience_s=patience_s)
         written = KeptConnection(msgspec.structs.replace(file, busy_s=min(_SLICE_S, patience_s)))
         self._read = KeptConnection(file)
         self._writer = LogWriter(written, max_queued_bytes=max_queued_bytes, pace=pace)

@@ -102,7 +102,7 @@ def _runner(name: str) -> Callable[[Database], None]:
 
     def run(db: Database) -> None:
         # Not `executescript`, which would commit the transaction that this is a part of.
-        for statement in script.split(";\n"):
+        for statement in script.split(";\n\n"):  # a trigger has others inside
             db.execute(statement)
 
     return run

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -56,6 +57,8 @@ class LogWriter:
             return
         self.queued_bytes += entry.size_bytes
         self._inbox.put(entry)
+        if entry.ticket is not None:
+            self._hurry()
         if not self._running.locked():
             self._start()
 
@@ -110,6 +113,9 @@ class LogWriter:
         self._inbox: SimpleQueue[Entry] = SimpleQueue()
         self._waiting: deque[Entry] = deque()
         self._running = threading.Lock()  # held by the thread, or by whoever works in its place
+        self._calm = threading.Lock()  # held as long as nobody is in haste
+        self._calm.acquire()
+        self._stored: set[str] = set()
         self._farewells: list[Callable[[], None]] = []
         self._alone = 0
         self._next_pause_s = self._pace.pause_s
@@ -167,11 +173,26 @@ class LogWriter:
         return True
 
     def _gather(self) -> None:
-        if len(self._waiting) == 1 and self._waiting[0].ticket is None and not leaving.has_begun():
-            time.sleep(self._pace.gather_s)
+        """Let a batch grow while more and more comes, and nobody waits."""
+        before, rest = 0, self._pace.longest_gather_s
+        while before < len(self._waiting) < self._pace.batch_rows and rest > 0 and not self._is_in_haste():
+            before, rest = len(self._waiting), rest - self._pace.gather_s
+            self._calm.acquire(timeout=self._pace.gather_s)
+            self._receive_all()
+        self._receive_all()
+
+    def _receive_all(self) -> None:
         for _ in range(self._pace.batch_rows):
             if not self._receive(0):
-                break
+                return
+
+    def _hurry(self) -> None:
+        """Wake the thread out of its gathering. Not an `Event`, which the garbage collector must not set twice."""
+        with suppress(RuntimeError):
+            self._calm.release()
+
+    def _is_in_haste(self) -> bool:
+        return self._waiting[-1].ticket is not None or leaving.has_begun()
 
     def _write(self) -> None:
         batch = self._batch()
@@ -204,7 +225,7 @@ class LogWriter:
         while True:
             try:
                 with self._connection.writing() as connection:
-                    write_entries(connection, batch)
+                    write_entries(connection, batch, self._stored)
             except Exception as error:  # noqa: BLE001 - the thread lives on, whatever it meets
                 if not is_busy(error) or time.monotonic() >= deadline:
                     return error
