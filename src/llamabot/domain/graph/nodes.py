@@ -26,7 +26,7 @@ LOOP = "default"
 class DecideNode(Node):
     """Ask the model what to do next; its body is that of `ToolBot`.
 
-    A subclass may look at the shared `AgentState` in `prep`, change what is asked in `ask_with`, or replace `exec`.
+    A subclass may change in `prep` what is asked, or replace `exec`; what `exec` yields is logged and resumed.
     """
 
     routes: ClassVar[tuple[str, ...]] = (ANSWER, CALLS)

@@ -63,9 +63,10 @@ class AgentState:
             if result.ends_run and not self.has_value:
                 self.end(result.value, result.text)
 
-    def end(self, value: Any, text: str = "") -> None:
-        """Say what the run's value is, and its text."""
-        self.value, self.text, self.has_value = value, text, True
+    def end(self, value: Any, text: str | None = None) -> None:
+        """Say what the run's value is, and its text; a value that is a text needs no other."""
+        own = value if isinstance(value, str) else ""
+        self.value, self.text, self.has_value = value, own if text is None else text, True
 
     def outcome(self) -> tuple[Any, str]:
         """Return the run's value and its text: what was said to be them, else the model's last message."""

@@ -88,5 +88,9 @@ def _next(node: BaseNode, action: Any) -> BaseNode | None:
 def _nodes(start: BaseNode) -> list[BaseNode]:
     found = [start]
     for node in found:
+        if not isinstance(node, BaseNode):
+            raise GraphNotClosed(
+                f"an edge leads to a {type(node).__name__}, which is no node; each edge has its own line"
+            )
         found += [successor for successor in node.successors.values() if successor not in found]
     return found
