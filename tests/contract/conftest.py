@@ -9,4 +9,5 @@ pytest.register_assert_rewrite(
     "tests.contract.memory_contract",
     "tests.contract.recorder_contract",
     "tests.contract.recorder_machine",
+    "tests.contract.toolbox_contract",
 )
