@@ -38,6 +38,7 @@ __all__ = ["InMemoryRecorder"]
 
 _LOG = logging.getLogger("llamabot")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OF_THE_RUN = frozenset({RunStarted, RunFinished, RunResumed})
 _NS_PER_DAY = 86_400 * 10**9
 
 
@@ -203,18 +204,24 @@ class InMemoryRecorder:
         for event, data in item:
             if run is None or event.run_id != run.run_id:
                 run = self._find(event.run_id) or self._begin(event.run_id)
-            if type(event) is Blob:
-                self._take_blob(run, event)
+            kind = type(event)
+            if kind is Blob:
+                self._take_blob(run, event)  # type: ignore[arg-type]  # told by its kind
                 continue
             run.events.append(data)
             grown = len(data) + EVENT_OVERHEAD
             run.size_bytes += grown
             self._size_bytes += grown
-            if type(event) is RunStarted:
+            if kind in _OF_THE_RUN:
+                self._take_stand(run, event)
+
+    def _take_stand(self, run: RunLog, event: RunEvent) -> None:
+        match event:
+            case RunStarted():
                 run.started_ns, run.parent_id = event.at_ns, event.parent_id
-            elif type(event) is RunFinished:
+            case RunFinished():
                 self._take_end(run)
-            elif type(event) is RunResumed:
+            case RunResumed():
                 self._take_up(run)
 
     def _take_blob(self, run: RunLog, blob: Blob) -> None:
