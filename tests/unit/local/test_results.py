@@ -116,7 +116,7 @@ def test_a_value_that_shows_itself_badly_is_named() -> None:
 def test_a_value_that_holds_itself_is_shown_as_far_as_it_goes() -> None:
     value: list[Any] = [1]
     value.append(value)
-    assert text_of(value) == "[1, [...]]"
+    assert text_of(value) == "[1, [1, [1, [...]]]]"
 
 
 class Holder(msgspec.Struct):
