@@ -45,6 +45,7 @@ _MESSAGES = (SystemMessage, DeveloperMessage, UserMessage, AssistantMessage, Too
 _LOOSE = (str, Text, Image)
 _KNOWN = _LOOSE + _MESSAGES
 _LEFT = "The call was not answered: the run ended before."
+_WAYS = "an address is given as image(url=…), bytes as image(data=…)"
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -220,12 +221,11 @@ def _texts(parts: Iterable[Part]) -> list[str]:
 def _read(path: str | PathLike[str]) -> bytes:
     try:
         return Path(path).read_bytes()
-    except (OSError, TypeError, ValueError) as error:
-        told = repr(fspath(path)) if isinstance(path, str | PathLike) else type(path).__name__
+    except TypeError as error:
+        raise UsageError(f"an image is read from a path, not from {type(path).__name__}; {_WAYS}") from error
+    except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "that is no path"
-        raise UsageError(
-            f"the image {told} cannot be read: {why}; an address is given as image(url=…), bytes as image(data=…)"
-        ) from error
+        raise UsageError(f"the image {fspath(path)!r} cannot be read: {why}; {_WAYS}") from error
 
 
 def _media_type(data: bytes, path: str | PathLike[str] | None) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
+from llamabot.ports.errors import ConfigurationError
+
 __all__ = ["HIDDEN", "NO_SECRETS", "Secret", "Secrets", "is_secret_name", "split_secrets"]
 
 HIDDEN = "[secret]"
@@ -142,8 +144,14 @@ def split_secrets(options: Mapping[str, Any]) -> tuple[dict[str, Any], Secrets]:
     Secret are, at any depth: a value of type `Secret`; text under a name that says so (`api_key`, `clientSecret`,
     `Authorization`, …), alone, in a list, or as the second of a tuple of two; text that is an auth header; an address
     with credentials or a query, of which the rest stays visible. Bytes count as text.
+
+    Raises:
+        ConfigurationError: they are nested too deeply.
     """
-    visible, hidden = _split_mapping(options)
+    try:
+        visible, hidden = _split_mapping(options)
+    except RecursionError as error:
+        raise ConfigurationError("options= is nested too deeply, or holds itself") from error
     return visible, Secrets(hidden)
 
 

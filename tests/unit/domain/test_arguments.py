@@ -146,6 +146,15 @@ def test_what_is_no_port_is_refused_wherever_it_is_given(wrong: Any, told: str) 
             lmb.configure(**wrong)
 
 
+def test_options_that_hold_themselves_are_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(ConfigurationError, match="options= is nested too deeply"):
+        _bot(options={"x": endless})
+    with pytest.raises(ConfigurationError, match="options= is nested too deeply"):
+        _bot()("hi", options={"x": endless})
+
+
 @pytest.mark.parametrize("limit", ["3", math.nan, [1]])
 def test_a_limit_is_a_number(limit: Any) -> None:
     with pytest.raises(ConfigurationError, match="deadline_s= is a number"):
