@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
-import threading
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
@@ -20,6 +18,7 @@ from llamabot.adapters.mcp.catalogue import Choice, offered
 from llamabot.adapters.mcp.connection import Connection
 from llamabot.adapters.mcp.content import NotAnObject, read_arguments, text_of
 from llamabot.adapters.mcp.errors import ServerGone, describe, ends_connection
+from llamabot.adapters.mcp.link import Link
 from llamabot.adapters.mcp.paging import all_tools
 from llamabot.adapters.mcp.sources import Command, InProcess, Source, WebAddress
 from llamabot.ports.errors import LlamabotError, ToolboxUnavailable
@@ -30,8 +29,6 @@ __all__ = ["McpOptions", "McpToolbox"]
 T = TypeVar("T")
 
 _NO_RESULT = (NotAnObject, LlamabotError, ServerGone)
-_toolboxes: weakref.WeakSet[McpToolbox] = weakref.WeakSet()
-_hooked = False
 
 
 class McpOptions(TypedDict, total=False):
@@ -85,12 +82,8 @@ class McpToolbox:
         self._choice = Choice(name, None if allow is None else _names(allow), _names(deny), idempotent)
         self._timeout_s = timeout_s
         self._connect_timeout_s = connect_timeout_s
-        self._lock = threading.Lock()
-        self._closed = False
-        self._connection: Connection | None = None
-        self._collected: weakref.finalize[Any, McpToolbox] | None = None
+        self._link = Link(source, connect_timeout_s)
         self._own_names: dict[str, str] = {}
-        _survive_forks(self)
 
     @classmethod
     def stdio(
@@ -140,19 +133,19 @@ class McpToolbox:
             ToolboxUnavailable: it cannot be reached, has ended or does not answer in time.
             MissingExtra: the `mcp` package is not installed.
         """
-        connection = self._connection
-        if connection is not None and not connection.ended:
+        connection = self._link.present()
+        if connection is not None:
             try:
                 return self._listed(connection)
             except ToolboxUnavailable:  # it ended while nobody looked
-                self._drop(connection)
-        return self._listed(self._at_hand(reopen=True))
+                self._link.drop(connection)
+        return self._listed(self._link.at_hand(reopen=True))
 
     def call(self, call: ToolCall, context: RunContext[Any]) -> ToolResult:
         """Let the server run one tool and return its answer."""
         try:
             arguments = read_arguments(call.arguments)
-            connection = self._at_hand()
+            connection = self._link.at_hand()
             _waited(connection.ready)
             future = connection.submit(partial(self._answer, connection, call, arguments))
             context.cancellation.on_cancel(future.cancel)
@@ -166,7 +159,7 @@ class McpToolbox:
         """Let the server run one tool and return its answer. Cancelling the task cancels the tool at the server."""
         try:
             arguments = read_arguments(call.arguments)
-            connection = self._at_hand()
+            connection = self._link.at_hand()
             await asyncio.shield(asyncio.wrap_future(connection.ready))
             future = connection.submit(partial(self._answer, connection, call, arguments))
             return await asyncio.wrap_future(future)
@@ -175,19 +168,19 @@ class McpToolbox:
 
     def close(self) -> None:
         """Close the connection; return when a program that was started is gone. `tools` or `with` opens it again."""
-        connection = self._begin_to_close()
+        connection = self._link.begin_to_close()
         if connection is not None:
             connection.wait()
 
     async def aclose(self) -> None:
         """As `close`, without blocking the event loop."""
-        connection = self._begin_to_close()
+        connection = self._link.begin_to_close()
         if connection is not None:
             await asyncio.shield(asyncio.wrap_future(connection.finished))
 
     def __enter__(self) -> Self:
         try:
-            _waited(self._at_hand(reopen=True).ready)
+            _waited(self._link.at_hand(reopen=True).ready)
         except LlamabotError as error:
             raise _own(error) from error.__cause__
         return self
@@ -197,7 +190,7 @@ class McpToolbox:
 
     async def __aenter__(self) -> Self:
         try:
-            await asyncio.shield(asyncio.wrap_future(self._at_hand(reopen=True).ready))
+            await asyncio.shield(asyncio.wrap_future(self._link.at_hand(reopen=True).ready))
         except LlamabotError as error:
             raise _own(error) from error.__cause__
         return self
@@ -205,51 +198,17 @@ class McpToolbox:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    def renew_lock(self) -> None:
-        """Begin afresh in a forked child, where no other thread exists."""
-        self._lock = threading.Lock()
-
-    def _at_hand(self, *, reopen: bool = False) -> Connection:
-        """Return a connection that can be used, once it is ready."""
-        with self._lock:
-            if self._closed and not reopen:
-                raise ToolboxUnavailable(f"{self!r} was closed")
-            self._closed = False
-            if self._connection is None or self._connection.ended:
-                self._connection = Connection(self._source, self._connect_timeout_s)
-                self._close_when_collected(self._connection)
-            return self._connection
-
-    def _close_when_collected(self, connection: Connection) -> None:
-        if self._collected is not None:
-            self._collected.detach()
-        self._collected = weakref.finalize(self, connection.close)
-        self._collected.atexit = False  # the connection sees to that, and waits
-
-    def _begin_to_close(self) -> Connection | None:
-        with self._lock:
-            connection, self._connection, self._closed = self._connection, None, True
-        if connection is not None:
-            connection.close()
-        return connection
-
-    def _drop(self, connection: Connection) -> None:
-        """Let the next call or run connect anew."""
-        with self._lock:
-            if self._connection is connection:
-                self._connection = None
-        connection.close()
-
     def _listed(self, connection: Connection) -> tuple[Tool, ...]:
         try:
             _waited(connection.ready)
             return _waited(connection.submit(self._list))
         except LlamabotError as error:
-            self._drop(connection)
+            self._link.drop(connection)
             raise _own(error) from error.__cause__
         except Exception as error:
-            self._drop(connection)
-            raise connection.explain(error) from error
+            self._link.drop(connection)
+            told = connection.explain(error)
+            raise told from told.__cause__
 
     async def _list(self, client: Any) -> tuple[Tool, ...]:
         async with asyncio.timeout(self._connect_timeout_s):
@@ -271,7 +230,7 @@ class McpToolbox:
             return await self._ask(call, arguments, client)
         except Exception as error:  # noqa: BLE001 - whatever a server or the vendor does is an answer to the model
             if ends_connection(error):
-                self._drop(connection)
+                self._link.drop(connection)
             return _failed(call, describe(error, self._source))
 
     async def _ask(self, call: ToolCall, arguments: dict[str, Any], client: Any) -> ToolResult:
@@ -303,17 +262,3 @@ def _own(error: LlamabotError) -> LlamabotError:
 
 def _failed(call: ToolCall, text: str) -> ToolResult:
     return ToolResult(call.id, text, is_error=True)
-
-
-def _survive_forks(toolbox: McpToolbox) -> None:
-    """Give a toolbox a new lock in forked children: a thread that is not there may hold the old one."""
-    global _hooked
-    _toolboxes.add(toolbox)
-    if not _hooked and hasattr(os, "register_at_fork"):
-        _hooked = True
-        os.register_at_fork(after_in_child=_renew_locks)
-
-
-def _renew_locks() -> None:
-    for toolbox in list(_toolboxes):
-        toolbox.renew_lock()
