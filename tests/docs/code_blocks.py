@@ -6,6 +6,7 @@ Needs the standard library and llamabot, nothing else, so that it also runs wher
 before a block says what the block needs:
 
     <!-- test: completion=["Hi!", "Bye!"] -->   these answers, in place of any model; each of them is used
+    <!-- test: completion=[[("add", {"a": 1, "b": 2})], "3"] -->   calls of tools, then an answer
     <!-- test: embedded -->                     the embedded model
     <!-- test: compile -->                      a key or a network: it is compiled, and its names are looked up
 
@@ -20,6 +21,7 @@ import contextvars
 import importlib
 import inspect
 import itertools
+import json
 import re
 import sys
 import textwrap
@@ -97,15 +99,26 @@ def _run_block(block: Block, path: Path, namespace: dict[str, Any], runner: asyn
         _run_code(code, namespace, runner)
 
 
-def _run_scripted(code: CodeType, script: list[str], namespace: dict[str, Any], runner: asyncio.Runner) -> None:
+def _run_scripted(code: CodeType, script: list[Any], namespace: dict[str, Any], runner: asyncio.Runner) -> None:
     """Run code with a script in place of any model, and see that all of it is used."""
     import llamabot
     from llamabot.testing import ScriptedCompletion
 
-    completion = ScriptedCompletion(script)
+    completion = ScriptedCompletion([_asked(step, number) for number, step in enumerate(script, 1)])
     with llamabot.override(completion=completion):
         _run_code(code, namespace, runner)
     completion.assert_finished()
+
+
+def _asked(step: Any, number: int) -> Any:
+    """Return a step as it is, or as the message that asks for its calls: `call-1`, or `call-1-2` for a second."""
+    import llamabot
+
+    if isinstance(step, str):
+        return step
+    ids = [f"call-{number}", *(f"call-{number}-{index}" for index in range(2, len(step) + 1))]
+    calls = [llamabot.ToolCall(id_, name, json.dumps(given)) for id_, (name, given) in zip(ids, step, strict=True)]
+    return llamabot.AssistantMessage(tool_calls=tuple(calls))
 
 
 def _run_code(code: CodeType, namespace: dict[str, Any], runner: asyncio.Runner) -> None:

@@ -138,3 +138,20 @@ def test_keeps_code_blocks_from_the_network(tmp_path: Path) -> None:
     path = _document(tmp_path, text)
     done = subprocess.run([sys.executable, str(RUNNER), str(path)], capture_output=True, text=True, check=False)
     assert "a code block tried to" in done.stderr
+
+
+def test_a_script_may_ask_for_tools(tmp_path: Path) -> None:
+    code = """
+import llamabot as lmb
+
+
+def double(n: int) -> int:
+    return 2 * n
+
+
+result = lmb.AgentBot("", tools=[double], model="a/b").run("?")
+assert [call.id for call in result.messages[1].tool_calls] == ["call-1", "call-1-2"]
+assert [message.text for message in result.messages[-3:]] == ["2", "4", "Six."]
+"""
+    script = '[[("double", {"n": 1}), ("double", {"n": 2})], "Six."]'
+    run(_document(tmp_path, f"<!-- test: completion={script} -->\n```python\n{code}```\n"))

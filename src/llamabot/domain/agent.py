@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self, Unpack
 
 from llamabot.domain.arguments import shows
@@ -75,18 +75,17 @@ class AgentBody(Tooled[Any]):
         super().__init__(system_prompt)
         self._refuse_unknown("", settings, self._parameters)
         self._set(settings)
+        self._check_recorder()
 
     def with_(self, **changes: Unpack[AgentSettings]) -> Self:
         """Return a copy with other settings."""
-        return self._changed(changes)
+        changed = self._changed(changes)
+        changed._check_recorder()  # noqa: SLF001 - it is one of us
+        return changed
 
     def mermaid(self) -> str:
         """Return the graph as a Mermaid flowchart, drawn from the edges that run."""
         return mermaid(self._graph(self._toolset().list()))
-
-    def _set(self, changes: Mapping[str, Any]) -> None:
-        super()._set(changes)
-        self._check_recorder(self._settings)
 
     def _graph(self, tools: Sequence[Tool]) -> Flow:
         return self._fixed_graph or wire(self._decide, tools)

@@ -58,7 +58,8 @@ def approved_call(call: ToolCall, approval: Approved) -> ToolCall:
     """Return the call with the arguments that were approved."""
     if approval.arguments is None:
         return call
-    arguments = msgspec.json.encode(approval.arguments).decode()
+    # In a fixed order: a log may give the keys back in another one.
+    arguments = msgspec.json.encode(approval.arguments, order="deterministic").decode()
     return msgspec.structs.replace(call, arguments=arguments)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 from llamabot.domain.bot import Bot
 from llamabot.domain.effects import Core, ListTools
@@ -34,10 +34,10 @@ class Tooled(Bot[T]):
         """Return the tools of this run."""
         return self._known if self._fixed is not None else (yield from ListTools())
 
-    def _check_recorder(self, settings: Mapping[str, Any]) -> None:
+    def _check_recorder(self) -> None:
         """Refuse tools that a crash could make repeat, or that wait for someone, without a log that outlives it."""
         if any(tool.needs_approval or not tool.idempotent for tool in self._known):
-            check_durable(self._known, is_durable=getattr(resolve_instruments(settings)[0], "durable", False))
+            check_durable(self._known, is_durable=getattr(resolve_instruments(self._settings)[0], "durable", False))
 
 
 def check_durable(tools: Sequence[Tool], *, is_durable: bool) -> None:
