@@ -124,6 +124,13 @@ def test_an_annotation_describes_a_parameter_before_the_docstring() -> None:
     assert spec_of(lmb.tool(find, description="Flights.")).description == "Flights."
 
 
+def test_an_alternative_may_be_described() -> None:
+    def find(city: Annotated[str, "an airport"] | None = None) -> str:
+        return city or ""
+
+    assert spec_of(find).parameters["properties"]["city"]["description"] == "an airport"
+
+
 def test_a_tool_is_the_function_itself() -> None:
     def double(number: int) -> int:
         return number * 2
@@ -216,6 +223,7 @@ def called(call: Callable[[], int]) -> None: ...
 def unseen(value: Unseen) -> None: ...
 def unclear(ctx: lmb.RunContext[int] | None) -> None: ...
 def foreign(age: Annotated[int, pydantic.Field(ge=0)]) -> None: ...
+def foreign_inside(age: Annotated[int, pydantic.Field(ge=0)] | None) -> None: ...
 def größe(x: int) -> None: ...
 def other_script(größe: int) -> None: ...
 def counting() -> Iterator[int]:
@@ -242,6 +250,7 @@ def fine(x: int) -> int:
         (unseen, ["'value'", "Unseen", "top level"]),
         (unclear, ["'ctx'", "RunContext alone"]),
         (foreign, ["'age'", "msgspec.Meta(ge=0"]),
+        (foreign_inside, ["'age'", "msgspec.Meta(ge=0"]),
         (größe, ["größe", "name=…"]),
         (other_script, ["'größe'", "a-z"]),
         (counting, ["counting", "list"]),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from types import NoneType, SimpleNamespace
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -122,17 +122,24 @@ def _check_name(name: str, where: str) -> None:
 
 
 def _with_description(type_: Any, where: str) -> Any:
-    """Return a type whose description, if it is a plain text, is one that the schema shows."""
-    if get_origin(type_) is not Annotated:
-        return type_
-    for extra in type_.__metadata__:
+    """Return a type whose description, if it is a plain text, is one that the schema shows.
+
+    The text may stand at the type or at one of its alternatives: `Annotated[str, "a city"] | None`.
+    """
+    extras = [extra for each in (type_, *_alternatives(type_)) for extra in getattr(each, "__metadata__", ())]
+    for extra in extras:
         if type(extra).__module__.partition(".")[0] in _FOREIGN_BOUNDS:
             raise ToolDefinitionError(
                 f"{where} has a bound that would be overlooked: {extra!r:.80}; write it as "
                 'Annotated[int, msgspec.Meta(ge=0, description="…")]'
             )
-    texts = [extra for extra in type_.__metadata__ if isinstance(extra, str)]
+    texts = [extra for extra in extras if isinstance(extra, str)]
     return Annotated[type_, msgspec.Meta(description=texts[0])] if texts else type_
+
+
+def _alternatives(type_: Any) -> tuple[Any, ...]:
+    bare = _bare(type_)
+    return get_args(bare) if get_origin(bare) in (Union, UnionType) else ()
 
 
 def _described(
