@@ -174,12 +174,12 @@ class LogWriter:
 
     def _gather(self) -> None:
         """Let a batch grow while more and more comes, and nobody waits."""
+        self._receive_all()
         before, rest = 0, self._pace.longest_gather_s
-        while before < len(self._waiting) < self._pace.batch_rows and rest > 0 and not self._is_in_haste():
+        while before < len(self._waiting) < self._pace.enough and rest > 0 and not self._is_in_haste():
             before, rest = len(self._waiting), rest - self._pace.gather_s
             self._calm.acquire(timeout=self._pace.gather_s)
             self._receive_all()
-        self._receive_all()
 
     def _receive_all(self) -> None:
         for _ in range(self._pace.batch_rows):
