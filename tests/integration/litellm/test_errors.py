@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from tests.integration.litellm.ways import ALL, STREAMED, WHOLE, Way, asking, check_is_presentable, raised
+from tests.integration.litellm.ways import ALL, STREAMED, WHOLE, Way, asking, check_is_presentable, patience_s, raised
 from tests.servers.chat import DONE, ChatServer, answer, body, delta, event, failure, finish, sse, stream_of
 from tests.servers.loopback import Hold, Raw, Reply, Slam, Stream, refusing_port
 
@@ -85,7 +85,7 @@ def test_refuses_with_an_error_of_ours(
 ) -> None:
     reply, kind, status, words = case
     server.script(reply)
-    error = raised(way, port)
+    error = raised(way, port, timeout_s=patience_s(kind))
     assert type(error) is kind
     assert isinstance(error, CompletionError)
     assert status is None or error.status_code == status
@@ -126,6 +126,8 @@ def test_tells_what_is_no_completion(server: ChatServer, port: LiteLLMCompletion
         ({"message": "quota is gone", "code": 429}, RateLimited),
         ({"message": "quota is gone", "code": "insufficient_quota"}, RateLimited),
         ({"message": "upstream died", "code": 502}, ProviderUnavailable),
+        ({"message": "odd", "code": "²"}, ProviderUnavailable),
+        ({"message": "odd", "code": "9" * 5000}, ProviderUnavailable),
     ],
 )
 def test_finds_an_error_inside_of_a_200(
@@ -160,7 +162,16 @@ def test_says_where_a_missing_key_goes(server: ChatServer, way: Way, model: str)
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 @pytest.mark.parametrize(
     ("wait", "seconds"),
-    [("7", 7.0), ("0.25", 0.25), ("-3", 0.0), ("soon", None), (None, None)],
+    [
+        ("7", 7.0),
+        ("0.25", 0.25),
+        ("-3", 0.0),
+        ("soon", None),
+        ("nan", None),
+        ("1e999", None),
+        ("Mon, 01 Jan 0001 00:00:00 GMT", 0.0),
+        (None, None),
+    ],
 )
 def test_passes_on_how_long_to_wait(
     server: ChatServer, port: LiteLLMCompletion, way: Way, wait: str | None, seconds: float | None
@@ -213,7 +224,7 @@ def test_keeps_what_had_arrived_of_a_broken_stream(
 ) -> None:
     reply, kind = case
     server.script(reply)
-    error = raised(way, port)
+    error = raised(way, port, timeout_s=patience_s(kind))
     assert type(error) is kind
     assert isinstance(error, CompletionError)
     assert error.partial == AssistantMessage("partial")

@@ -218,6 +218,14 @@ BROKEN_ANYHOW: dict[str, Case] = {
     "an error as a list": (Raw(b'["slow"]', 429), RateLimited, "slow"),
     "an error of nothing": (Raw(b"", 500), ProviderUnavailable, "500"),
     "an error without a bottom": (Raw(b"[" * 100_000, 400), RequestRejected, "400"),
+    "an error in nine hundred boxes": (
+        Raw(b'{"error":' * 900 + b'"x"' + b"}" * 900, 400),
+        RequestRejected,
+        "(400)",
+    ),
+    "half a character": (Raw(b'{"error": {"message": "half \\ud83d of it"}}', 400), RequestRejected, "half of it"),
+    "orders for the terminal": (failure(400, "red \x1b[31m\x07alert"), RequestRejected, "red [31m alert"),
+    "a code of odd digits": (failure(400, "odd", code="²"), RequestRejected, "odd"),
     "pay first": (failure(402, "pay first"), RequestRejected, "pay first"),
     "a conflict": (failure(409, "busy"), RequestRejected, "busy"),
     "too early": (failure(425, "too early"), RequestRejected, "too early"),
@@ -358,7 +366,7 @@ def test_reads_a_line_of_ten_megabytes(server: ChatServer, port: LiteLLMCompleti
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 def test_does_not_wait_for_a_head_that_never_comes(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
     server.script(Broken([b"HTTP/1.1 200 OK\r\nX-Slow: "], pause_s=3.0))
-    assert "timeout_s=" in str(raised(way, port))
+    assert "timeout_s=" in str(raised(way, port, timeout_s=0.5))
     assert len(server.exchanges) == 1
 
 

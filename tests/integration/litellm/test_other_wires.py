@@ -9,7 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 
 import pytest
-from tests.integration.litellm.ways import ALL, STREAMED, Way, asking, check_is_presentable, raised, shown_by
+from tests.integration.litellm.ways import (
+    ALL,
+    STREAMED,
+    Way,
+    asking,
+    check_is_presentable,
+    patience_s,
+    raised,
+    shown_by,
+)
 from tests.servers.chat import ChatServer, failure
 from tests.servers.loopback import Exchange, Hold, Raw, Reply, Slam, Stream
 from tests.servers.wires import anthropic, anthropic_event, anthropic_events, ollama, ollama_line
@@ -108,7 +117,7 @@ def test_refuses_with_an_error_of_ours(
 ) -> None:
     reply, kind, words = case
     server.script(reply)
-    error = raised(way, port, model=model)
+    error = raised(way, port, model=model, timeout_s=patience_s(kind))
     if kind is BadCompletion and way in STREAMED.values():
         kind = type(error) if isinstance(error, StreamTruncated) else kind
     assert type(error) is kind
@@ -141,7 +150,7 @@ def test_keeps_what_had_arrived_of_a_broken_stream(
 ) -> None:
     model, reply, kind = case
     server.script(reply)
-    error = raised(way, port, model=model)
+    error = raised(way, port, model=model, timeout_s=patience_s(kind))
     assert type(error) is kind
     assert isinstance(error, CompletionError)
     assert error.partial == AssistantMessage("partial")

@@ -15,7 +15,7 @@ import pytest
 from llamabot.adapters.litellm.loading import loaded
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
-from llamabot.ports.errors import LlamabotError
+from llamabot.ports.errors import CompletionTimeout, LlamabotError
 from llamabot.ports.messages import UserMessage
 
 Way = Callable[[Any, CompletionRequest], Completion]
@@ -71,8 +71,13 @@ BOILERPLATE = ("litellm.", "OpenAIException", "Traceback", "docs.litellm", "Orig
 def raised(way: Way, port: Any, **changes: Any) -> LlamabotError:
     """Return the error that a request ends with."""
     with pytest.raises(LlamabotError) as caught:
-        way(port, asking(**{"timeout_s": 0.5, **changes}))
+        way(port, asking(**{"timeout_s": 20.0, **changes}))
     return caught.value
+
+
+def patience_s(expected: type[LlamabotError]) -> float:
+    """Return how long to wait: shortly where nothing is to come, else as long as a busy machine may take."""
+    return 1.0 if expected is CompletionTimeout else 20.0
 
 
 def check_is_presentable(error: LlamabotError, model: str = "openai/scripted") -> None:

@@ -50,25 +50,20 @@ def completion_of(response: Any, litellm: Any, model: str) -> Completion:
     if not response.choices:
         raise BadCompletion(f"{model}: the provider's answer has no choices")
     choice = response.choices[0]
-    message, calls = choice.message, choice.message.tool_calls or []
-    usage = usage_of(getattr(response, "usage", None))
-    fields = unfolded(own_fields(fields_of(message)), response, litellm)
+    said = fields_of(choice.message)
+    calls = said.get("tool_calls", ())
+    own = unfolded(own_fields(said), response, litellm)
     if any(more := [call_fields(call) for call in calls]):
-        fields[CALL_FIELDS] = more
-    return mend_completion(
-        Completion(
-            AssistantMessage(
-                content=message.content or fields.pop("refusal", None) or "",
-                tool_calls=tuple(_call(call) for call in calls),
-                reasoning=getattr(message, "reasoning_content", None) or None,
-                provider_data=fields or None,
-            ),
-            finish_reason(choice.finish_reason),
-            usage,
-            _price(_hidden(response).get("response_cost")) if usage else None,
-            model_of(response),
-        )
+        own[CALL_FIELDS] = more
+    message = AssistantMessage(
+        content=said.get("content") or own.pop("refusal", ""),
+        tool_calls=tuple(map(_call, calls)),
+        reasoning=said.get("reasoning_content"),
+        provider_data=own or None,
     )
+    usage = usage_of(getattr(response, "usage", None))
+    price = _price(_hidden(response).get("response_cost")) if usage else None
+    return mend_completion(Completion(message, finish_reason(choice.finish_reason), usage, price, model_of(response)))
 
 
 def _call(call: Any) -> ToolCall:

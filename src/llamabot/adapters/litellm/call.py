@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from llamabot.adapters.litellm.wire import arguments
 from llamabot.adapters.litellm.words import Scrubber
 from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.offline import is_offline
 from llamabot.ports.secrets import Secrets
 
 __all__ = ["Call"]
@@ -107,7 +107,7 @@ class Call:
 
 
 def _refuse_offline() -> None:
-    if os.environ.get("LLAMABOT_OFFLINE", "").strip().lower() in ("1", "true", "yes", "on"):
+    if is_offline():
         raise ConfigurationError(
             "LLAMABOT_OFFLINE is set, so no provider is asked; unset it, or use a model of this machine: "
             "model='embedded/smollm2'"

@@ -83,7 +83,7 @@ def failure_of(error: BaseException, scene: Scene) -> Failure:
     kind, said = _kind_and_sentence(facts, chain, scene)
     ours = kind(scene.scrubber.scrubbed(f"{scene.model}: {said}"))
     if isinstance(ours, CompletionError):
-        ours.status_code = facts.status or _told_status(facts.code, chain)
+        ours.status_code = facts.status or _told_status(facts.code, chain[-1:])
         ours.partial = scene.partial if _says_something(scene.partial) or kind is StreamTruncated else None
     if isinstance(ours, RateLimited):
         ours.retry_after_s = retry_after_s(chain, time.time())
@@ -187,7 +187,7 @@ def _by_status(status: int, facts: _Facts, scene: Scene) -> tuple[type[LlamabotE
 
 def _by_words(facts: _Facts, chain: Sequence[BaseException], scene: Scene) -> tuple[type[LlamabotError], str]:
     """Sort an error object that came in a 200, or one of LiteLLM's own."""
-    if (status := _any_status(facts.code, chain)) is not None:
+    if (status := _told_status(facts.code, chain)) is not None:
         return _by_status(status, facts, scene)
     told = f"{facts.code} {facts.words}"
     if _LIMITED.search(told):
@@ -225,6 +225,7 @@ def _configuration(facts: _Facts, chain: Sequence[BaseException]) -> str:
     )
 
 
+_STATUS = re.compile(r"[45][0-9]{2}")
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)\b")
 
 
@@ -244,19 +245,14 @@ def _http_status(chain: Sequence[BaseException]) -> int | None:
 
 
 def _told_status(code: str, chain: Sequence[BaseException]) -> int | None:
-    """Return the status that the provider's error object names."""
-    if code.isdigit():
-        return int(code) if 400 <= int(code) < 600 else None
-    told = getattr(chain[-1], "status_code", None)
-    # LiteLLM gives a 500 to whatever it cannot sort.
-    return told if isinstance(told, int) and 400 <= told < 600 and told != 500 else None
+    """Return the status that the provider's error object names, or else one of these errors.
 
-
-def _any_status(code: str, chain: Sequence[BaseException]) -> int | None:
-    """Return the status that the provider or LiteLLM names; 500 is what LiteLLM gives to all that it cannot sort."""
-    stated = (getattr(error, "status_code", None) for error in chain)
-    known = (status for status in stated if isinstance(status, int) and 400 <= status < 600 and status != 500)
-    return _told_status(code, chain) or next(known, None)
+    Not 500: LiteLLM gives it to whatever it cannot sort.
+    """
+    if _STATUS.fullmatch(code):
+        return int(code)
+    stated = (str(getattr(error, "status_code", "")) for error in chain)
+    return next((int(status) for status in stated if _STATUS.fullmatch(status) and status != "500"), None)
 
 
 def _code(chain: Sequence[BaseException]) -> str:
@@ -265,5 +261,5 @@ def _code(chain: Sequence[BaseException]) -> str:
         body: Any = getattr(error, "body", None)
         if isinstance(body, Mapping):
             told = [str(body[name]) for name in ("code", "type") if body.get(name) is not None]
-            return told[0] if told and told[0].isdigit() else " ".join(told)
+            return told[0] if told and _STATUS.fullmatch(told[0]) else " ".join(told)
     return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from llamabot.ports.secrets import Secret, Secrets, split_secrets
 __all__ = ["Scrubber", "chain_of", "names_of", "one_line", "retry_after_s", "said_by"]
 
 _LONGEST = 400
+_LONGEST_READ = 20_000
 _BOILERPLATE = re.compile(r"^(?:litellm\.)?[A-Za-z_.]*(?:Error|Exception|Timeout)(?: [A-Za-z ]*Error)?\s*(?:-|:)\s*")
 _ASIDES = re.compile(
     r"\s*(?:Traceback \(most recent call last\)|Original exception:|Learn more:|Received Model Group=|LiteLLM Retried:"
@@ -74,19 +76,20 @@ def _unwrapped(words: str) -> str:
     return _sentence(body) or words
 
 
-def _sentence(body: Any) -> str:
+def _sentence(body: Any, depth: int = 8) -> str:
     """Return the sentence in an error's body, of which every provider has its own form."""
     if isinstance(body, str):
         return body
-    if not isinstance(body, Mapping):
+    if not isinstance(body, Mapping) or not depth:
         return ""
-    inner = (body.get(name) for name in ("error", "message", "detail", "error_message"))
-    return next((words for words in map(_sentence, inner) if words), "")
+    inner = (_sentence(body.get(name), depth - 1) for name in ("error", "message", "detail", "error_message"))
+    return next(filter(None, inner), "")
 
 
 def one_line(words: str) -> str:
-    """Return words without tags and line ends, at most a few lines of a terminal."""
-    line = " ".join(_TAGS.sub(" ", words).split()).strip(" -:.")
+    """Return words without tags, line ends and what a terminal would obey, at most a few lines of it."""
+    plain = _TAGS.sub(" ", words[:_LONGEST_READ])
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in plain).split()).strip(" -:.")
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
@@ -105,8 +108,11 @@ class Scrubber:
 
     def finds_any_in(self, chain: Sequence[BaseException]) -> bool:
         """Whether a traceback of these errors would show a key."""
-        texts = (text for error in chain for text in _texts(error))
-        return any(self.scrubbed(text) != text for text in texts)
+        try:
+            return any(self.scrubbed(text) != text for error in chain for text in _texts(error))
+        except RecursionError:
+            # A body too deep to be looked through.
+            return True
 
 
 def _environment() -> Iterator[tuple[str, Secret]]:
@@ -144,10 +150,10 @@ def _seconds(written: str | None, now_s: float) -> float | None:
     if written is None:
         return None
     try:
-        return max(0.0, float(written))
+        seconds = float(written)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(written).timestamp() - now_s)
-    except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(written).timestamp() - now_s
+        except (OverflowError, ValueError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
