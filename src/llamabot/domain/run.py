@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from llamabot.domain.approvals import Approval
 from llamabot.domain.budget import Budget
-from llamabot.domain.effects import AskApproval, CallTool, Core, Effect, Emit, Together
+from llamabot.domain.call_ids import told_apart
+from llamabot.domain.effects import AskApproval, CallTool, Complete, Core, Effect, Emit, Together
 from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
 from llamabot.domain.logged import RunInput
@@ -24,13 +25,7 @@ from llamabot.domain.result import Answer, Result, ToolFinished, ToolStarted
 from llamabot.domain.run_log import RunLog
 from llamabot.domain.tool_results import bounded, timed_out
 from llamabot.domain.world import World
-from llamabot.ports.errors import (
-    ApprovalNeeded,
-    CompletionTimeout,
-    RecorderError,
-    ReplayDiverged,
-    RunPaused,
-)
+from llamabot.ports.errors import ApprovalNeeded, CompletionTimeout, RecorderError, ReplayDiverged, RunPaused
 from llamabot.ports.recorder import RunKind
 from llamabot.ports.secrets import NO_SECRETS, Secrets
 from llamabot.ports.tools import RunContext, ToolResult
@@ -240,6 +235,8 @@ class Run:
         except BaseException as error:
             self._failed(path, step, started_ns, error)
             raise
+        if isinstance(effect, Complete):
+            outcome = told_apart(outcome, effect.request.messages)
         yield from self._settle(self._log.effect_finished(path, step, started_ns, outcome))
         return outcome
 
@@ -248,8 +245,8 @@ class Run:
         settled = self._past.settled if self._past else None
         step = Step(effect, self._tool_timeout_s(effect), self._context(path, effect), settled)
         started_ns = self._clock.monotonic_ns()
-        yield Tell(ToolStarted(effect.call))
         try:
+            yield Tell(ToolStarted(effect.call))  # who streams may leave here too
             result = yield step
         except BaseException as error:
             self._contexts.pop(path).cancellation.cancel()
