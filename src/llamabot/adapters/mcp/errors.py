@@ -56,7 +56,6 @@ def why_not_connected(error: BaseException, source: Source, signs: Signs, timeou
     if isinstance(cause, LlamabotError):
         return cause
     told = _told(cause, source, signs, timeout_s)
-    told = type(told)(source.secrets.scrubbed(str(told)))
     told.__cause__ = cause
     source.secrets.scrub(told)
     return told
