@@ -229,3 +229,7 @@ def test_an_async_function_is_awaited_and_may_be_cancelled() -> None:
     asyncio.run(both())
     with pytest.raises(UsageError, match="acall"):
         box.call(lmb.ToolCall("c", "wait", '{"hang": false}'), context_of())
+
+
+def test_half_a_character_in_an_argument_is_a_mark_and_the_rest_arrives() -> None:
+    assert ask(plan, '{"city": "Rome \ud83d\ude00 \ud800"}').text == "Rome 😀 \ufffd 1 None"
