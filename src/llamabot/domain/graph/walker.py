@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from inspect import isgeneratorfunction
 from typing import Any
 
-from pocketflow import AsyncNode, BaseNode, Flow
+from pocketflow import AsyncNode, BaseNode, BatchFlow, BatchNode, Flow
 
 from llamabot.domain.effects import Core
 from llamabot.ports.errors import GraphNotClosed
@@ -38,10 +38,8 @@ def check_graph(flow: Flow) -> None:
     if flow.start_node is None:
         raise GraphNotClosed("the graph has no start: Flow(start=…)")
     for node in _nodes(flow.start_node):
-        if isinstance(node, AsyncNode):
-            raise GraphNotClosed(f"{label(node)} is an AsyncNode: nodes have no colour here, their exec yields effects")
-        if isgeneratorfunction(node.exec) and getattr(node, "max_retries", 1) > 1:
-            raise GraphNotClosed(f"{label(node)} has max_retries, which a node that yields effects cannot have")
+        if (why := _cannot_be_walked(node)) is not None:
+            raise GraphNotClosed(f"{label(node)} {why}")
         for action in getattr(node, "routes", ()):
             if action not in node.successors:
                 raise GraphNotClosed(
@@ -63,6 +61,17 @@ def label(node: BaseNode) -> str:
     """Return what a node is called."""
     name = type(node).__name__
     return str(getattr(node, "label", None) or name.removesuffix("Node").lower() or name)
+
+
+def _cannot_be_walked(node: BaseNode) -> str | None:
+    yields = isgeneratorfunction(node.exec)
+    if isinstance(node, AsyncNode):
+        return "is an AsyncNode: nodes have no colour here, their exec yields effects"
+    if isinstance(node, BatchFlow) or (yields and isinstance(node, BatchNode)):
+        return "is a batch: an exec that yields effects.Together does several things at once"
+    if yields and getattr(node, "max_retries", 1) > 1:
+        return "has max_retries, which a node that yields effects cannot have"
+    return None
 
 
 def _visit(node: BaseNode, shared: Any) -> Core[Any]:
