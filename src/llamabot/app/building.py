@@ -45,24 +45,25 @@ def build_completion(model: str | None = None, *, settings: Settings) -> Complet
     return LiteLLMCompletion(settings.options, settings.secrets)
 
 
-def build_recorder(*, settings: Settings, place: Path | None = None) -> RecorderPort | None:
+def build_recorder(*, settings: Settings, place: Path | None = None, durable: bool = False) -> RecorderPort | None:
     """Return the recorder that `record` asks for: `off`, `metadata`, or a path.
 
     Args:
         settings: say what is kept, and where if they name a path.
         place: the file, if the settings name none; None is memory.
+        durable: a log in a file waits for each commit.
     """
     match settings.record:
         case None:
-            return _log_in(place)
+            return _log_in(place, durable=durable)
         case "off":
             return None
         case "metadata":
             from llamabot.adapters.wrap.metadata import MetadataRecorder
 
-            return MetadataRecorder(_log_in(place))
+            return MetadataRecorder(_log_in(place, durable=durable))
         case path:
-            return _log_in(Path(path))
+            return _log_in(Path(path), durable=durable)
 
 
 def build_memory() -> MemoryPort:
@@ -93,11 +94,11 @@ def build_toolbox(functions: Sequence[Callable[..., Any]]) -> ToolboxPort:
     return LocalToolbox(functions)
 
 
-def _log_in(place: Path | None) -> RecorderPort:
+def _log_in(place: Path | None, *, durable: bool) -> RecorderPort:
     if place is None:
         from llamabot.adapters.fake.recorder import InMemoryRecorder
 
         return InMemoryRecorder()
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
 
-    return SqliteRecorder(place)
+    return SqliteRecorder(place, durable=durable)

@@ -9,6 +9,8 @@ The statuses, as `main` returns them:
     1    something outside failed: a provider, the network, the disk
     2    wrong use, or a setting that is missing or wrong
     3    the model gave no acceptable answer, or a limit was reached
+    4    someone must decide before the run goes on
+    5    a run went otherwise than its log says
     70   a fault of llamabot
     130  Ctrl-C
     141  the reader of stdout has gone (`| head`)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from llamabot.app.cli import agent_commands
+from llamabot.app.cli.options import Model, Run, System, Temperature
 from llamabot.app.cli.since import parse_since
 from llamabot.ports.recorder import RunStatus
 
@@ -17,8 +19,9 @@ _STYLE = {"help_option_names": ["-h", "--help"]}
 
 application = typer.Typer(
     name="llamabot",
-    help="Bots on language models: ask, chat, and see what was recorded.",
-    epilog="Exit status: 0 done, 1 something outside failed, 2 wrong use or settings, 3 no acceptable answer.",
+    help="Bots on language models: ask, chat, let agents work, and see what was recorded.",
+    epilog="Exit status: 0 done, 1 something outside failed, 2 wrong use or settings, 3 no acceptable answer, "
+    "4 someone must decide, 5 a replay differs.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -26,13 +29,7 @@ application = typer.Typer(
 )
 local = typer.Typer(help="Models that run on this machine.", context_settings=_STYLE, rich_markup_mode=None)
 application.add_typer(local, name="local")
-
-Model = Annotated[str | None, typer.Option("--model", "-m", metavar="NAME", help="Model to use.")]
-System = Annotated[str, typer.Option("--system", "-s", metavar="TEXT", help="System prompt.")]
-Temperature = Annotated[
-    float | None, typer.Option("--temperature", "-t", min=0, metavar="NUMBER", help="0 is the likeliest answer.")
-]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its beginning, or `last`.")]
+agent_commands.add_to(application)
 
 
 def run(arguments: list[str]) -> None:
@@ -87,6 +84,17 @@ def chat(model: Model = None, system: System = "", temperature: Temperature = No
     from llamabot.app.cli.chatting import chat as work
 
     work(system, model=model, temperature=temperature)
+
+
+@application.command()
+def export(
+    run_id: Run,
+    file: Annotated[Path, typer.Argument(metavar="FILE.llamabot.json", help="Where to; replaced if it is there.")],
+) -> None:
+    """Write a run to a file, without credentials, to be sent or replayed."""
+    from llamabot.app.cli.exporting import export as work
+
+    work(run_id, file)
 
 
 @application.command()

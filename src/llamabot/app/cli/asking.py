@@ -18,7 +18,7 @@ from llamabot.domain.simple import SimpleBot
 from llamabot.domain.structured import StructuredBot
 from llamabot.ports.errors import UsageError
 
-__all__ = ["ask"]
+__all__ = ["ask", "whole_question"]
 
 
 def ask(
@@ -26,9 +26,7 @@ def ask(
 ) -> None:
     """Answer a question on stdout."""
     output = None if schema_file is None else read_schema(schema_file)
-    question = "\n\n".join(filter(None, (question.strip(), _piped())))
-    if not question:
-        raise UsageError('nothing was asked: llamabot ask "…", or send text through a pipe')
+    question = whole_question(question, "ask")
     with session(model) as name:
         settings = BotSettings(model=name, temperature=temperature, name="ask")
         if output is not None:
@@ -39,6 +37,14 @@ def ask(
             result = SimpleBot(system, **settings).run(question)
             _print(result.text)
             say_how_it_ended(result)
+
+
+def whole_question(question: str, command: str) -> str:
+    """Return the question with what comes through a pipe below it."""
+    question = "\n\n".join(filter(None, (question.strip(), _piped())))
+    if not question:
+        raise UsageError(f'nothing was asked: llamabot {command} "…", or send text through a pipe')
+    return question
 
 
 def _piped() -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 
 from llamabot.adapters.fake.memory import ChatMemory
 from llamabot.app.cli.answering import answer
+from llamabot.app.cli.interrupts import one_interrupt
 from llamabot.app.cli.session import session
-from llamabot.app.cli.terminal import is_terminal, say
+from llamabot.app.cli.terminal import is_terminal, read_line, say
 from llamabot.domain.simple import SimpleBot
 from llamabot.domain.span import span
 from llamabot.ports.errors import ConfigurationError, ContextTooLong, LlamabotError
@@ -39,7 +39,7 @@ def _lines() -> Iterator[str]:
     """Yield what the user enters; Ctrl-C drops a half-written line."""
     while True:
         try:
-            line = _read_line()
+            line = read_line(_PROMPT)
         except EOFError:
             if is_terminal(sys.stdin):
                 say("", prefix="")
@@ -56,20 +56,10 @@ def _lines() -> Iterator[str]:
             yield line.strip()
 
 
-def _read_line() -> str:
-    if not is_terminal(sys.stdin):
-        return input()
-    if not is_terminal(sys.stdout):  # `input` would write the prompt among the answers
-        sys.stderr.write(_PROMPT)
-        sys.stderr.flush()
-        return input()
-    return input(_PROMPT)
-
-
 def _turn(bot: SimpleBot, line: str) -> None:
     """Answer one line. Stopped or failed, it leaves the conversation as it was before."""
     try:
-        with _one_interrupt():
+        with one_interrupt():
             answer(bot, line)
     except KeyboardInterrupt:
         say("stopped; the conversation goes on without this answer")
@@ -79,18 +69,3 @@ def _turn(bot: SimpleBot, line: str) -> None:
         say(f"{error} The conversation has grown too long for the model: leave and begin a new one.")
     except LlamabotError as error:
         say(str(error))
-
-
-@contextmanager
-def _one_interrupt() -> Iterator[None]:
-    """Let the first Ctrl-C of a block raise and ignore the others, so that none hits what tidies up after it."""
-
-    def interrupt(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from llamabot.app.cli.terminal import say
-from llamabot.ports.errors import BotError, LlamabotError, PortError
+from llamabot.app.cli.terminal import say, say_difference
+from llamabot.ports.errors import BotError, LlamabotError, PortError, ReplayDiverged, RunPaused
 
 __all__ = ["reported"]
 
-FAILED, MISUSED, NO_ANSWER, FAULT, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 70, 130, 141
+FAILED, MISUSED, NO_ANSWER, UNDECIDED, DIVERGED, FAULT, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 4, 5, 70, 130, 141
+_STATUSES = ((PortError, FAILED), (BotError, NO_ANSWER), (RunPaused, UNDECIDED), (ReplayDiverged, DIVERGED))
 
 
 def reported(command: Callable[[], None], *, debug: bool) -> int:
@@ -30,7 +31,8 @@ def reported(command: Callable[[], None], *, debug: bool) -> int:
     except BrokenPipeError:
         _let_go_of_stdout()
         return PIPE_CLOSED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        _say_notes(stop)
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - this is where every error ends
         return _told(error, debug=debug)
@@ -45,13 +47,22 @@ def _told(error: Exception, *, debug: bool) -> int:
     if debug:
         say("".join(traceback.format_exception(error)).rstrip(), prefix="", one_line=False)
     status, message = _read(error)
+    message, _, difference = message.partition("\n") if isinstance(error, ReplayDiverged) else (message, "", "")
     say(message)
+    say_difference(difference)
+    _say_notes(error)
     return status
+
+
+def _say_notes(error: BaseException) -> None:
+    """Tell what a command has added: how to go on."""
+    for note in getattr(error, "__notes__", ()):
+        say(note)
 
 
 def _read(error: Any) -> tuple[int, str]:
     if isinstance(error, LlamabotError):
-        status = FAILED if isinstance(error, PortError) else NO_ANSWER if isinstance(error, BotError) else MISUSED
+        status = next((status for kind, status in _STATUSES if isinstance(error, kind)), MISUSED)
         return status, str(error)
     if hasattr(error, "format_message"):  # typer's own, and click's under an older typer
         context = getattr(error, "ctx", None)

@@ -25,6 +25,7 @@ STATUS_STYLES = {
     RunStatus.COMPLETED: "green",
     RunStatus.FAILED: "red",
     RunStatus.LIMITED: "yellow",
+    RunStatus.PAUSED: "magenta",
     RunStatus.RUNNING: "cyan",
 }
 _SHORTEST_ID = 14  # the milliseconds of the start, and two digits more

@@ -21,7 +21,7 @@ from llamabot.ports.provider import override, overrides
 if TYPE_CHECKING:
     from llamabot.ports.recorder import RecorderPort
 
-__all__ = ["Choice", "choose_model", "here", "open_log", "session"]
+__all__ = ["Choice", "choose_model", "completion_for", "defaults", "here", "open_log", "session"]
 
 _logger = logging.getLogger("llamabot")
 _CLOSE_S = 5.0
@@ -49,19 +49,49 @@ def session(model: str | None = None) -> Iterator[str]:
     if settings.untrusted:
         say(untrusted_note(settings))
     replaced = overrides()
-    ports: dict[str, Any] = {"clock": build_clock(), "ids": build_ids()}
-    if "completion" not in replaced:
-        choice = choose_model(model, settings)
-        if not (model or settings.model):
-            say(f"using {choice.name}, {choice.why} (--model or LLAMABOT_MODEL names another)")
-        model = choice.name
-        ports["completion"] = build_completion(model, settings=settings)
+    model, completion = completion_for(model, settings)
+    ports: dict[str, Any] = {"clock": build_clock(), "ids": build_ids(), "completion": completion}
     recorder = ports["recorder"] = None if "recorder" in replaced else _recorder(settings, folder)
     try:
         with override(**{name: port for name, port in ports.items() if name not in replaced}):
-            yield model or settings.model or ""
+            yield model
     finally:
         _close(recorder)
+
+
+@contextmanager
+def defaults() -> Iterator[Settings]:
+    """Have all bots of a block that name no ports of their own take the command line's, and give the settings.
+
+    The log is durable, so that a run in it outlives the process. Unlike a session, it replaces nothing that a user's
+    own code has chosen.
+    """
+    from llamabot.app.provider import configure
+
+    folder, settings = here()
+    if settings.untrusted:
+        say(untrusted_note(settings))
+    recorder = None if "recorder" in overrides() else _recorder(settings, folder, durable=True)
+    configure(recorder="off" if recorder is None else recorder, clock=build_clock(), ids=build_ids())
+    try:
+        yield settings
+    finally:
+        configure(recorder=None, clock=None, ids=None)
+        _close(recorder)
+
+
+def completion_for(model: str | None, settings: Settings) -> tuple[str, Any]:
+    """Return the name of the model that is used, and its adapter; None where one is overridden.
+
+    Raises:
+        ConfigurationError: there is no model.
+    """
+    if "completion" in overrides():
+        return model or settings.model or "", None
+    choice = choose_model(model, settings)
+    if not (model or settings.model):
+        say(f"using {choice.name}, {choice.why} (--model or LLAMABOT_MODEL names another)")
+    return choice.name, build_completion(choice.name, settings=settings)
 
 
 def here() -> tuple[Path, Settings]:
@@ -103,11 +133,11 @@ def open_log() -> tuple[RecorderPort, str]:
     return recorder, str(record)
 
 
-def _recorder(settings: Settings, folder: Path) -> RecorderPort | None:
+def _recorder(settings: Settings, folder: Path, *, durable: bool = False) -> RecorderPort | None:
     place = record_place(folder)
     if settings.record in (None, "metadata"):
         prepare_place(place)
-    return build_recorder(settings=settings, place=place)
+    return build_recorder(settings=settings, place=place, durable=durable)
 
 
 def _close(recorder: object) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from llamabot.app.cli.formats import cost_text, duration_text, moment_text, usage_text
 from llamabot.app.cli.nesting import RunNode, find_run, nested
 from llamabot.app.cli.runs import STATUS_STYLES
 from llamabot.app.cli.session import open_log
 from llamabot.app.cli.terminal import display, visible
+from llamabot.app.cli.timeline import Happening, Turn, asked_approvals, happenings
+from llamabot.app.cli.transcripts import Transcript, messages_of
 from llamabot.domain.trace import EffectTrace, read_trace
 from llamabot.ports.messages import Message
-from llamabot.ports.recorder import ErrorRecord, RecorderPort
+from llamabot.ports.recorder import ErrorRecord, RecorderPort, RunStatus
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from rich.text import Text
     from rich.tree import Tree
 
@@ -21,6 +25,7 @@ __all__ = ["run_tree", "show"]
 
 _LONGEST_LINES = 8
 _LONGEST_TEXT = 800
+_LONGEST_ARGUMENTS = 160
 
 
 def show(run_id: str, *, full: bool) -> None:
@@ -49,48 +54,82 @@ class _Drawing:
         self._full = full
 
     def run(self, node: RunNode, tree: Tree | None = None) -> Tree:
-        """Draw a run below a branch, or as the root: effects and inner runs in the order of their start."""
+        """Draw a run below a branch, or as the root: what happened in it, in the order of its beginning."""
         from rich.tree import Tree
 
         label = _head(node)
         branch = Tree(label, guide_style="dim") if tree is None else tree.add(label)
-        trace = read_trace(self._recorder.events(node.summary.run_id))
-        parts: list[tuple[int, RunNode | EffectTrace]] = [(child.summary.started_ns, child) for child in node.children]
-        parts += [(effect.started_ns, effect) for effect in trace.effects]
-        transcript = _Transcript()
-        for _, part in sorted(parts, key=lambda part: part[0]):
-            if isinstance(part, RunNode):
-                self.run(part, branch)
-            else:
-                self._effect(part, branch, transcript)
+        events = self._recorder.events(node.summary.run_id)
+        trace = read_trace(events)
+        transcript, approvals = Transcript(trace), asked_approvals(events)
+        for happening in happenings(node, trace, events):
+            self._happening(happening, branch, transcript, approvals)
         return branch
 
-    def _effect(self, effect: EffectTrace, tree: Tree, transcript: _Transcript) -> None:
-        """Draw an effect with the messages that the tree has not shown yet."""
-        branch = tree.add(_effect_line(effect))
-        for part in transcript.news(effect) if not self._full else _messages_of(effect):
+    def _happening(
+        self, happening: Happening, tree: Tree, transcript: Transcript, approvals: Mapping[str, Any]
+    ) -> None:
+        match happening.what:
+            case RunNode() as node:
+                self.run(node, tree)
+            case Turn() as turn:
+                tree.add(_turn_line(turn))
+            case effect:
+                branch = tree.add(_effect_line(effect, self._what(effect, transcript, approvals)))
+                for node in happening.inside:
+                    self.run(node, branch)
+                self._contents(effect, branch, transcript)
+
+    def _what(self, effect: EffectTrace, transcript: Transcript, approvals: Mapping[str, Any]) -> str:
+        """Return what of an effect is said in its line, beside its kind."""
+        match effect.effect:
+            case "call_tool" if effect.call is not None:
+                return self._call(effect.call.name, transcript.arguments(effect))
+            case "ask_approval" if effect.path in approvals:
+                return f"{approvals[effect.path]['name']}: {_answer(effect.outcome)}"
+            case "list_tools" if effect.outcome:
+                return ", ".join(tool["spec"]["name"] for tool in effect.outcome)
+            case _:
+                return ""
+
+    def _contents(self, effect: EffectTrace, branch: Tree, transcript: Transcript) -> None:
+        """Draw what an effect gave: the messages that the tree has not shown yet, a result, an error."""
+        for part in messages_of(effect) if self._full else transcript.news(effect):
             if isinstance(part, str):
                 branch.add(_line((part, "dim")))
             else:
-                self._message(part, branch)
+                self._message(part, branch, transcript)
+        if effect.result is not None:
+            role, style = ("error", "red") if effect.result.is_error else ("result", "cyan")
+            branch.add(self._rows([(role, effect.result.text or "(empty)", style)]))
         if effect.error is not None:
             branch.add(_error(effect.error))
 
-    def _message(self, message: Message, tree: Tree) -> None:
+    def _message(self, message: Message, tree: Tree, transcript: Transcript) -> None:
+        role = type(message).__name__.removesuffix("Message").lower()
+        reasoning = getattr(message, "reasoning", None)
+        rows = [("reasoning", reasoning, "dim")] if reasoning else []
+        calls = transcript.asked_for(message)
+        if message.text or not calls:
+            rows.append((role, message.text or "(empty)", "cyan"))
+        rows += [("calls", call, "cyan") for call in calls]
+        tree.add(self._rows(rows))
+
+    def _rows(self, rows: list[tuple[str, str, str]]) -> Table:
         from rich.table import Table
         from rich.text import Text
 
-        role = type(message).__name__.removesuffix("Message").lower()
         grid = Table.grid(padding=(0, 1))
         grid.add_column(no_wrap=True, min_width=9)
         grid.add_column(overflow="fold")
-        reasoning = getattr(message, "reasoning", None)
-        if reasoning:
-            grid.add_row(Text("reasoning", "dim"), Text(self._clipped(reasoning), "dim"))
-        calls = [f"{call.name}({call.arguments})" for call in getattr(message, "tool_calls", ())]
-        text = "\n".join(filter(None, [message.text, *calls])) or "(empty)"
-        grid.add_row(Text(role, "cyan"), Text(self._clipped(text), "" if text != "(empty)" else "dim"))
-        tree.add(grid)
+        for role, text, style in rows:
+            grid.add_row(Text(role, style), Text(self._clipped(text), "dim" if style == "dim" else ""))
+        return grid
+
+    def _call(self, name: str, arguments: str) -> str:
+        text = f"{name} {' '.join(arguments.split())}"
+        cut = not self._full and len(text) > _LONGEST_ARGUMENTS
+        return f"{text[:_LONGEST_ARGUMENTS]}…" if cut else text
 
     def _clipped(self, text: str) -> str:
         text = visible(text).strip("\n")
@@ -117,44 +156,26 @@ def _head(node: RunNode) -> Text:
     return head
 
 
-class _Transcript:
-    """What of a conversation was shown already: a request repeats the one before it, and what was recalled."""
-
-    def __init__(self) -> None:
-        self._seen: tuple[Message, ...] = ()
-        self._recalled: tuple[Message, ...] = ()
-
-    def news(self, effect: EffectTrace) -> list[Message | str]:
-        """Return the messages of an effect that are new; words for those that are not."""
-        if effect.effect == "recall":
-            self._recalled = effect.messages
-            return [_count(effect.messages)]
-        if effect.request is None:
-            return [_count(effect.messages)] if effect.messages else []
-        messages = _messages_of(effect)
-        common = _common(self._seen, messages)
-        self._seen = messages
-        return self._without_recalled(messages[common:])
-
-    def _without_recalled(self, messages: tuple[Message, ...]) -> list[Message | str]:
-        for start in range(len(messages)):
-            end = start + len(self._recalled)
-            if self._recalled and messages[start:end] == self._recalled:
-                return [*messages[:start], f"{_count(self._recalled)} recalled", *messages[end:]]
-        return list(messages)
+def _turn_line(turn: Turn) -> Text:
+    word = "resumed" if turn.status is RunStatus.RUNNING else str(turn.status)
+    line = _line((word, f"bold {STATUS_STYLES[turn.status]}"), (moment_text(turn.at_ns), "dim"))
+    if turn.error is None:
+        return line
+    reason, _, _ = turn.error.message.partition("; ")  # what comes behind it is for programs
+    return line.append("  ").append_text(_line((turn.error.type, "bold"), (reason, "")))
 
 
-def _messages_of(effect: EffectTrace) -> tuple[Message, ...]:
-    asked = effect.request.messages if effect.request else effect.messages
-    answered = effect.completion.message if effect.completion else effect.partial
-    return (*asked, *([answered] if answered else ()))
+def _answer(outcome: Any) -> str:
+    """Return what someone has said to a call."""
+    if not outcome:
+        return "no answer"
+    by = f" by {outcome['by']}" if outcome.get("by") else ""
+    reason = f": {outcome['reason']}" if outcome.get("reason") else ""
+    changed = f", with {outcome['arguments']}" if outcome.get("arguments") else ""
+    return f"{outcome['answer']}{by}{reason}{changed}"
 
 
-def _count(messages: tuple[Message, ...]) -> str:
-    return f"{len(messages)} {'message' if len(messages) == 1 else 'messages'}"
-
-
-def _effect_line(effect: EffectTrace) -> Text:
+def _effect_line(effect: EffectTrace, what: str) -> Text:
     facts = [] if effect.attempt == 1 else [f"attempt {effect.attempt}"]
     if effect.finished_ns is None:
         facts.append("not finished")
@@ -165,7 +186,8 @@ def _effect_line(effect: EffectTrace) -> Text:
     if effect.usage is not None and effect.usage.total_tokens:
         facts += [usage_text(effect.usage), cost_text(effect.cost_usd)]
     facts += _settings(effect)
-    return _line((effect.path, "bold"), (effect.effect, "bold"), (" · ".join(filter(None, facts)), "dim"))
+    named = [(effect.path, "bold"), (effect.effect, "bold"), *([(what, "")] if what else [])]
+    return _line(*named, (" · ".join(filter(None, facts)), "dim"))
 
 
 def _settings(effect: EffectTrace) -> list[str]:
@@ -189,13 +211,3 @@ def _line(*parts: tuple[str, str]) -> Text:
     for text, style in parts:
         line.append(("  " if line else "") + visible(text), style)
     return line
-
-
-def _common(before: tuple[Message, ...], after: tuple[Message, ...]) -> int:
-    """Return how many messages two conversations begin with alike."""
-    count = 0
-    for old, new in zip(before, after, strict=False):
-        if old != new:
-            break
-        count += 1
-    return count

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable
 
-__all__ = ["AnswerWriter", "display", "is_terminal", "say", "visible"]
+__all__ = ["DIM", "AnswerWriter", "display", "is_terminal", "read_line", "say", "say_difference", "visible"]
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WIDE = 10_000
+DIM, _RED, _GREEN = "2", "31", "32"
 
 
 def visible(text: str) -> str:
@@ -25,11 +26,11 @@ def visible(text: str) -> str:
     return _CONTROL.sub(_picture, text)
 
 
-def say(message: str, *, prefix: str = "llamabot: ", one_line: bool = True) -> None:
-    """Write a line to stderr; it is lost if nobody reads there."""
-    text = " ".join(message.split()) if one_line else message
+def say(message: str, *, prefix: str = "llamabot: ", one_line: bool = True, style: str = "") -> None:
+    """Write a line to stderr, in a style such as `DIM` on a terminal; it is lost if nobody reads there."""
+    text = visible(prefix + (" ".join(message.split()) if one_line else message))
     try:
-        sys.stderr.write(visible(f"{prefix}{text}\n"))
+        sys.stderr.write(f"{_styled(text, style)}\n")
         sys.stderr.flush()
     except (OSError, ValueError):  # closed
         return
@@ -41,6 +42,23 @@ def is_terminal(stream: TextIO) -> bool:
         return stream.isatty()
     except (AttributeError, ValueError):  # None or closed
         return False
+
+
+def say_difference(text: str) -> None:
+    """Write a unified diff to stderr, what was removed red and what was added green on a terminal."""
+    for line in text.splitlines():
+        say(line, prefix="  ", one_line=False, style={"-": _RED, "+": _GREEN}.get(line[:1], ""))
+
+
+def read_line(prompt: str) -> str:
+    """Return a line from stdin; on a terminal, ask for it without writing among the answers."""
+    if not is_terminal(sys.stdin):
+        return input()
+    if not is_terminal(sys.stdout):  # `input` would write the prompt there
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+        return input()
+    return input(prompt)
 
 
 def display(*pages: ConsoleRenderable) -> None:
@@ -80,7 +98,7 @@ class AnswerWriter:
         """Write the next piece of the reasoning."""
         if self._reasons:
             self._reasoning = True
-            sys.stderr.write(_dimmed(visible(piece)))
+            sys.stderr.write(_styled(visible(piece), DIM))
             sys.stderr.flush()
 
     def end(self) -> None:
@@ -104,7 +122,6 @@ def _picture(match: re.Match[str]) -> str:
     return "�" if code >= 0x80 else "␡" if code == 0x7F else chr(0x2400 + code)
 
 
-def _dimmed(text: str) -> str:
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return text
-    return f"\x1b[2m{text}\x1b[0m"
+def _styled(text: str, style: str) -> str:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not is_terminal(sys.stderr)
+    return text if plain or not style else f"\x1b[{style}m{text}\x1b[0m"

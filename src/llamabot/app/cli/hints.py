@@ -1,0 +1,51 @@
+"""Telling how a run that has stopped goes on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from llamabot.ports.errors import (
+    ApprovalNeeded,
+    LimitReached,
+    LlamabotError,
+    ReplayDiverged,
+    RunBusy,
+    ToolOutcomeUnknown,
+)
+
+__all__ = ["goes_on_with"]
+
+
+@contextmanager
+def goes_on_with(words: Sequence[str], run_id: Callable[[], str | None]) -> Iterator[None]:
+    """Add to what stops a block the command that goes on with its run.
+
+    Args:
+        words: options that mean the same bot.
+        run_id: of the run, None while there is none that is recorded.
+    """
+    try:
+        yield
+    except (LlamabotError, KeyboardInterrupt) as error:
+        run = run_id()
+        if run is not None and not isinstance(error, RunBusy):
+            command = shlex.join(["llamabot", "resume", run, *words])
+            error.add_note(f"run {run} can go on: {command}{_more(error)}")
+        raise
+
+
+def _more(error: BaseException) -> str:
+    """Return the options that it needs."""
+    match error:
+        case ApprovalNeeded(calls=calls):
+            return "".join(f" --approve {shlex.quote(call.id)}" for call in calls) + " (or --deny CALL_ID=reason)"
+        case ToolOutcomeUnknown(calls=calls):
+            return "".join(f" --outcome {shlex.quote(call.id)}=text" for call in calls)
+        case LimitReached(limit=limit) if limit:
+            return f" --{limit.replace('_', '-')} NUMBER"
+        case ReplayDiverged():
+            return " --accept-changes"
+        case _:
+            return ""
