@@ -268,6 +268,9 @@ class Run:
             isinstance(error, CompletionTimeout) and self._budget.deadline_passed()
         ):
             raise self._budget.deadline_reached() from error
+        if isinstance(error, RunPaused) and error.run_id is not None:
+            # A run inside the tool waits: whoever decides resumes this one, which is around it.
+            raise type(error)(str(error), calls=error.calls) from error
 
     def _context(self, path: str, effect: CallTool) -> RunContext[Any]:
         run_id = self._log.run_id
