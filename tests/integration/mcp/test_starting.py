@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from tests.integration.mcp.asking import ODD, ask, context, eventually, lines, odd, started
+from tests.integration.mcp.asking import ODD, aask, ask, context, eventually, lines, odd, started
 from tests.servers.loopback import refusing_port
 
 import llamabot as lmb
@@ -213,7 +213,19 @@ class TestOverHttp:
         url, _ = serve()
         assert asyncio.run(asked(lmb.McpToolbox.http(url, name="t"))) == [str(number) for number in range(200)]
 
-    def test_tells_the_model_when_the_server_is_killed_and_comes_back_to_one_that_is_there_again(
+    def test_answers_a_call_while_many_others_wait(self, serve: Callable[..., tuple[str, Any]]) -> None:
+        async def asked(box: lmb.McpToolbox) -> str:
+            async with box:
+                waiting = [asyncio.create_task(aask(box, "sleep", seconds=60)) for _ in range(120)]
+                await asyncio.sleep(0.5)
+                text = (await asyncio.wait_for(aask(box, "add", a=1), 20)).text
+            assert [result.is_error for result in await asyncio.gather(*waiting)] == [True] * 120
+            return text
+
+        url, _ = serve()
+        assert asyncio.run(asked(lmb.McpToolbox.http(url, name="t"))) == "2"
+
+    def test_tells_the_model_when_the_server_is_killed_and_when_it_stays_away(
         self, serve: Callable[..., tuple[str, Any]]
     ) -> None:
         url, server = serve()

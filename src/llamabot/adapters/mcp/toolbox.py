@@ -205,7 +205,7 @@ class McpToolbox:
         except LlamabotError as error:
             self._link.drop(connection)
             raise _own(error) from error.__cause__
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the server or the vendor does becomes an error of ours
             self._link.drop(connection)
             told = connection.explain(error)
             raise told from told.__cause__
