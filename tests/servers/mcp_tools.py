@@ -173,14 +173,18 @@ async def serve_http() -> None:
 
 
 class Guarded:
-    """Wants a bearer token, or the key in the query, if TOKEN names one, and keeps a journal of what came."""
+    """Wants a bearer token, or the key in the query, if TOKEN names one, and keeps a journal of what came.
+
+    With OLD it is as servers were before 2026: sessions that begin with a handshake, and answers as events.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and not self._admits(scope):
-            await send({"type": "http.response.start", "status": 401, "headers": []})
+        old = os.environ.get("OLD") and dict(scope.get("headers", [])).get(b"mcp-method") == b"server/discover"
+        if scope["type"] == "http" and (old or not self._admits(scope)):
+            await send({"type": "http.response.start", "status": 404 if old else 401, "headers": []})
             await send({"type": "http.response.body", "body": b""})
         else:
             await self.app(scope, receive, send)

@@ -30,8 +30,10 @@ def serve(journal: Path) -> Iterator[Callable[..., tuple[str, subprocess.Popen[s
     """Return a starter of the good server behind HTTP, which gives its address and the process."""
     begun: list[subprocess.Popen[str]] = []
 
-    def start(token: str | None = None) -> tuple[str, subprocess.Popen[str]]:
+    def start(token: str | None = None, *, old: bool = False) -> tuple[str, subprocess.Popen[str]]:
         environment = {**os.environ, "JOURNAL": str(journal), **({"TOKEN": token} if token else {})}
+        if old:
+            environment["OLD"] = "1"
         server = subprocess.Popen([sys.executable, TOOLS, "--http"], stdout=subprocess.PIPE, text=True, env=environment)
         begun.append(server)
         assert server.stdout

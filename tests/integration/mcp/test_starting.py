@@ -201,6 +201,14 @@ class TestOverHttp:
             assert ask(web, "fail").is_error
             assert ask(web, "large", letters=5_000_000).text == "x" * 5_000_000
 
+    def test_uses_a_session_of_an_older_server_and_ends_it(
+        self, serve: Callable[..., tuple[str, Any]], journal: Any
+    ) -> None:
+        url, _ = serve(old=True)
+        with lmb.McpToolbox.http(url, name="t") as web:
+            assert ask(web, "large", letters=5_000_000).text == "x" * 5_000_000
+        assert "DELETE " in lines(journal)
+
     def test_answers_two_hundred_calls_at_once(self, serve: Callable[..., tuple[str, Any]]) -> None:
         async def asked(box: lmb.McpToolbox) -> list[str]:
             async def one(number: int) -> str:
