@@ -176,17 +176,20 @@ class Bot(Generic[T]):
         nothing: Any = None
         world = World(nothing, nothing, None, clock, ids, self._toolset())
         memory = {"memory": _RECORDED} if history.has("recall") else {}
-        setup = self._set_up(_as_recorded(memory, history), history.summary.model, world)
+        setup = self._set_up(_as_recorded(memory, history), history.summary.model, world, retold=True)
         run = self._run(setup, history=history, retold=True)
         return run.steps(self._core_within(setup, history.input.messages)), world
 
-    def _set_up(self, call: Mapping[str, Any], model: str | None = None, world: World | None = None) -> Setup:
+    def _set_up(
+        self, call: Mapping[str, Any], model: str | None = None, world: World | None = None, *, retold: bool = False
+    ) -> Setup:
         """Return what a call is made with: its own settings, else the bot's, else what is configured.
 
         Args:
             call: the call's settings.
             model: instead of what is configured.
             world: instead of the one that the settings lead to.
+            retold: it is told again from its log alone, so that no price matters any more.
         """
         settings = self._settings if not model or self._settings.get("model") else {**self._settings, "model": model}
         options, secrets = self._call_options(call.get("options"))
@@ -199,7 +202,8 @@ class Bot(Generic[T]):
         request = msgspec.structs.replace(self._request, model=settings.get("model") or model or "", options=options)
         limits = call.get("limits") or settings.get("limits") or self._limits
         has_memory = world.memory is not None or call.get("memory") is _RECORDED
-        return Setup(world, request, limits, secrets, call.get("state"), has_memory, is_durable)
+        is_priced = limits.cost_usd is not None and not retold
+        return Setup(world, request, limits, secrets, call.get("state"), has_memory, is_durable, is_priced)
 
     def _run(self, setup: Setup, **more: Any) -> Run:
         return Run(
@@ -209,6 +213,7 @@ class Bot(Generic[T]):
             limits=setup.limits,
             secrets=setup.secrets,
             state=setup.state,
+            first_path=0 if setup.is_priced else 1,
             **more,
         )
 
@@ -216,7 +221,7 @@ class Bot(Generic[T]):
         """Return the core; where a cost is limited, after a look at whether the price is known."""
         call = Call(messages, setup.request, setup.has_memory, setup.is_durable, setup.state)
         core = self._core(call)
-        return core if setup.limits.cost_usd is None else priced(setup.request.model, core)
+        return priced(setup.request.model, core) if setup.is_priced else core
 
     def _toolset(self) -> Toolset | None:
         """Return the tools of a run; bots that have some say which."""

@@ -34,7 +34,11 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """What one call is made with."""
+    """What one call is made with.
+
+    Attributes:
+        is_priced: its cost is limited, so that it begins with a look at whether the model's price is known.
+    """
 
     world: World
     request: CompletionRequest
@@ -43,3 +47,4 @@ class Setup(msgspec.Struct, frozen=True):
     state: Any
     has_memory: bool
     is_durable: bool
+    is_priced: bool

@@ -48,7 +48,7 @@ class History:
         self._accept_changes = accept_changes
         self._latest = {effect.path: effect for effect in trace.effects}
         self._reached = max((_top(effect.path) for effect in trace.effects), default=0)
-        self._unused = set(self._latest)
+        self._unused = self._latest.keys() - {"0"}  # a look at the price, which other limits need not
 
     @property
     def input(self) -> RunInput:

@@ -50,6 +50,7 @@ class Run:
         history: what an earlier try of this run has done.
         settled: what was decided about the calls that the earlier try waits for.
         retold: the history is all there is: nothing is performed, nothing recorded.
+        first_path: of the first effect: 0 for the look at a price, which a run without it need not make room for.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Run:
         history: History | None = None,
         settled: Settled = NOTHING_SETTLED,
         retold: bool = False,
+        first_path: int = 1,
     ) -> None:
         self._bot, self._model, self._tags = bot, model, tags or {}
         recorder = None if retold else world.recorder
@@ -75,6 +77,7 @@ class Run:
         self._state = state
         self._past = None if history is None else Past(history, settled, retold=retold)
         self._retold = retold
+        self._first_path = first_path
         self._contexts: dict[str, RunContext[Any]] = {}
 
     @property
@@ -111,20 +114,12 @@ class Run:
             log.run_finished(error)
             raise
         yield from self._settle(log.run_finished())
-        return Result(
-            answer.value,
-            answer.text,
-            answer.messages,
-            log.usage,
-            log.cost_usd,
-            answer.finish_reason,
-            log.run_id,
-            self._retold,
-        )
+        told = answer.value, answer.text, answer.messages
+        return Result(*told, log.usage, log.cost_usd, answer.finish_reason, log.run_id, self._retold)
 
     def _effects(self, core: Core[T]) -> Steps[T]:
         """Turn what the core yields into operations; send it, or throw into it, what they give."""
-        number = 0
+        number = self._first_path - 1
         resume, value = core.send, None
         try:
             while True:
