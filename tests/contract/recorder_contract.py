@@ -36,8 +36,8 @@ from llamabot.ports.recorder import (
     RunStatus,
     decode_event,
     encode_event,
-    summarize,
 )
+from llamabot.ports.summary import summarize
 
 _HOUR_NS = 3600 * 10**9
 

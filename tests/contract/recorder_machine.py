@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tests.contract.recorder_events import RUN_IDS, events, tags
 from tests.contract.runs import LONG_AGO_NS, NOW_NS, in_order, moment
 
-from llamabot.ports.recorder import Blob, RunEvent, RunStarted, RunStatus, summarize
+from llamabot.ports.recorder import Blob, RunEvent, RunStarted, RunStatus
+from llamabot.ports.summary import summarize
 
 if TYPE_CHECKING:
     from tests.contract.recorder_contract import RecorderContract

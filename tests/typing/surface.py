@@ -13,7 +13,8 @@ import pydantic
 
 import llamabot as lmb
 from llamabot.domain.streams import AsyncEventStream, EventStream
-from llamabot.ports.recorder import RunEvent, RunStatus, RunSummary
+from llamabot.ports.recorder import RunEvent, RunStatus
+from llamabot.ports.summary import RunSummary
 from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion
 
 

@@ -19,7 +19,8 @@ from llamabot.domain.trace import EffectTrace, RunTrace, read_trace
 from llamabot.ports import errors
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import CompletionError, LlamabotError, ReplayDiverged, UsageError
-from llamabot.ports.recorder import ErrorRecord, RunEvent, RunStatus, RunSummary
+from llamabot.ports.recorder import ErrorRecord, RunEvent, RunStatus
+from llamabot.ports.summary import RunSummary
 from llamabot.ports.tools import ToolCall
 
 __all__ = ["History", "revived"]

@@ -10,7 +10,8 @@ import msgspec
 
 from llamabot.domain.approvals import Approval, ApprovalLike, to_approval
 from llamabot.ports.errors import UsageError
-from llamabot.ports.recorder import RunStatus, RunSummary
+from llamabot.ports.recorder import RunStatus
+from llamabot.ports.summary import RunSummary
 from llamabot.ports.tools import ToolResult
 
 __all__ = ["NOTHING_SETTLED", "Settled", "current_settled"]

@@ -13,16 +13,8 @@ from llamabot.domain.messages import closed, tool_message
 from llamabot.ports.completion import Completion, CompletionRequest, Usage
 from llamabot.ports.errors import UsageError
 from llamabot.ports.messages import AssistantMessage, Message
-from llamabot.ports.recorder import (
-    Blob,
-    EffectFinished,
-    EffectStarted,
-    ErrorRecord,
-    RunEvent,
-    RunStarted,
-    RunSummary,
-    summarize,
-)
+from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, ErrorRecord, RunEvent, RunStarted
+from llamabot.ports.summary import RunSummary, summarize
 from llamabot.ports.tools import ToolCall, ToolResult
 
 __all__ = ["EffectTrace", "RunTrace", "read_trace"]

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from llamabot.ports.completion import Completion, CompletionChunk, FinishReason, ToolCallFragment, Usage
-from llamabot.ports.errors import StreamTruncated
+from llamabot.ports.errors import BadCompletion, StreamTruncated
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import ToolCall
 
@@ -193,6 +193,8 @@ def _mend_data(data: Any) -> Any:
         msgspec.json.encode(data, enc_hook=lambda value: None)
     except UnicodeEncodeError:
         return _mended_copy(data)
+    except RecursionError as error:
+        raise BadCompletion("the provider sent data that are nested too deeply to be kept") from error
     return data
 
 

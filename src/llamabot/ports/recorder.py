@@ -1,8 +1,8 @@
 """The recorder port: the append-only log of every run, and what it means.
 
 The driver writes one `RunEvent` for everything that a bot does to the world. Traces, tokens, cost, latency, resume and
-replay are views of this one log. `summarize` says what the events of a run add up to; a recorder that answers `runs`
-from an index of its own gives the same.
+replay are views of this one log. `llamabot.ports.summary` says what the events of a run add up to; a recorder that
+answers `runs` from an index of its own gives the same.
 
 Large or repeated values are stored once, as a `Blob` named by its content; events refer to it by digest. How requests
 are written as differences is known to `llamabot.domain.log` alone: to a recorder, `input` and `outcome` are opaque.
@@ -10,15 +10,18 @@ are written as differences is known to `llamabot.domain.log` alone: to a recorde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
-from llamabot.ports.completion import NO_USAGE, Usage
+from llamabot.ports.completion import Usage
+
+if TYPE_CHECKING:
+    from llamabot.ports.summary import RunSummary
 
 __all__ = [
     "LOG_SCHEMA_VERSION",
@@ -35,11 +38,9 @@ __all__ = [
     "RunResumed",
     "RunStarted",
     "RunStatus",
-    "RunSummary",
     "as_json",
     "decode_event",
     "encode_event",
-    "summarize",
 ]
 
 LOG_SCHEMA_VERSION = 1
@@ -184,29 +185,6 @@ class Blob(msgspec.Struct, frozen=True, tag_field="type", tag="blob"):
 RunEvent: TypeAlias = RunStarted | EffectStarted | EffectFinished | RunPaused | RunResumed | RunFinished | Blob
 
 
-class RunSummary(msgspec.Struct, frozen=True):
-    """What the events of one run add up to.
-
-    Attributes:
-        finished_ns: None while it runs or is paused.
-        usage: sum over the run's own effects; runs inside it have their own.
-        cost_usd: sum over the completions, or None if the price of any of them is unknown.
-    """
-
-    run_id: str
-    kind: RunKind
-    bot: str
-    model: str | None
-    parent_id: str | None
-    tags: Mapping[str, str]
-    status: RunStatus
-    started_ns: int
-    finished_ns: int | None
-    usage: Usage
-    cost_usd: float | None
-    error: ErrorRecord | None
-
-
 class Claim(Protocol):
     """The right to go on with a run; whoever holds it is the only one."""
 
@@ -266,51 +244,6 @@ class RecorderPort(Protocol):
             RunBusy: it is in somebody's hand: another process's, another thread's, or this one's.
             RecorderError: the file cannot be written to.
         """
-
-
-def summarize(events: Iterable[RunEvent]) -> RunSummary | None:
-    """Return what one run's events add up to, or None if its start is not among them."""
-    started: RunStarted | None = None
-    latest: RunPaused | RunResumed | RunFinished | None = None
-    usage, cost_usd, priced = NO_USAGE, 0.0, True
-    completions = 0
-    for event in events:
-        match event:
-            case RunStarted():
-                started = event
-            case RunPaused() | RunResumed() | RunFinished():
-                latest = event
-            case EffectFinished(usage=used, cost_usd=cost) if used is not None or cost is not None:
-                usage += used or NO_USAGE
-                completions += 1
-                priced = priced and cost is not None
-                cost_usd += cost or 0.0
-    if started is None:
-        return None
-    return RunSummary(
-        run_id=started.run_id,
-        kind=started.kind,
-        bot=started.bot,
-        model=started.model,
-        parent_id=started.parent_id,
-        tags=started.tags,
-        status=_status(latest),
-        started_ns=started.at_ns,
-        finished_ns=latest.at_ns if isinstance(latest, RunFinished) else None,
-        usage=usage,
-        cost_usd=cost_usd if completions and priced else None,
-        error=None if latest is None or isinstance(latest, RunResumed) else latest.error,
-    )
-
-
-def _status(latest: RunPaused | RunResumed | RunFinished | None) -> RunStatus:
-    match latest:
-        case RunFinished(status=status):
-            return status
-        case RunPaused():
-            return RunStatus.PAUSED
-        case _:
-            return RunStatus.RUNNING
 
 
 def as_json(value: Any) -> str:

@@ -29,10 +29,10 @@ from llamabot.ports.recorder import (
     RunResumed,
     RunStarted,
     RunStatus,
-    RunSummary,
     decode_event,
     encode_event,
 )
+from llamabot.ports.summary import RunSummary
 
 __all__ = ["InMemoryRecorder"]
 

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from llamabot.ports.errors import RunBusy
-from llamabot.ports.recorder import Blob, RunSummary, decode_event, summarize
+from llamabot.ports.recorder import Blob, decode_event
+from llamabot.ports.summary import RunSummary, summarize
 
 __all__ = ["EVENT_OVERHEAD", "HeldRun", "RunBlobs", "RunLog", "upwards", "with_inner"]
 

@@ -111,7 +111,7 @@ class LiteLLMCompletion:
             yield chunk
 
     def capabilities(self, model: str) -> ModelCapabilities:
-        """Say what LiteLLM's table knows of a model: that it takes an output schema, or nothing.
+        """Say what LiteLLM's table knows of a model: that it takes an output schema, that it has a price, or nothing.
 
         The first call of the process loads LiteLLM, which takes seconds.
         """
@@ -121,12 +121,15 @@ class LiteLLMCompletion:
         return known
 
     def _looked_up(self, model: str) -> ModelCapabilities:
+        litellm = load()
         try:
-            takes_schema = load().supports_response_schema(model, self.options.get("custom_llm_provider"))
+            takes_schema = litellm.supports_response_schema(model, self.options.get("custom_llm_provider"))
         except Exception:  # noqa: BLE001 - a name that LiteLLM cannot read is a model it does not know
             takes_schema = False
+        prices = [litellm.model_cost.get(name, {}) for name in (model, model.partition("/")[2])]
+        priced = any("input_cost_per_token" in price for price in prices)
         # Its table says False of every model that it has never heard of.
-        return ModelCapabilities(output_schema=True if takes_schema else None)
+        return ModelCapabilities(output_schema=True if takes_schema else None, priced=True if priced else None)
 
     def _call(self, request: CompletionRequest, *, streamed: bool) -> Call:
         return Call(request, self.options, self._secrets, streamed=streamed)

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Protocol
 
-__all__ = ["forget", "has_begun", "wait_for"]
+__all__ = ["at_work", "forget", "has_begun", "wait_for"]
 
 _LONGEST_WAIT_S = 5.0
 
@@ -45,6 +45,11 @@ def wait_for(worker: _Worker) -> None:
     if util is not None and _LEAVING.finalizer_pid != os.getpid():
         _LEAVING.finalizer_pid = os.getpid()
         util.Finalize(None, _leave, exitpriority=100)
+
+
+def at_work() -> list[_Worker]:
+    """Return the workers that the end of the process would wait for."""
+    return list(_LEAVING.workers)
 
 
 def forget(worker: _Worker) -> None:

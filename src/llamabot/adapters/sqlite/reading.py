@@ -10,16 +10,8 @@ import msgspec
 
 from llamabot.adapters.sqlite.connection import KeptConnection
 from llamabot.ports.errors import RecorderError
-from llamabot.ports.recorder import (
-    LOG_SCHEMA_VERSION,
-    Blob,
-    RunEvent,
-    RunStarted,
-    RunStatus,
-    RunSummary,
-    decode_event,
-    summarize,
-)
+from llamabot.ports.recorder import LOG_SCHEMA_VERSION, Blob, RunEvent, RunStarted, RunStatus, decode_event
+from llamabot.ports.summary import RunSummary, summarize
 
 __all__ = ["RunFilter", "read_events", "read_runs"]
 

@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from llamabot.adapters.sqlite import leaving
 from llamabot.adapters.sqlite.claims import Claims, HeldClaim
 from llamabot.adapters.sqlite.connection import KeptConnection, SqliteFile, file_at
 from llamabot.adapters.sqlite.entries import encode_entry
@@ -22,7 +23,8 @@ from llamabot.adapters.sqlite.schema import LOG
 from llamabot.adapters.sqlite.writer import LogWriter
 from llamabot.ports.errors import ConfigurationError, RecorderError
 from llamabot.ports.exports import export_run
-from llamabot.ports.recorder import RunEvent, RunStatus, RunSummary
+from llamabot.ports.recorder import RunEvent, RunStatus
+from llamabot.ports.summary import RunSummary
 
 __all__ = ["RecorderHealth", "SqliteRecorder"]
 
@@ -120,7 +122,7 @@ class SqliteRecorder:
         Raises:
             RecorderError: the file cannot be read, or what was appended before cannot be written.
         """
-        self._writer.flush(_FLUSH_S)
+        self._see_all()
         return read_events(self._read, run_id)
 
     def runs(
@@ -137,7 +139,7 @@ class SqliteRecorder:
         Raises:
             RecorderError: the file cannot be read, or what was appended before cannot be written.
         """
-        self._writer.flush(_FLUSH_S)
+        self._see_all()
         return read_runs(self._read, RunFilter(tags or {}, status, since, parent_id), limit)
 
     def claim(self, run_id: str) -> HeldClaim:
@@ -170,7 +172,7 @@ class SqliteRecorder:
         Raises:
             RecorderError: the file cannot be written to.
         """
-        self._writer.flush(_FLUSH_S)
+        self._see_all()
         with self._read.file.errors("prune"):
             self._claims.clear()
         return prune_runs(self._read, keep_days)
@@ -181,7 +183,7 @@ class SqliteRecorder:
         Raises:
             RecorderError: the file cannot be written to.
         """
-        self._writer.flush(_FLUSH_S)
+        self._see_all()
         return delete_run(self._read, run_id)
 
     def flush(self, timeout_s: float = 10.0) -> None:
@@ -221,6 +223,13 @@ class SqliteRecorder:
 
     def __repr__(self) -> str:
         return f"SqliteRecorder({str(self.path)!r}, durable={self.durable})"
+
+    def _see_all(self) -> None:
+        """Wait until the file has what this process was given for it, by whichever recorder."""
+        self._writer.flush(_FLUSH_S)
+        for other in leaving.at_work():
+            if isinstance(other, LogWriter) and other.path == self.path:
+                other.flush(_FLUSH_S)
 
     def _check_losses(self) -> None:
         lost, self._told_lost = self._writer.lost_events - self._told_lost, self._writer.lost_events

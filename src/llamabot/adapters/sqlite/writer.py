@@ -37,12 +37,14 @@ class LogWriter:
     `max_queued_bytes`; beyond that new ones are lost, counted and told.
 
     Attributes:
+        path: the file.
         queued_bytes: what waits.
         lost_events: how many will never be written.
         last_error: of the last failure, None once writing works again.
     """
 
     def __init__(self, connection: KeptConnection, *, max_queued_bytes: int, pace: Pace) -> None:
+        self.path = connection.file.path
         self._connection = connection
         self._max_queued_bytes = max_queued_bytes
         self._pace = pace

@@ -21,8 +21,8 @@ from llamabot.ports.recorder import (
     RunPaused,
     RunStarted,
     RunStatus,
-    RunSummary,
 )
+from llamabot.ports.summary import RunSummary
 
 __all__ = ["MetadataRecorder"]
 

@@ -16,7 +16,8 @@ from llamabot.app.settings import Settings
 from llamabot.domain.agent import AgentBot, AgentSettings
 from llamabot.domain.resolve import resolve_instruments
 from llamabot.ports.errors import ConfigurationError, UsageError
-from llamabot.ports.recorder import RecorderPort, RunSummary
+from llamabot.ports.recorder import RecorderPort
+from llamabot.ports.summary import RunSummary
 
 __all__ = ["AgentOptions", "agent_of", "bot_of", "bot_of_run", "own_defaults"]
 

@@ -6,7 +6,8 @@ import msgspec
 
 from llamabot.ports.completion import Usage
 from llamabot.ports.errors import UsageError
-from llamabot.ports.recorder import RecorderPort, RunSummary, summarize
+from llamabot.ports.recorder import RecorderPort
+from llamabot.ports.summary import RunSummary, summarize
 
 __all__ = ["RunNode", "find_run", "nested"]
 
