@@ -10,6 +10,7 @@ from llamabot.domain.limits import NO_LIMITS, Limits
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import Usage
 from llamabot.ports.errors import LimitReached
+from llamabot.ports.tools import Tool
 
 __all__ = ["Budget"]
 
@@ -71,6 +72,11 @@ class Budget:
         if self._limits.deadline_s is None:
             return None
         return self._limits.deadline_s - (self._clock.monotonic_ns() - self._started_ns) / _NS_PER_S
+
+    def tool_timeout_s(self, tool: Tool) -> float | None:
+        """Return the seconds that a tool may take now, its own or what is left of the call's, or None."""
+        times = [seconds for seconds in (self.remaining_s(), tool.timeout_s) if seconds is not None]
+        return min(times, default=None)
 
     def deadline_passed(self) -> bool:
         """Say whether the time is up."""

@@ -19,7 +19,7 @@ from llamabot.domain.trace import EffectTrace, RunTrace, read_trace
 from llamabot.ports import errors
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import CompletionError, LlamabotError, ReplayDiverged, UsageError
-from llamabot.ports.recorder import ErrorRecord, RunEvent, RunStatus
+from llamabot.ports.recorder import Blob, ErrorRecord, RunEvent, RunStatus
 from llamabot.ports.summary import RunSummary
 from llamabot.ports.tools import ToolCall
 
@@ -36,6 +36,10 @@ class History:
         run_id: its id.
         accept_changes: outcomes answer whatever is asked now; else it must be what was asked then.
 
+    Attributes:
+        summary: what the log adds up to.
+        digests: of the blobs in it.
+
     Raises:
         UsageError: there is no such run.
     """
@@ -45,6 +49,7 @@ class History:
             raise UsageError(f"there is no run {run_id!r} in this log; recorder.runs() lists those there are")
         trace: RunTrace = read_trace(events)
         self.summary: RunSummary = trace.summary
+        self.digests = frozenset(event.digest for event in events if isinstance(event, Blob))
         self._input = trace.input
         self._accept_changes = accept_changes
         self._latest = {effect.path: effect for effect in trace.effects}

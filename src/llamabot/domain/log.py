@@ -9,7 +9,7 @@ that effect; a long one is a blob. The writer and the reader live together here 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -30,7 +30,7 @@ from llamabot.domain.result import ValueNotKept
 from llamabot.ports.assembly import mend_text
 from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.ports.messages import AssistantMessage, Message, ToolMessage
-from llamabot.ports.recorder import Blob, as_json
+from llamabot.ports.recorder import Blob, RunEvent, as_json
 from llamabot.ports.tools import ToolCall, ToolResult
 
 __all__ = ["LogReader", "LogWriter", "encoded"]
@@ -42,11 +42,16 @@ _NOT_RECORDED = "[not recorded]"
 
 
 class LogWriter:
-    """Turns the values of one run into what the log keeps. Not shared by threads: starts are written in turn."""
+    """Turns the values of one run into what the log keeps. Not shared by threads: starts are written in turn.
 
-    def __init__(self, run_id: str) -> None:
+    Args:
+        run_id: of the run.
+        digests: of the blobs that its log has already.
+    """
+
+    def __init__(self, run_id: str, digests: Iterable[str] = ()) -> None:
         self._run_id = run_id
-        self._digests: set[str] = set()
+        self._digests = set(digests)
         self._produced: dict[int, tuple[Message, Produced]] = {}
         self._calls: dict[str, str] = {}
         self._answered: dict[str, tuple[ToolMessage, Produced]] = {}
@@ -68,6 +73,10 @@ class LogWriter:
         added = self._messages(request.messages[keep:], blobs)
         self._base = (path, request.messages)
         return LoggedRequest(settings, added, base, keep), blobs
+
+    def unsent(self, events: Iterable[RunEvent]) -> None:
+        """Note that the blobs among these have not gone to the log, so that who needs one writes it."""
+        self._digests.difference_update(event.digest for event in events if isinstance(event, Blob))
 
     def messages(self, messages: Sequence[Message]) -> tuple[tuple[LoggedMessage, ...], list[Blob]]:
         """Return messages as the log keeps them, and the blobs that this run has not used yet."""

@@ -119,7 +119,8 @@ def closed(messages: tuple[Message, ...], results: Mapping[str, ToolMessage]) ->
     last = messages[end - 1] if end else None
     if not isinstance(last, AssistantMessage) or not last.tool_calls:
         return messages
-    answers = [results.get(call.id) or ToolMessage(_LEFT, call_id=call.id, is_error=True) for call in last.tool_calls]
+    known = {**results, **{answer.call_id: answer for answer in messages[end:] if isinstance(answer, ToolMessage)}}
+    answers = [known.get(call.id) or ToolMessage(_LEFT, call_id=call.id, is_error=True) for call in last.tool_calls]
     return (*messages[:end], *answers)
 
 

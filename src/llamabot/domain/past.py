@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
 
 import msgspec
 
 from llamabot.domain.approvals import Approval
-from llamabot.domain.effects import CallTool, Effect
+from llamabot.domain.effects import CallTool, Complete, Effect, Remember
 from llamabot.domain.history import History, revived
-from llamabot.domain.settling import NOTHING_SETTLED, Settled
+from llamabot.domain.settling import Settled
 from llamabot.domain.trace import EffectTrace
 from llamabot.ports.completion import ModelCapabilities
 from llamabot.ports.errors import ToolOutcomeUnknown
 from llamabot.ports.tools import Tool, ToolCall, ToolResult
 
-__all__ = ["NOTHING_SETTLED", "Past", "Placed", "Settled", "must_not_repeat", "outcome_of", "waits_for"]
+__all__ = [
+    "Past",
+    "Placed",
+    "as_recorded",
+    "must_not_repeat",
+    "outcome_of",
+    "waits_for",
+]
 
 Placed = tuple[str, Effect[Any]]
 """An effect with its path."""
@@ -43,32 +50,47 @@ class Past:
         self._retold = retold
 
     def find(self, members: Sequence[Placed]) -> dict[str, EffectTrace | ToolResult]:
-        """Return, by path, how effects ended, as the log or as someone tells; the others are to be performed.
-
-        Raises:
-            ToolOutcomeUnknown: a tool that must not run twice had begun, and nobody has told how it ended.
-        """
+        """Return, by path, how effects ended, as the log or as someone tells; the others have no outcome yet."""
         found: dict[str, EffectTrace | ToolResult] = {}
-        begun: dict[str, ToolCall] = {}
         for place, effect in members:
             recorded = self.history.answer(place, effect)
             if recorded is not None:
                 found[place] = recorded
-            elif self._retold:
-                raise self.history.end()
-            elif isinstance(effect, CallTool) and must_not_repeat(effect) and self.history.begun(place):
-                begun[place] = effect.call
-        outcomes = self.settled.outcomes
-        unknown = tuple(call for call in begun.values() if call.id not in outcomes)
+            elif self._must_be_told(effect, place) and effect.call.id in self.settled.outcomes:
+                found[place] = self.settled.outcomes[effect.call.id]
+        return found
+
+    def check_rest(self, members: Sequence[Placed], found: Mapping[str, Any]) -> None:
+        """Raise unless those effects that have no outcome may be performed.
+
+        Raises:
+            ToolOutcomeUnknown: a tool that must not run twice had begun, and nobody has told how it ended.
+            LlamabotError: the run is only told again, and this is where it ended.
+        """
+        rest = [(place, effect) for place, effect in members if place not in found]
+        if rest and self._retold:
+            raise self.history.end()
+        unknown = tuple(effect.call for place, effect in rest if self._must_be_told(effect, place))
         if unknown:
             words = waits_for("how these ended:", 'outcomes={call_id: "…"}', unknown)
             raise ToolOutcomeUnknown(
                 f"{words}. They must not run twice, and the run broke off after they began", calls=unknown
             )
-        return {**found, **{place: outcomes[call.id] for place, call in begun.items()}}
+
+    def _must_be_told(self, effect: Effect[Any], place: str) -> TypeGuard[CallTool]:
+        return not self._retold and must_not_repeat(effect) and self.history.begun(place)
 
 
-def must_not_repeat(effect: Effect[Any]) -> bool:
+def as_recorded(effect: Effect[Any], recorded: EffectTrace | ToolResult) -> Effect[Any]:
+    """Return an effect as the log has it, which later entries refer to; a changed bot asks something else today."""
+    if isinstance(effect, Complete) and isinstance(recorded, EffectTrace) and recorded.request is not None:
+        return Complete(recorded.request)
+    if isinstance(effect, Remember) and isinstance(recorded, EffectTrace):
+        return Remember(recorded.messages)
+    return effect
+
+
+def must_not_repeat(effect: Effect[Any]) -> TypeGuard[CallTool]:
     """Say whether an effect may not be tried again once it has begun."""
     return isinstance(effect, CallTool) and not effect.tool.idempotent
 

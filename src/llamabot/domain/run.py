@@ -20,10 +20,12 @@ from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
 from llamabot.domain.logged import RunInput
 from llamabot.domain.operations import DeadlinePassed, Group, Settle, Step, Steps, Tell
-from llamabot.domain.past import NOTHING_SETTLED, Past, Placed, Settled, must_not_repeat, outcome_of, waits_for
+from llamabot.domain.past import Past, Placed, as_recorded, must_not_repeat, outcome_of, waits_for
 from llamabot.domain.result import Answer, Result, ToolFinished, ToolStarted
 from llamabot.domain.run_log import RunLog
+from llamabot.domain.settling import NOTHING_SETTLED, Settled
 from llamabot.domain.tool_results import bounded, timed_out
+from llamabot.domain.trace import EffectTrace
 from llamabot.domain.world import World
 from llamabot.ports.errors import ApprovalNeeded, CompletionTimeout, RecorderError, ReplayDiverged, RunPaused
 from llamabot.ports.recorder import RunKind
@@ -195,19 +197,24 @@ class Run:
 
     def _known(self, members: Sequence[Placed]) -> Steps[dict[str, Any]]:
         """Return the outcomes, by path, that need not be brought about: the log has them, or someone has told them."""
+        for _, effect in members:
+            self._log.asked(effect)
         if self._past is None:
             return {}
         found = self._past.find(members)
-        known = {}
         for place, effect in members:
-            if place not in found:
-                continue
-            outcome = known[place] = outcome_of(found[place])
-            if isinstance(found[place], ToolResult):
-                yield from self._settle(self._log.effect_settled(place, effect, outcome))
-            self._budget.count(effect)
-            self._log.effect_answered(place, effect, outcome)
-        return known
+            if place in found:
+                yield from self._answer(place, effect, found[place])
+        self._past.check_rest(members, found)
+        return {place: outcome_of(recorded) for place, recorded in found.items()}
+
+    def _answer(self, path: str, effect: Effect[Any], recorded: EffectTrace | ToolResult) -> Steps[None]:
+        """Take in how an effect ended without it being performed now."""
+        if isinstance(recorded, ToolResult):
+            yield from self._settle(self._log.effect_settled(path, effect, recorded))
+        self._budget.count(effect)
+        if isinstance(recorded, ToolResult) or recorded.error is None:
+            self._log.effect_answered(path, as_recorded(effect, recorded), outcome_of(recorded))
 
     def _start(self, members: list[Placed]) -> Steps[None]:
         """Log the start of effects that begin together; what must not run twice begins once that is committed."""
@@ -238,14 +245,14 @@ class Run:
     def _run_tool(self, path: str, effect: CallTool) -> Steps[ToolResult]:
         """As `_perform`; a tool that takes too long is an answer to the model."""
         settled = self._past.settled if self._past else None
-        step = Step(effect, self._tool_timeout_s(effect), self._context(path, effect), settled)
+        step = Step(effect, self._budget.tool_timeout_s(effect.tool), self._context(path, effect), settled)
         started_ns = self._clock.monotonic_ns()
         try:
             yield Tell(ToolStarted(effect.call))  # who streams may leave here too
             result = yield step
         except BaseException as error:
             self._contexts.pop(path).cancellation.cancel()
-            if not isinstance(error, DeadlinePassed) or self._budget.deadline_passed():
+            if not isinstance(error, DeadlinePassed) or step.timeout_s != effect.tool.timeout_s:
                 self._failed(path, step, started_ns, error)
                 raise
             result = timed_out(effect.call, effect.tool)
@@ -273,12 +280,6 @@ class Run:
             run_id=run_id, call_id=effect.call.id, idempotency_key=f"{run_id}:{path}", state=self._state
         )
         return context
-
-    def _tool_timeout_s(self, effect: CallTool) -> float | None:
-        remaining_s, own_s = self._budget.remaining_s(), effect.tool.timeout_s
-        if remaining_s is None or own_s is None:
-            return own_s if remaining_s is None else remaining_s
-        return min(remaining_s, own_s)
 
     def _settle(self, ticket: Future[None] | None) -> Steps[None]:
         """Wait until the log is committed; nobody sees what is not, and the error holds what was paid for."""

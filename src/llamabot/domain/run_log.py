@@ -78,11 +78,9 @@ class RunLog:
         self.messages: tuple[Message, ...] = ()
         self.usage = NO_USAGE
         self._results: dict[str, ToolMessage] = {}
-        self._recorder = recorder
-        self._clock = clock
+        self._recorder, self._clock, self._secrets = recorder, clock, secrets
         self._epoch_ns = clock.now_ns() - clock.monotonic_ns()
-        self._secrets = secrets
-        self._writer = LogWriter(self.run_id)
+        self._writer = LogWriter(self.run_id, history.digests if history else ())
         self._unsent: list[RunEvent] = []
         self._sums = threading.Lock()
         self._known_cost_usd: float | None = None
@@ -113,12 +111,17 @@ class RunLog:
 
     def run_resumed(self, given: RunInput) -> None:
         """Note that the run goes on; as `run_started`."""
-        self._writer.run_input(given)
+        self._writer.unsent(self._writer.run_input(given)[1])
         self._unsent.append(RunResumed(self.run_id, self._now_ns(), schema=LOG_SCHEMA_VERSION))
 
     def send(self) -> None:
         """Give the recorder what was noted."""
         self._append([])
+
+    def asked(self, effect: Effect[Any]) -> None:
+        """Take in what the model is about to be asked: the transcript, whether or not it comes to that."""
+        if isinstance(effect, Complete):
+            self.messages = effect.request.messages
 
     def effects_started(self, effects: Sequence[tuple[str, Effect[Any]]]) -> Future[None] | None:
         """Write the starts of effects that begin together, each with its path, as one append."""
@@ -133,6 +136,7 @@ class RunLog:
         """Take in what the log already has, so that what follows is summed up and can refer to it."""
         unused: list[RunEvent] = []
         self._input(path, effect, unused)
+        self._writer.unsent(unused)
         if isinstance(effect, Complete):
             self._completed(effect, outcome)
         self._produced(path, effect, outcome)
@@ -240,7 +244,6 @@ class RunLog:
 
     def _input(self, path: str, effect: Effect[Any], events: list[RunEvent]) -> Any:
         if isinstance(effect, Complete):
-            self.messages = effect.request.messages
             request, blobs = self._writer.request(path, effect.request)
             events += blobs
             return request
@@ -267,8 +270,7 @@ class RunLog:
         if self._recorder is None:
             return None
         if self._unsent:
-            events = self._unsent + events
-            self._unsent = []
+            events, self._unsent = self._unsent + events, []
         try:
             return self._recorder.append(events)
         except Exception:  # whatever a recorder raises, the answer is not lost for it
