@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
-import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
+from tests.integration.app.command import Command, Ended
 
 import llamabot as lmb
-from llamabot.app.cli import main
 from llamabot.ports.completion import Completion, CompletionChunk, FinishReason, Usage
 from llamabot.ports.errors import AuthenticationFailed, ConfigurationError, RateLimited
 from llamabot.ports.messages import AssistantMessage
 from llamabot.testing import InMemoryRecorder, ScriptedCompletion
 
 PERSON = {"title": "Person", "type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
-
-
-class Ended(msgspec.Struct):
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Runs a command in this process, with text on its stdin."""
-
-    def run(*arguments: str, stdin: bytes = b"") -> Ended:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        status = main(arguments)
-        return Ended(status, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """The working folder as a project."""
-    (tmp_path / "pyproject.toml").touch()
-    return tmp_path
 
 
 def _log(project: Path) -> lmb.SqliteRecorder:

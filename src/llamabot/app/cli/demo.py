@@ -6,10 +6,11 @@ import shutil
 import sys
 import textwrap
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,11 +24,16 @@ from llamabot.app.cli.terminal import display, is_terminal, say, visible
 from llamabot.app.demo.excerpts import Excerpts, choose_excerpts
 from llamabot.app.demo.questions import ANSWERING, checked_question, posed
 from llamabot.app.demo.texts import Source, own_text, source_of
+from llamabot.domain.result import Decided, ToolFinished
 from llamabot.domain.simple import SimpleBot
 from llamabot.domain.span import span
 from llamabot.domain.structured import StructuredBot
 from llamabot.ports.errors import LlamabotError, UsageError
 from llamabot.ports.provider import overrides
+
+if TYPE_CHECKING:
+    from llamabot.app.demo.agent import Material
+    from llamabot.domain.agent import AgentBot
 
 __all__ = ["demo"]
 
@@ -65,6 +71,8 @@ def demo(text: Path | None = None, question: str | None = None) -> None:
             )
             _answer(source, question, excerpts, model)
             _extract(model)
+            counting = [f'How often does the word "{word}" occur?' for word in excerpts.words[-1:]]
+            _choose_tools(source, [question, *counting], count_tokens, model)
         _show(run_id)
 
 
@@ -117,8 +125,38 @@ def _extract(model: str) -> None:
     _print(repr(bot(_LETTER)), indent="  ")
 
 
+def _choose_tools(source: Source, questions: Sequence[str], count_tokens: Callable[[str], int], model: str) -> None:
+    from llamabot.app.demo.agent import Material, reader  # only now: the first answer does not wait for it
+
+    agent = reader(model)
+    _heading("3. An agent with two tools")
+    _print("The model decides which tool it needs. Its run walks this graph (as Mermaid text):\n")
+    _print(agent.mermaid(), indent="  ")
+    for question in questions:
+        _print(f"\n{question}")
+        _work(agent, question, Material(source, question, _MOST_TOKENS, count_tokens))
+    _print(
+        "\nWhat the tools say is right. Which one is used is a very small model's choice, and not always the right one."
+    )
+
+
+def _work(agent: AgentBot, question: str, material: Material) -> None:
+    """Let the agent work on a question, and tell what it does."""
+    try:
+        with agent.stream(question, state=material) as events:
+            for event in events:
+                match event:
+                    case Decided(calls):
+                        _print("\n".join(f"→ {call.name} {call.arguments}" for call in calls), indent="  ")
+                    case ToolFinished(result):
+                        _print(f"← {result.text}", indent="  ")
+            _print(f"The answer: {events.result.text.strip()}")
+    except LlamabotError as error:
+        _print(f"The agent came to no answer: {error}")
+
+
 def _show(run_id: str) -> None:
-    _heading("3. What the log knows")
+    _heading("4. What the log knows")
     recorder = overrides()["recorder"]
     if recorder is None:
         _print("Nothing: recording is off.")

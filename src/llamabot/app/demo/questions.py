@@ -7,14 +7,14 @@ from llamabot.domain.settings import BotSettings
 from llamabot.ports.errors import UsageError
 from llamabot.ports.messages import AssistantMessage, UserMessage
 
-__all__ = ["ANSWERING", "checked_question", "posed", "quoted"]
+__all__ = ["ANSWERING", "STOPS", "checked_question", "posed", "quoted"]
 
 _MOST_CHARACTERS = 500
 _OPENING = "According to the text,"
 
 # One plain sentence, the likeliest: what a small model adds to it, it makes up.
-_STOPS = ("\n", ". ", ", which", ", who", ", but")
-ANSWERING: BotSettings = {"temperature": 0, "max_tokens": 60, "options": {"stop": _STOPS}}
+STOPS = ("\n", ". ", ", which", ", who", ", but")
+ANSWERING: BotSettings = {"temperature": 0, "max_tokens": 60, "options": {"stop": STOPS}}
 
 
 def checked_question(question: str) -> str:
