@@ -155,14 +155,18 @@ class RecorderContract:
         wanted = {"tags": {"user": "7"}, "status": "failed", "since": moment(NOW_NS), "parent_id": "outer"}
         assert [run.run_id for run in recorder.runs(**wanted)] == ["found"]
 
-    @pytest.mark.parametrize("status", [*RunStatus, "running", "no status"])
+    @pytest.mark.parametrize("status", [*RunStatus, "running"])
     def test_finds_runs_by_how_they_stand(self, recorder: Any, status: str) -> None:
         recorder.append([*a_run("paused")[:-1], RunPaused("paused", NOW_NS + 3, ErrorRecord("ApprovalNeeded", ""))])
         for known in set(RunStatus) - {RunStatus.RUNNING, RunStatus.PAUSED}:
             recorder.append(a_run(known.value, status=known))
         recorder.append(a_run("running")[:-1])
-        expected = [str(status)] if status in set(RunStatus) else []
-        assert [run.run_id for run in recorder.runs(status=status)] == expected
+        assert [run.run_id for run in recorder.runs(status=status)] == [str(status)]
+
+    @pytest.mark.parametrize("wrong", [{"status": "no status"}, {"since": "yesterday"}, {"since": 3}, {"tags": ["x"]}])
+    def test_refuses_a_filter_that_could_find_nothing(self, recorder: Any, wrong: dict[str, Any]) -> None:
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            list(recorder.runs(**wrong))
 
     def test_takes_the_latest_end_for_how_a_run_stands(self, recorder: Any) -> None:
         recorder.append(a_run("resumed", NOW_NS, status=RunStatus.FAILED))

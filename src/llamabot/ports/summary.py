@@ -1,12 +1,14 @@
-"""What the events of a run add up to."""
+"""What the events of a run add up to, and which runs are wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from llamabot.ports.completion import NO_USAGE, Usage
+from llamabot.ports.errors import UsageError
 from llamabot.ports.recorder import (
     EffectFinished,
     ErrorRecord,
@@ -19,7 +21,9 @@ from llamabot.ports.recorder import (
     RunStatus,
 )
 
-__all__ = ["RunSummary", "summarize"]
+__all__ = ["RunFilter", "RunSummary", "summarize"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RunSummary(msgspec.Struct, frozen=True):
@@ -43,6 +47,37 @@ class RunSummary(msgspec.Struct, frozen=True):
     usage: Usage
     cost_usd: float | None
     error: ErrorRecord | None
+
+
+class RunFilter(msgspec.Struct, frozen=True):
+    """Which runs are wanted; the fields are those of `RecorderPort.runs`."""
+
+    tags: Mapping[str, str] | None = None
+    status: RunStatus | str | None = None
+    since: datetime | None = None
+    parent_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.tags is not None and not isinstance(self.tags, Mapping):
+            raise UsageError(f'tags={self.tags!r}: they are names and values, such as tags={{"user": "7"}}')
+        if self.status is not None and self.status not in list(RunStatus):
+            raise UsageError(f"status={self.status!r}: it is one of {', '.join(RunStatus)}")
+        if self.since is not None and not isinstance(self.since, datetime):
+            raise UsageError(f"since={self.since!r}: it is a datetime, such as datetime.now() - timedelta(days=1)")
+
+    @property
+    def since_ns(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC, exactly; a time without a zone is local. 0 for every time."""
+        return 0 if self.since is None else (self.since.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
+
+    def fits(self, run: RunSummary) -> bool:
+        """Say whether a run is wanted."""
+        return (
+            all(run.tags.get(key) == value for key, value in (self.tags or {}).items())
+            and self.status in (None, run.status)
+            and self.parent_id in (None, run.parent_id)
+            and run.started_ns >= self.since_ns
+        )
 
 
 def summarize(events: Iterable[RunEvent]) -> RunSummary | None:

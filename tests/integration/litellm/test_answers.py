@@ -146,8 +146,8 @@ def test_mends_half_a_character(server: ChatServer, port: LiteLLMCompletion, way
 
 
 def test_knows_which_models_take_a_schema(port: LiteLLMCompletion) -> None:
-    assert port.capabilities("openai/gpt-4o") == ModelCapabilities(output_schema=True)
-    assert port.capabilities("openai/unheard-of") == ModelCapabilities(output_schema=None)
+    assert port.capabilities("openai/gpt-4o") == ModelCapabilities(output_schema=True, priced=True)
+    assert port.capabilities("openai/unheard-of") == ModelCapabilities(output_schema=None, priced=None)
     assert port.capabilities("openai/gpt-4o") is port.capabilities("openai/gpt-4o")
 
 

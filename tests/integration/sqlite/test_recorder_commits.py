@@ -30,3 +30,10 @@ def test_what_a_ticket_was_given_for_is_in_the_file(tmp_path: Path) -> None:
             ticket.result(10)
             with closing(sqlite3.connect(recorder.path)) as other:
                 assert other.execute("SELECT count(*) FROM runs").fetchone() == (number + 1,)
+
+
+def test_a_second_recorder_of_the_file_sees_what_the_first_was_just_given(tmp_path: Path) -> None:
+    with SqliteRecorder(tmp_path / "runs.db") as writing, SqliteRecorder(tmp_path / "runs.db") as reading:
+        for number in range(20):
+            writing.append(a_run(f"run {number}"))
+            assert next(reading.runs()).run_id == f"run {number}"

@@ -9,16 +9,16 @@ import logging
 import os
 import threading
 import time
-import weakref
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from types import TracebackType
 from typing import Self
 
+from llamabot.adapters.fake.forks import FORKS
 from llamabot.adapters.fake.runs import EVENT_OVERHEAD, HeldRun, RunBlobs, RunLog, upwards, with_inner
 from llamabot.ports.errors import ConfigurationError, RecorderError
 from llamabot.ports.exports import export_run
@@ -32,12 +32,11 @@ from llamabot.ports.recorder import (
     decode_event,
     encode_event,
 )
-from llamabot.ports.summary import RunSummary
+from llamabot.ports.summary import RunFilter, RunSummary
 
 __all__ = ["InMemoryRecorder"]
 
 _LOG = logging.getLogger("llamabot")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_THE_RUN = frozenset({RunStarted, RunFinished, RunResumed})
 _NS_PER_DAY = 86_400 * 10**9
 
@@ -75,7 +74,7 @@ class InMemoryRecorder:
         self._size_bytes = 0
         self._numbered = 0
         self._held: dict[str, object] = {}
-        _FORKS.guard(self)
+        FORKS.guard(self._lock)
 
     def append(self, events: Sequence[RunEvent]) -> Future[None] | None:
         """Take events in, all or none. Never raises: what cannot be encoded is counted and told once.
@@ -117,15 +116,8 @@ class InMemoryRecorder:
         limit: int | None = None,
     ) -> Iterator[RunSummary]:
         """Yield summaries of the runs that fit every filter, the latest start first."""
-        wanted = tags.items() if tags else ()
-        since_ns = _nanoseconds(since) if since else None
-        fitting = (
-            summary
-            for run in self._started(since_ns, parent_id)
-            if (summary := run.summary()) is not None
-            and (status is None or summary.status == status)
-            and all(summary.tags.get(key) == value for key, value in wanted)
-        )
+        wanted = RunFilter(tags, status, since, parent_id)
+        fitting = (summary for run in self._started() if (summary := run.summary()) and wanted.fits(summary))
         return islice(fitting, None if limit is None else max(limit, 0))
 
     def claim(self, run_id: str) -> HeldRun:
@@ -263,55 +255,16 @@ class InMemoryRecorder:
     def _all(self) -> dict[str, RunLog]:
         return {**self._running, **self._finished}
 
-    def _started(self, since_ns: int | None, parent_id: str | None) -> list[RunLog]:
+    def _started(self) -> list[RunLog]:
         """Return the runs whose start is known, the latest first."""
         with self._settled():
-            everything = list(self._all().values())
-        fitting = (
-            run
-            for run in everything
-            if run.started_ns is not None
-            and (since_ns is None or run.started_ns >= since_ns)
-            and (parent_id is None or run.parent_id == parent_id)
-        )
-        return sorted(fitting, key=lambda run: (run.started_ns, run.number), reverse=True)
+            started = [run for run in self._all().values() if run.started_ns is not None]
+        return sorted(started, key=lambda run: (run.started_ns, run.number), reverse=True)
 
     def _lose(self, count: int, error: Exception) -> None:
         self.lost_events += count
         if self.lost_events == count:
             _LOG.warning("an event of a run has no JSON form and is not recorded: %s", error)
-
-
-class _Forks:
-    """Holds every recorder's lock while the process forks, so that no child finds one held by a thread it lacks."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._recorders: weakref.WeakSet[InMemoryRecorder] = weakref.WeakSet()
-        self._held: list[InMemoryRecorder] = []
-        self._registered = False
-
-    def guard(self, recorder: InMemoryRecorder) -> None:
-        with self._lock:
-            self._recorders.add(recorder)
-            if not self._registered and hasattr(os, "register_at_fork"):
-                self._registered = True
-                os.register_at_fork(before=self._hold, after_in_parent=self._release, after_in_child=self._release)
-
-    def _hold(self) -> None:
-        self._lock.acquire()
-        self._held = list(self._recorders)
-        for recorder in self._held:
-            recorder._lock.acquire()  # noqa: SLF001  # the two are one unit
-
-    def _release(self) -> None:
-        for recorder in self._held:
-            recorder._lock.release()  # noqa: SLF001  # the two are one unit
-        self._held = []
-        self._lock.release()
-
-
-_FORKS = _Forks()
 
 
 def _ticket(failure: Exception | None) -> Future[None]:
@@ -321,8 +274,3 @@ def _ticket(failure: Exception | None) -> Future[None]:
     else:
         ticket.set_exception(RecorderError(f"an event of a run has no JSON form: {failure}"))
     return ticket
-
-
-def _nanoseconds(moment: datetime) -> int:
-    """Return nanoseconds since 1970-01-01 UTC, exactly; a time without a zone is local."""
-    return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000

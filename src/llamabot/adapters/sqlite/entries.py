@@ -15,6 +15,7 @@ from itertools import chain, islice
 import msgspec
 
 from llamabot.adapters.sqlite.connection import transaction
+from llamabot.ports.errors import PortError
 from llamabot.ports.recorder import Blob, RunEvent, RunFinished, RunPaused, RunResumed, RunStarted, encode_event
 
 __all__ = ["Entry", "encode_entry", "write_entries"]
@@ -60,6 +61,17 @@ class Entry(msgspec.Struct, gc=False):
     size_bytes: int = 0
     ticket: Future[None] | None = None
     last: bool = False
+
+    def settle(self, failure: PortError | None, cause: Exception | None) -> None:
+        """Tell who waits how it went."""
+        if self.ticket is None or not self.ticket.set_running_or_notify_cancel():
+            return
+        if failure is None:
+            self.ticket.set_result(None)
+            return
+        own = type(failure)(*failure.args)
+        own.__cause__ = cause
+        self.ticket.set_exception(own)
 
 
 def encode_entry(events: Sequence[RunEvent]) -> Entry:

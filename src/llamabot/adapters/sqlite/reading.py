@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 
 import msgspec
 
 from llamabot.adapters.sqlite.connection import KeptConnection
 from llamabot.ports.errors import RecorderError
-from llamabot.ports.recorder import LOG_SCHEMA_VERSION, Blob, RunEvent, RunStarted, RunStatus, decode_event
-from llamabot.ports.summary import RunSummary, summarize
+from llamabot.ports.recorder import LOG_SCHEMA_VERSION, Blob, RunEvent, RunStarted, decode_event
+from llamabot.ports.summary import RunFilter, RunSummary, summarize
 
-__all__ = ["RunFilter", "read_events", "read_runs"]
+__all__ = ["read_events", "read_runs"]
 
 _FIRST_PAGE, _NEXT_PAGE = 100, 2000  # runs; most who ask want few
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _BLOBS = "SELECT digest, data FROM blobs JOIN run_blobs USING (digest) WHERE run_id = ?"
 _EVENTS = "SELECT body FROM events WHERE run_id = ? ORDER BY seq"
@@ -27,38 +25,21 @@ _SUMMARY = """
 """
 
 
-class RunFilter(msgspec.Struct, frozen=True):
-    """Which runs are wanted; the fields are those of `RecorderPort.runs`."""
-
-    tags: Mapping[str, str] = {}
-    status: RunStatus | str | None = None
-    since: datetime | None = None
-    parent_id: str | None = None
-
-    def fits(self, run: RunSummary) -> bool:
-        """Say whether a run is wanted."""
-        return (
-            all(run.tags.get(key) == value for key, value in self.tags.items())
-            and self.status in (None, run.status)
-            and self.parent_id in (None, run.parent_id)
-            and (self.since is None or run.started_ns >= _nanoseconds(self.since))
-        )
-
-    def conditions(self) -> Iterator[tuple[str, object]]:
-        """Yield conditions on the table `runs` that no wanted run fails, each with its value."""
-        yield "started_ns >= ?", _nanoseconds(self.since) if self.since else 0
-        if self.status is not None:
-            yield "status = ?", str(self.status)
-        if self.parent_id is not None:
-            yield "parent_id = ?", self.parent_id
-        for key, value in self.tags.items():
-            # As JSON, so that SQLite cuts it at a NUL where it has cut the tag too; `fits` decides.
-            yield _HAS_TAG, msgspec.json.encode({key: value}).decode()
-
-
 _HAS_TAG = """run_id IN (
     SELECT run_id FROM tags JOIN json_each(?) AS wanted ON tags.key = wanted.key AND tags.value = wanted.value
 )"""
+
+
+def _conditions(wanted: RunFilter) -> Iterator[tuple[str, object]]:
+    """Yield conditions on the table `runs` that no wanted run fails, each with its value."""
+    yield "started_ns >= ?", wanted.since_ns
+    if wanted.status is not None:
+        yield "status = ?", str(wanted.status)
+    if wanted.parent_id is not None:
+        yield "parent_id = ?", wanted.parent_id
+    for key, value in (wanted.tags or {}).items():
+        # As JSON, so that SQLite cuts it at a NUL where it has cut the tag too; `fits` decides.
+        yield _HAS_TAG, msgspec.json.encode({key: value}).decode()
 
 
 def read_events(connection: KeptConnection, run_id: str) -> tuple[RunEvent, ...]:
@@ -105,7 +86,7 @@ def _page(
 def _find(
     opened: sqlite3.Connection, wanted: RunFilter, before: tuple[int, int] | None, size: int
 ) -> list[tuple[str, int, int]]:
-    conditions, values = zip(*wanted.conditions(), strict=True)
+    conditions, values = zip(*_conditions(wanted), strict=True)
     if before is not None:
         conditions += ("(started_ns, number) < (?, ?)",)
         values += before
@@ -127,8 +108,3 @@ def _decoded(body: str, run_id: str) -> RunEvent:
             f"{LOG_SCHEMA_VERSION}); upgrade to read it"
         )
     return event
-
-
-def _nanoseconds(moment: datetime) -> int:
-    """Return nanoseconds since 1970-01-01 UTC, exactly; a time without a zone is local."""
-    return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000

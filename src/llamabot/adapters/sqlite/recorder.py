@@ -18,13 +18,13 @@ from llamabot.adapters.sqlite.connection import KeptConnection, SqliteFile, file
 from llamabot.adapters.sqlite.entries import encode_entry
 from llamabot.adapters.sqlite.pace import Pace
 from llamabot.adapters.sqlite.pruning import delete_run, prune_runs
-from llamabot.adapters.sqlite.reading import RunFilter, read_events, read_runs
+from llamabot.adapters.sqlite.reading import read_events, read_runs
 from llamabot.adapters.sqlite.schema import LOG
 from llamabot.adapters.sqlite.writer import LogWriter
 from llamabot.ports.errors import ConfigurationError, RecorderError
 from llamabot.ports.exports import export_run
 from llamabot.ports.recorder import RunEvent, RunStatus
-from llamabot.ports.summary import RunSummary
+from llamabot.ports.summary import RunFilter, RunSummary
 
 __all__ = ["RecorderHealth", "SqliteRecorder"]
 
@@ -139,8 +139,9 @@ class SqliteRecorder:
         Raises:
             RecorderError: the file cannot be read, or what was appended before cannot be written.
         """
+        wanted = RunFilter(tags, status, since, parent_id)
         self._see_all()
-        return read_runs(self._read, RunFilter(tags or {}, status, since, parent_id), limit)
+        return read_runs(self._read, wanted, limit)
 
     def claim(self, run_id: str) -> HeldClaim:
         """Take a run in hand. The claim ends when it is released, or with the process.

@@ -71,7 +71,7 @@ class LogWriter:
             RecorderError: it could not be, or not in time.
         """
         if self._running.locked() or not self._inbox.empty():
-            self._wait_for(_marker(), timeout_s)
+            self._wait_for(Entry(), timeout_s)
 
     def stop(self, timeout_s: float) -> None:
         """Flush and end the thread; what cannot be committed is lost. The next entry begins another.
@@ -80,7 +80,7 @@ class LogWriter:
             RecorderError: something could not be committed, or not in time.
         """
         if self._running.locked() or not self._inbox.empty():
-            self._wait_for(_marker(last=True), timeout_s)
+            self._wait_for(Entry(last=True), timeout_s)
 
     def leave(self, timeout_s: float) -> None:
         """Stop as the process ends; tell what is lost."""
@@ -280,7 +280,7 @@ class LogWriter:
         """Tell who waits; the one who waits for the end, when the connection is closed."""
         if entry.ticket is None:
             return
-        settle = partial(_settle, entry.ticket, failure, cause)
+        settle = partial(entry.settle, failure, cause)
         if entry.last:
             self._farewells.append(settle)
         else:
@@ -295,18 +295,3 @@ class LogWriter:
         known, self.last_error = self.last_error, failure
         if known is None:
             _LOG.warning("%s; bots go on, their runs wait in memory", failure)
-
-
-def _marker(*, last: bool = False) -> Entry:
-    return Entry(last=last)
-
-
-def _settle(ticket: Future[None], failure: PortError | None, cause: Exception | None) -> None:
-    if not ticket.set_running_or_notify_cancel():
-        return
-    if failure is None:
-        ticket.set_result(None)
-        return
-    own = type(failure)(*failure.args)
-    own.__cause__ = cause
-    ticket.set_exception(own)
