@@ -27,6 +27,7 @@ ONLY_IN = {
     "dependency_injector": "llamabot.app.container",
     "faiss": "llamabot.adapters.faiss",
     "litellm": "llamabot.adapters.litellm",
+    "mcp": "llamabot.adapters.mcp",
     "pocketflow": "llamabot.domain.graph",
     "sqlite_utils": "llamabot.adapters.sqlite",
     "xllamacpp": "llamabot.adapters.llamacpp",

@@ -253,3 +253,10 @@ class TestOverHttp:
             assert "no answer within" in ask(web, "sleep", seconds=60).text
             eventually(lambda: "cancelled" in lines(journal))
             assert ask(web, "add", a=1).text == "2"
+
+
+def test_an_address_is_not_asked_while_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
+    error = refused(lmb.McpToolbox.http("http://127.0.0.1:9/mcp"))
+    assert type(error) is ConfigurationError
+    assert "LLAMABOT_OFFLINE" in str(error)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from llamabot.adapters.mcp.loading import client_options, load_mcp
 from llamabot.adapters.mcp.signs import Signs
 from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.offline import is_offline
 from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets, split_secrets
 
 __all__ = ["Command", "InProcess", "Source", "WebAddress"]
@@ -100,6 +101,10 @@ class WebAddress:
     async def open(self, signs: Signs) -> AsyncIterator[Any]:
         """Connect to the address."""
         mcp = load_mcp()
+        if is_offline():
+            raise ConfigurationError(
+                f"LLAMABOT_OFFLINE is set, so {self._shown!r} is not asked; unset it to use its tools"
+            )
         import httpx2
         from mcp.client.streamable_http import streamable_http_client
 
