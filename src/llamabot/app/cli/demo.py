@@ -40,6 +40,10 @@ __all__ = ["demo"]
 _MOST_TOKENS = 150
 _WIDEST = 100
 _QUESTION = "What is a bot?"
+_WHAT_TO_TRUST = (
+    "What the tools say is exact. This very small model picks the right one about nine times in ten. What it then says "
+    "about a passage is wrong more often: compare."
+)
 _LETTER = (
     "Dear Sir or Madam, I would like to reserve a table for 6 people on Friday evening. "
     "We are celebrating my sister's birthday. Kind regards, Ana Kovac"
@@ -135,9 +139,7 @@ def _choose_tools(source: Source, questions: Sequence[str], count_tokens: Callab
     for question in questions:
         _print(f"\n{question}")
         _work(agent, question, Material(source, question, _MOST_TOKENS, count_tokens))
-    _print(
-        "\nWhat the tools say is right. Which one is used is a very small model's choice, and not always the right one."
-    )
+    _print(f"\n{_WHAT_TO_TRUST}")
 
 
 def _work(agent: AgentBot, question: str, material: Material) -> None:
@@ -147,7 +149,8 @@ def _work(agent: AgentBot, question: str, material: Material) -> None:
             for event in events:
                 match event:
                     case Decided(calls):
-                        _print("\n".join(f"→ {call.name} {call.arguments}" for call in calls), indent="  ")
+                        for call in calls:
+                            _print(f"→ {call.name} {' '.join(call.arguments.split())}", indent="  ")
                     case ToolFinished(result):
                         _print(f"← {result.text}", indent="  ")
             _print(f"The answer: {events.result.text.strip()}")

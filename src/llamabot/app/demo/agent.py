@@ -39,14 +39,14 @@ class Material(msgspec.Struct, frozen=True):
 
 @tool(terminal=True)
 def count_word(word: Annotated[str, Meta(max_length=_LONGEST_WORD)], context: RunContext[Material]) -> str:
-    """Count how often a word occurs in the text."""
+    """Count how often one word occurs in the text."""
     found = re.findall(rf"\b{re.escape(word)}\b", context.state.source.text, re.IGNORECASE)
     return f"The word “{word}” occurs {len(found)} {'time' if len(found) == 1 else 'times'}."
 
 
 @tool
 def find_passage(context: RunContext[Material]) -> str:
-    """Find the passage that answers a question."""
+    """Find the passage that answers the question of the user."""
     material = context.state
     source, tokens = material.source, material.most_tokens
     found = choose_excerpts(
@@ -68,7 +68,7 @@ class Decide(DecideNode):
         """Return what the model is asked next."""
         request, messages = super().prep(shared)
         result = messages[-1]
-        if not isinstance(result, ToolMessage):
+        if not isinstance(result, ToolMessage) or result.is_error:
             return msgspec.structs.replace(request, tool_choice="required"), messages
         answering = msgspec.structs.replace(request, tools=(), tool_choice="auto", options={"stop": STOPS})
         return answering, posed(_question(messages), (Excerpt(result.text, 1),))

@@ -1,0 +1,28 @@
+"""`llamabot` over a model that calls tools as it is told: run as a program, for tests of agents on terminals.
+
+    python deciding.py '[["add", {"a": 1}], "It is 1."]' ARGUMENTS...
+
+Each step is a text, or a call: the name of a tool and its arguments. Calls are named by the tool: `call_add`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import llamabot as lmb
+from llamabot.app.cli import main
+from llamabot.testing import ScriptedCompletion
+
+
+def _step(step: Any) -> str | lmb.AssistantMessage:
+    if isinstance(step, str):
+        return step
+    name, arguments = step
+    return lmb.AssistantMessage("", tool_calls=(lmb.ToolCall(f"call_{name}", name, json.dumps(arguments)),))
+
+
+if __name__ == "__main__":
+    with lmb.override(completion=ScriptedCompletion([_step(step) for step in json.loads(sys.argv[1])])):
+        sys.exit(main(sys.argv[2:]))
