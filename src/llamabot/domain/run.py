@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from llamabot.domain.approvals import Approval
 from llamabot.domain.budget import Budget
-from llamabot.domain.call_ids import told_apart
+from llamabot.domain.call_ids import with_own_ids
 from llamabot.domain.effects import AskApproval, CallTool, Complete, Core, Effect, Emit, Together
 from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
@@ -75,11 +75,9 @@ class Run:
         recorder = None if retold else world.recorder
         self._log = RunLog(recorder, world.clock, world.ids, secrets, history=history, run_id=run_id)
         self._budget = Budget(NO_LIMITS if retold else limits, world.clock)
-        self._clock = world.clock
-        self._state = state
+        self._clock, self._state = world.clock, state
         self._past = None if history is None else Past(history, settled, retold=retold)
-        self._retold = retold
-        self._first_path = first_path
+        self._retold, self._first_path = retold, first_path
         self._contexts: dict[str, RunContext[Any]] = {}
 
     @property
@@ -223,8 +221,14 @@ class Run:
         ticket = self._log.effects_started(members)
         for effect in effects:
             self._budget.count(effect)
-        if ticket is not None and any(map(must_not_repeat, effects)):
+        if ticket is None or not any(map(must_not_repeat, effects)):
+            return
+        try:
             yield from self._settle(ticket)
+        except BaseException as error:  # cancelled meanwhile: what was started ends all the same
+            for path, effect in members:
+                self._log.effect_failed(path, Step(effect, None), 0, error)
+            raise
 
     def _perform(self, path: str, effect: Effect[Any]) -> Steps[Any]:
         """Have a started effect done; its outcome, or its error, is in the log before the core sees it."""
@@ -238,15 +242,15 @@ class Run:
             self._failed(path, step, started_ns, error)
             raise
         if isinstance(effect, Complete):
-            outcome = told_apart(outcome, effect.request.messages)
+            outcome = with_own_ids(outcome, effect.request.messages)
         yield from self._settle(self._log.effect_finished(path, step, started_ns, outcome))
         return outcome
 
     def _run_tool(self, path: str, effect: CallTool) -> Steps[ToolResult]:
         """As `_perform`; a tool that takes too long is an answer to the model."""
         settled = self._past.settled if self._past else None
-        step = Step(effect, self._budget.tool_timeout_s(effect.tool), self._context(path, effect), settled)
-        started_ns = self._clock.monotonic_ns()
+        timeout_s, started_ns = self._budget.tool_timeout_s(effect.tool), self._clock.monotonic_ns()
+        step = Step(effect, timeout_s, self._context(path, effect), settled)
         try:
             yield Tell(ToolStarted(effect.call))  # who streams may leave here too
             result = yield step

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from llamabot.domain.call_ids import told_apart
 from llamabot.domain.log import LogReader
 from llamabot.domain.logged import LoggedCall, RunInput
 from llamabot.domain.messages import closed, tool_message
@@ -70,8 +71,9 @@ class RunTrace(msgspec.Struct, frozen=True):
         results = {effect.result.call_id: tool_message(effect.result) for effect in self.effects if effect.result}
         for effect in reversed(self.effects):
             if effect.request is not None:
+                asked = effect.request.messages
                 answer = effect.completion.message if effect.completion else effect.partial
-                messages = (*effect.request.messages, *([answer] if answer else []))
+                messages = asked if answer is None else (*asked, told_apart(answer, asked))
                 is_open = self.summary.error is None and not any(call.id in results for call in _calls(answer))
                 return messages if is_open else closed(messages, results)
         return ()
