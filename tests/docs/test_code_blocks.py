@@ -72,6 +72,13 @@ def test_names_only_extras_that_there_are(path: Path) -> None:
     assert {name.strip() for name in named} <= _extras()
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_links_to_files_that_there_are(path: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in link]
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
 def _succeeds(command: list[str], folder: Path) -> str:
     environment = {**os.environ, "LLAMABOT_OFFLINE": "1", "COLUMNS": "200", "NO_COLOR": "1"}
     done = subprocess.run(

@@ -108,6 +108,16 @@ def test_two_agents_share_a_decide_node_of_the_users_own() -> None:
     assert node.successors == {}
 
 
+def test_a_turn_is_remembered_whole_or_not_at_all() -> None:
+    memory = lmb.ChatMemory()
+    agent, _ = agent_of(*THREE, asks(ADD), lmb.errors.ProviderUnavailable("down"), tools=[add], memory=memory)
+    result = agent.run("1 + 2?")
+    assert memory.recall() == result.messages[1:]
+    with pytest.raises(lmb.errors.ProviderUnavailable):
+        agent("And again?")
+    assert memory.recall() == result.messages[1:]
+
+
 # -- tools --
 
 
@@ -447,11 +457,17 @@ def _starts(log: InMemoryRecorder, run_id: str) -> list[Any]:
 
 
 def test_a_lone_call_goes_to_the_node_of_its_tool() -> None:
-    agent, _ = agent_of(*THREE, tools=[add])
-    picture = agent.mermaid()
-    assert 'n0["decide"] -->|"add"| n1["add"]' in picture
-    assert "n1 --> n0" in picture
+    actions = []
+
+    class Noting(lmb.DecideNode):
+        def post(self, shared: lmb.AgentState, prep_res: Any, exec_res: lmb.Completion) -> str:
+            actions.append(action := super().post(shared, prep_res, exec_res))
+            return action
+
+    agent, _ = agent_of(asks(ADD), asks(ADD, ADD, ids="xy"), "three", tools=[add], decide=Noting())
     assert agent("?").text == "three"
+    assert actions == ["add", "(calls)", "(answer)"]
+    assert 'n0["noting"] -->|"add"| n1["add"]' in agent.mermaid()
 
 
 # -- limits --

@@ -235,15 +235,18 @@ def test_a_call_waits_for_a_yes_after_the_others_have_run() -> None:
     assert till.did == ["look", "refund 400"]
 
 
-def test_arguments_that_were_changed_are_used_and_told() -> None:
-    till = Till()
-    agent, _ = agent_of(asks(REFUND), "well", tools=[till.refund])
+def test_arguments_that_were_changed_are_used_and_told(tmp_path: Path) -> None:
+    till, log = Till(), InMemoryRecorder(durable=True)
+    agent, _ = agent_of(asks(REFUND), "well", tools=[till.refund], recorder=log)
     error = _paused(agent, lmb.errors.ApprovalNeeded)
     answer = lmb.Approved(by="ana", arguments={"order": "A-1", "euros": 100})
     result = agent.resume(str(error.run_id), approvals={"a": answer})
     assert till.did == ["refund 100"]
     assert "were changed by ana" in told(result.messages)[0]
-    assert agent.resume(result.run_id).messages == agent.replay(result.run_id).messages == result.messages
+    log.export(result.run_id, tmp_path / "a.llamabot.json")  # which has keys in an order of its own
+    assert (
+        agent.replay(tmp_path / "a.llamabot.json").messages == agent.replay(result.run_id).messages == result.messages
+    )
 
 
 def test_a_denial_is_told_and_nothing_runs() -> None:
@@ -384,6 +387,17 @@ def test_a_replay_of_an_agent_that_has_changed_shows_the_difference() -> None:
     other = lmb.AgentBot("You have changed.", recorder=log)
     with pytest.raises(lmb.errors.ReplayDiverged, match=r'(?s)-.*"You are an agent\."\s.*[+].*"You have changed\."'):
         other.replay(result.run_id)
+
+
+def test_a_replay_that_ends_before_its_log_does_is_no_replay() -> None:
+    decide = lmb.DecideNode()
+    decide - "(calls)" >> lmb.EndNode()
+    decide - "(answer)" >> lmb.EndNode()
+    agent, _ = agent_of(asks(("look", {})), "well", tools=[Till().look], recorder=(log := InMemoryRecorder()))
+    result = agent.run("?")
+    hasty, _ = agent_of(tools=[Till().look], graph=Flow(start=decide), recorder=log)
+    with pytest.raises(lmb.errors.ReplayDiverged, match=r"goes on with 2 \(call_tool\), 3 \(complete\)"):
+        hasty.replay(result.run_id)
 
 
 def test_a_replay_raises_what_the_run_ended_with() -> None:
