@@ -49,9 +49,20 @@ def to_approval(answer: Any) -> Approval:
     """
     if answer is True:
         return Approved()
+    if isinstance(answer, Approved):
+        _check_arguments(answer.arguments)
     if isinstance(answer, Approved | Denied):
         return answer
     raise UsageError(f"an approval is True, lmb.Approved(…) or lmb.Denied(reason), not {answer!r}")
+
+
+def _check_arguments(arguments: Any) -> None:
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise UsageError(f"arguments= of an approval maps names to values; it is no {arguments!r:.80}")
+    try:
+        msgspec.json.encode(arguments)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"arguments= of an approval are what JSON can hold: {error}") from error
 
 
 def approved_call(call: ToolCall, approval: Approved) -> ToolCall:

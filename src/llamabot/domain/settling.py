@@ -31,8 +31,8 @@ class Settled(msgspec.Struct, frozen=True):
             UsageError: something is no approval, or has no JSON form.
         """
         return cls(
-            {call_id: to_approval(answer) for call_id, answer in approvals.items()},
-            {call_id: _result(call_id, outcome) for call_id, outcome in outcomes.items()},
+            {call_id: to_approval(answer) for call_id, answer in _checked(approvals, "approvals").items()},
+            {call_id: _result(call_id, outcome) for call_id, outcome in _checked(outcomes, "outcomes").items()},
         )
 
     def check_awaited(self, summary: RunSummary) -> None:
@@ -40,12 +40,20 @@ class Settled(msgspec.Struct, frozen=True):
         if summary.status is not RunStatus.PAUSED or summary.error is None:
             return
         waiting = {call["id"] for call in summary.error.attributes.get("calls", ())}
-        unknown = sorted({*self.approvals, *self.outcomes} - waiting)
+        word = "approvals" if summary.error.type == "ApprovalNeeded" else "outcomes"
+        wanted, other = (self.approvals, self.outcomes) if word == "approvals" else (self.outcomes, self.approvals)
+        unknown = sorted({*other} | ({*wanted} - waiting))
         if unknown:
             raise UsageError(
-                f"run {summary.run_id} does not wait for {', '.join(map(repr, unknown))}; "
-                f"it waits for {', '.join(map(repr, sorted(waiting)))}"
+                f"run {summary.run_id} does not wait for what is said of {', '.join(map(repr, unknown))}; "
+                f"it waits for {word}= of {', '.join(map(repr, sorted(waiting)))}"
             )
+
+
+def _checked(answers: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(answers, Mapping):
+        raise UsageError(f"{name}= maps ids of calls to answers, as {name}={{call.id: …}}; it is no {answers!r:.80}")
+    return answers
 
 
 def _result(call_id: str, outcome: Any) -> ToolResult:
