@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.project import ROOT
 
 PROGRAM = Path(__file__).with_name("deciding.py")
 TOOLS = """
-import os, signal, time
+import asyncio, os, signal, time
 from pathlib import Path
 import llamabot as lmb
 
@@ -41,6 +42,14 @@ def wait(seconds: float) -> str:
 def die(note: str) -> str:
     "Break off."
     os.kill(os.getpid(), signal.SIGKILL)
+
+async def hang(note: str) -> str:
+    "Hang."
+    with Path("hung").open("a") as file:
+        file.write(note)
+    await asyncio.sleep(60)
+
+hanging = lmb.AsyncAgentBot("Hang.", tools=[hang], name="agent", model="m")
 
 def read(name: str) -> str:
     "Read."
@@ -68,12 +77,8 @@ def _piped(*arguments: str, steps: tuple[Any, ...] = ()) -> Ended:
 
 def _hint(text: str) -> list[str]:
     """Return the words of the command that goes on with a run."""
-    return shlex.split(_hint_line(text))
-
-
-def _hint_line(text: str) -> str:
-    command = text.partition(" can go on: llamabot ")[2]
-    return command.partition("\n")[0].partition(" (or ")[0]
+    line = next(line for line in text.splitlines() if line.startswith("  llamabot resume "))
+    return shlex.split(line)[1:]
 
 
 def test_asks_for_a_yes_and_shows_what_it_is_for() -> None:
@@ -107,12 +112,13 @@ def test_takes_all_but_a_yes_for_a_no(answer: str) -> None:
 def test_leaves_the_run_waiting_if_nobody_answers(keys: str, status: int) -> None:
     with Terminal("agent", "--tools", "tools:pay", "-m", "m", "?", program=_model(PAY), columns=200) as terminal:
         terminal.wait_for("[y/N] ")
+        time.sleep(0.3)  # Python is deaf to Ctrl-C between writing a prompt and reading
         terminal.type(keys)
         assert terminal.end() == status
     assert "Traceback" not in terminal.text
     assert run("runs", "--status", "paused").out.count("paused") == 1
-    again, _, _ = _hint_line(terminal.text).partition(" --approve ")
-    with Terminal(*shlex.split(again), program=_model("Paid.")) as terminal:
+    again = [word for word in _hint(terminal.text) if word not in ("--approve", "call_pay")]
+    with Terminal(*again, program=_model("Paid.")) as terminal:
         terminal.wait_for("[y/N] ")
         terminal.type("yes\n")
         assert terminal.end() == 0
@@ -124,7 +130,7 @@ def test_ctrl_c_names_the_run_and_it_goes_on() -> None:
     with Terminal("agent", "--tools", "tools:wait", "-m", "m", "?", program=_model(steps), columns=200) as terminal:
         terminal.wait_for("→ wait")
         while not Path("waited").exists():
-            pass
+            time.sleep(0.01)
         terminal.type("\x03")
         assert terminal.end() == 130
     assert "Traceback" not in terminal.text
@@ -132,6 +138,20 @@ def test_ctrl_c_names_the_run_and_it_goes_on() -> None:
     ended = _piped(*_hint(terminal.text), steps=("Done.",))
     assert (ended.status, ended.out) == (0, "Done.\n")
     assert "← wait: had waited before" in ended.err
+
+
+def test_ctrl_c_stops_async_tools_and_async_bots() -> None:
+    arguments = ["agent", "--tools", "tools:hang", "-m", "m", "-s", "Hang.", "?"]
+    for number in (1, 2):
+        with Terminal(*arguments, program=_model(["hang", {"note": "x"}]), columns=200) as terminal:
+            while not Path("hung").exists() or Path("hung").stat().st_size < number:
+                time.sleep(0.01)
+            terminal.type("\x03")
+            assert terminal.end() == 130
+        assert "Traceback" not in terminal.text
+        assert "agent  cancelled" in run("show").out
+        assert _hint(terminal.text)[0] == "resume"
+        arguments = ["resume", "last", "--bot", "tools:hanging"]
 
 
 def test_a_killed_run_asks_what_came_of_it() -> None:

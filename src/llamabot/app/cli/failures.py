@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from llamabot.app.cli.terminal import say, say_difference
-from llamabot.ports.errors import BotError, LlamabotError, PortError, ReplayDiverged, RunPaused
+from llamabot.ports.errors import BotError, LimitReached, LlamabotError, PortError, ReplayDiverged, RunPaused
 
 __all__ = ["reported"]
 
 FAILED, MISUSED, NO_ANSWER, UNDECIDED, DIVERGED, FAULT, INTERRUPTED, PIPE_CLOSED = 1, 2, 3, 4, 5, 70, 130, 141
+_GO_ON = (LimitReached, ReplayDiverged, RunPaused)
 _STATUSES = ((PortError, FAILED), (BotError, NO_ANSWER), (RunPaused, UNDECIDED), (ReplayDiverged, DIVERGED))
 
 
@@ -48,6 +49,8 @@ def _told(error: Exception, *, debug: bool) -> int:
         say("".join(traceback.format_exception(error)).rstrip(), prefix="", one_line=False)
     status, message = _read(error)
     message, _, difference = message.partition("\n") if isinstance(error, ReplayDiverged) else (message, "", "")
+    if isinstance(error, _GO_ON) and hasattr(error, "__notes__"):
+        message, _, _ = message.partition("; ")  # what comes behind it is for programs
     say(message)
     say_difference(difference)
     _say_notes(error)
@@ -55,9 +58,11 @@ def _told(error: Exception, *, debug: bool) -> int:
 
 
 def _say_notes(error: BaseException) -> None:
-    """Tell what a command has added: how to go on."""
+    """Tell what a command has added: how to go on, each way in a line of its own, to be copied."""
     for note in getattr(error, "__notes__", ()):
-        say(note)
+        head, _, ways = note.partition("\n")
+        say(head)
+        say(ways, prefix="", one_line=False)
 
 
 def _read(error: Any) -> tuple[int, str]:

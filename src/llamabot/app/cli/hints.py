@@ -32,20 +32,21 @@ def goes_on_with(words: Sequence[str], run_id: Callable[[], str | None]) -> Iter
         run = run_id()
         if run is not None and not isinstance(error, RunBusy):
             command = shlex.join(["llamabot", "resume", run, *words])
-            error.add_note(f"run {run} can go on: {command}{_more(error)}")
+            error.add_note("\n  ".join([f"run {run} can go on:", *(f"{command}{more}" for more in _more(error))]))
         raise
 
 
-def _more(error: BaseException) -> str:
-    """Return the options that it needs."""
+def _more(error: BaseException) -> list[str]:
+    """Return the options that each way to go on needs."""
     match error:
         case ApprovalNeeded(calls=calls):
-            return "".join(f" --approve {shlex.quote(call.id)}" for call in calls) + " (or --deny CALL_ID=reason)"
+            ids = [shlex.quote(call.id) for call in calls]
+            return ["".join(f" --approve {id_}" for id_ in ids), "".join(f" --deny {id_}=reason" for id_ in ids)]
         case ToolOutcomeUnknown(calls=calls):
-            return "".join(f" --outcome {shlex.quote(call.id)}=text" for call in calls)
+            return ["".join(f" --outcome {shlex.quote(call.id)}=text" for call in calls)]
         case LimitReached(limit=limit) if limit:
-            return f" --{limit.replace('_', '-')} NUMBER"
+            return [f" --{limit.replace('_', '-')} NUMBER"]
         case ReplayDiverged():
-            return " --accept-changes"
+            return [" --accept-changes"]
         case _:
-            return ""
+            return [""]

@@ -39,10 +39,15 @@ Mcp = Annotated[
 ]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Print the answer alone, when it is whole.")]
 Decisions = Annotated[
-    int | None, typer.Option("--decisions", "--max-decisions", min=1, help="Most answers of the model; 25 if unsaid.")
+    int | None,
+    typer.Option(
+        "--decisions", "--max-decisions", min=1, metavar="NUMBER", help="Most answers of the model; 25 if unsaid."
+    ),
 ]
-ToolCalls = Annotated[int | None, typer.Option("--tool-calls", min=1, help="Most calls of tools.")]
-Tokens = Annotated[int | None, typer.Option("--tokens", min=1, help="Most tokens of all answers, prompts included.")]
+ToolCalls = Annotated[int | None, typer.Option("--tool-calls", min=1, metavar="NUMBER", help="Most calls of tools.")]
+Tokens = Annotated[
+    int | None, typer.Option("--tokens", min=1, metavar="NUMBER", help="Most tokens of all answers, prompts included.")
+]
 Cost = Annotated[float | None, typer.Option("--cost-usd", min=0, metavar="DOLLARS", help="Most to be spent.")]
 Deadline = Annotated[float | None, typer.Option("--deadline-s", min=0, metavar="SECONDS", help="Longest time.")]
 

@@ -152,17 +152,19 @@ def _head(node: RunNode) -> Text:
     head = _line((run.bot, "bold"), (str(run.status), STATUS_STYLES[run.status]), (run.run_id, "dim"))
     head.append("\n" + visible(" · ".join(filter(None, facts))), "dim")
     if run.error is not None:
-        head.append("\n").append_text(_error(run.error))
+        head.append("\n").append_text((_reason if run.status is RunStatus.PAUSED else _error)(run.error))
     return head
 
 
 def _turn_line(turn: Turn) -> Text:
     word = "resumed" if turn.status is RunStatus.RUNNING else str(turn.status)
     line = _line((word, f"bold {STATUS_STYLES[turn.status]}"), (moment_text(turn.at_ns), "dim"))
-    if turn.error is None:
-        return line
-    reason, _, _ = turn.error.message.partition("; ")  # what comes behind it is for programs
-    return line.append("  ").append_text(_line((turn.error.type, "bold"), (reason, "")))
+    return line if turn.error is None else line.append("  ").append_text(_reason(turn.error))
+
+
+def _reason(error: ErrorRecord) -> Text:
+    """Return why a run stopped that can go on; how a program goes on with it is left out."""
+    return _line((error.type, "bold"), (error.message.partition("; ")[0], ""))
 
 
 def _answer(outcome: Any) -> str:
