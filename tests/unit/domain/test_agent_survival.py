@@ -265,7 +265,7 @@ def test_what_is_no_answer_is_refused(answer: Any) -> None:
     error = _paused(agent, lmb.errors.ApprovalNeeded)
     with pytest.raises(lmb.errors.UsageError, match="an approval is True"):
         agent.resume(str(error.run_id), approvals={"a": answer})
-    with pytest.raises(lmb.errors.UsageError, match="does not wait for 'b'"):
+    with pytest.raises(lmb.errors.UsageError, match=r"does not wait for .*'b'"):
         agent.resume(str(error.run_id), approvals={"b": True})
     assert till.did == []
 
