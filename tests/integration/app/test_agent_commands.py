@@ -153,6 +153,7 @@ def test_says_what_is_wrong_with_a_tool(command: Command, reference: str, said: 
         (["resume", "last"], "nothing is recorded here yet"),
         (["resume", "last", "--bot", "own:add"], "own:add is of type function, not a bot"),
         (["resume", "last", "--bot", "own:payer", "--tools", "own:add"], "a --bot has tools"),
+        (["resume", "last", "--bot", "own:payer", "--model", "m"], "and a model of its own"),
         (["resume", "last", "--bot", "own:payer", "--outcome", "x"], "not of the form CALL_ID=text"),
         (["resume", "last", "--bot", "own:payer", "--approve", "x", "--deny", "x=y"], "both approved and denied"),
         (["replay", "none.json"], "say which bot it was"),

@@ -85,8 +85,8 @@ def bot_of(options: AgentOptions, settings: Settings, *, asks: bool = True) -> I
             raise UsageError("say which bot it was: --bot module:name, or the --tools of `llamabot agent`")
         with agent_of(options, settings, asks=asks) as agent:
             yield agent
-    elif options.tools or options.mcp or options.system:
-        raise UsageError("a --bot has tools and a system prompt of its own")
+    elif options != AgentOptions(options.bot):
+        raise UsageError("a --bot has tools, a system prompt and a model of its own")
     else:
         yield load_bot(options.bot)
 

@@ -188,7 +188,7 @@ def demo(
     ] = None,
     question: Annotated[str | None, typer.Option("--question", metavar="TEXT", help="What to ask.")] = None,
 ) -> None:
-    """Show the main job on a model of this machine: answer from a text, extract an object, look at the log."""
+    """Show the main jobs on a model of this machine: answer from a text, extract an object, choose tools; the log."""
     from llamabot.app.cli.demo import demo as work
 
     work(text, question)
