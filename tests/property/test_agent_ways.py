@@ -108,7 +108,7 @@ def _limits() -> st.SearchStrategy[lmb.Limits]:
         lmb.Limits,
         decisions=few,
         tool_calls=st.none() | st.integers(0, 6),
-        tokens=st.none() | st.integers(1, 30),
+        tokens=st.none() | st.integers(1, 30) | st.integers(1, 3).map(lambda n: 5 * n),
         cost_usd=st.none() | st.integers(1, 4).map(lambda n: n / 64),
     )
 
@@ -182,6 +182,25 @@ def test_a_second_query_after_a_limit_was_reached_works(colour: str) -> None:
         run(bot)
     assert reached.value.limit == "decisions"
     assert run(bot, "again", limits=lmb.Limits(decisions=3)).text == "done"
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_limit_counts_what_was_done_before_the_run_went_on(colour: str) -> None:
+    model, kit, store = Model([Decision("", (("a", "look", "{}"),))] * 9), Kit(), InMemoryRecorder(durable=True)
+    bot = agent(colour, model, kit, store, limits=lmb.Limits(decisions=2, tool_calls=3))
+    with pytest.raises(lmb.errors.LimitReached):
+        run(bot)
+    for limits, asked, ran in [
+        (lmb.Limits(decisions=2), 2, 2),
+        (lmb.Limits(decisions=3), 3, 3),
+        (lmb.Limits(tool_calls=4), 5, 4),
+        (lmb.Limits(tokens=25), 5, 4),
+        (lmb.Limits(tokens=26), 6, 5),
+        (lmb.Limits(cost_usd=6 / 64), 6, 5),
+    ]:
+        with pytest.raises(lmb.errors.LimitReached):
+            resume(bot, RUN, limits=limits)
+        assert (len(model.asked), len(kit.ran)) == (asked, ran), limits
 
 
 @pytest.mark.parametrize("colour", COLOURS)
