@@ -70,7 +70,6 @@ class AgentBody(Tooled[Any]):
         self._decide = DecideNode() if decide is None else decide
         if graph is not None:
             check_graph(graph)
-        self._own_graph = graph
         self._fixed_graph = graph or (wire(self._decide, self._known) if self._fixed is not None else None)
         super().__init__(system_prompt)
         self._refuse_unknown("", settings, self._parameters)

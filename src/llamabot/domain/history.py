@@ -126,8 +126,8 @@ class History:
         if then is not None and then != now:
             raise ReplayDiverged(
                 f"at {recorded.path} ({effect.kind}) the bot asks what it did not ask in run "
-                f"{self.summary.run_id}; give accept_changes=True to go on with the recorded transcript and today's "
-                f"code\n{_difference(then, now)}"
+                f"{self.summary.run_id}; resume(…, accept_changes=True) goes on with the recorded transcript and "
+                f"today's code\n{_difference(then, now)}"
             )
 
 

@@ -7,6 +7,7 @@ from there. There is no I/O and no colour in this file: what must wait (a durabl
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from inspect import GEN_CLOSED, getgeneratorstate
@@ -269,7 +270,8 @@ class Run:
 
     def _failed(self, path: str, step: Step, started_ns: int, error: BaseException) -> None:
         """Log an error; one that the deadline brought about becomes `LimitReached`."""
-        self._log.effect_failed(path, step, started_ns, error)
+        left = step.context is not None and isinstance(error, DeadlinePassed | KeyboardInterrupt | CancelledError)
+        self._log.effect_failed(path, step, started_ns, error, left=left)
         if isinstance(error, DeadlinePassed) or (
             isinstance(error, CompletionTimeout) and self._budget.deadline_passed()
         ):

@@ -44,7 +44,7 @@ current_run_id: ContextVar[str | None] = ContextVar("llamabot_run_id", default=N
 """The run that new runs are inside of."""
 
 _logger = logging.getLogger("llamabot")
-_ABANDONED = " (nobody waits for it any longer; what runs in a thread goes on unseen)"
+_LEFT = " (nobody waits for it any longer; what runs in a thread goes on unseen)"
 _RECORDED_ATTRIBUTES = frozenset({"calls", "extra", "limit", "retry_after_s", "status_code"})
 
 
@@ -173,11 +173,10 @@ class RunLog:
         attempt = self._attempt(path) - 1
         return self._append([*events, EffectFinished(self.run_id, self._now_ns(), path, effect.kind, attempt, logged)])
 
-    def effect_failed(self, path: str, step: Step, started_ns: int, error: BaseException, note: str = "") -> None:
-        """Write an error, and what had arrived before it; a `CompletionError` is given that too.
-
-        The call's secrets are taken out of its message: an adapter may have quoted what it sent.
-        """
+    def effect_failed(
+        self, path: str, step: Step, started_ns: int, error: BaseException, *, left: bool = False
+    ) -> None:
+        """Write an error without the call's secrets, and what had arrived; a `CompletionError` is given that too."""
         if path in self._abandoned:
             return
         self._secrets.scrub(error)
@@ -190,7 +189,7 @@ class RunLog:
             path,
             step.effect.kind,
             self._attempt(path),
-            error=self._error(error, note),
+            error=self._error(error, _LEFT if left else ""),
             partial=partial,
             first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
         )
@@ -198,7 +197,7 @@ class RunLog:
 
     def effect_abandoned(self, path: str, effect: Effect[Any], error: BaseException) -> None:
         """Write the error of an effect that nobody waits for; what it still gives is ignored."""
-        self.effect_failed(path, Step(effect, None), 0, error, _ABANDONED)
+        self.effect_failed(path, Step(effect, None), 0, error, left=True)
         self._abandoned |= {path}
 
     def run_finished(self, error: BaseException | None = None) -> Future[None] | None:
