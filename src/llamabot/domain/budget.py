@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Sequence
 from typing import Any
 
 from llamabot.domain.effects import CallTool, Complete, Effect
 from llamabot.domain.limits import NO_LIMITS, Limits
+from llamabot.domain.operations import current_cancellation
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import Usage
 from llamabot.ports.errors import LimitReached
@@ -27,6 +29,7 @@ class Budget:
         self._started_ns = 0
         self._decisions = 0
         self._tool_calls = 0
+        self._cancellation = current_cancellation.get()
 
     def start(self) -> None:
         """Let the time run from now."""
@@ -43,11 +46,15 @@ class Budget:
     def check(self, effects: Sequence[Effect[Any]], usage: Usage, cost_usd: float | None) -> None:
         """Raise `LimitReached` unless these effects may be done now.
 
+        A run inside of a tool that nobody waits for ends here, as cancelled: a thread hears nothing else.
+
         Args:
             effects: that are about to begin.
             usage: of the completions so far.
             cost_usd: of the same, None if a price is unknown.
         """
+        if self._cancellation is not None and self._cancellation.told:
+            raise CancelledError("the tool that the run is inside of is no longer wanted")
         if self._unlimited:
             return
         limits = self._limits

@@ -8,17 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
 
 from llamabot.domain.effects import Effect
 from llamabot.domain.result import Announcement
 from llamabot.domain.settling import Settled
 from llamabot.ports.messages import AssistantMessage
-from llamabot.ports.tools import RunContext
+from llamabot.ports.tools import Cancellation, RunContext, ToolCall
 
-__all__ = ["DeadlinePassed", "Group", "Operation", "Settle", "Step", "Steps", "Tell", "Wait"]
+__all__ = [
+    "DeadlinePassed",
+    "Group",
+    "Operation",
+    "Settle",
+    "Step",
+    "Steps",
+    "Tell",
+    "Wait",
+    "current_cancellation",
+    "tool_context",
+]
 
 T = TypeVar("T")
+
+current_cancellation: ContextVar[Cancellation | None] = ContextVar("llamabot_cancellation", default=None)
+"""Of the call of a tool that new runs are inside of."""
+
+
+def tool_context(run_id: str, path: str, call: ToolCall, state: Any) -> RunContext[Any]:
+    """Return what a tool is told of the run; when the run is inside of a tool that is cancelled, this one is too."""
+    cancellation, outer = Cancellation(), current_cancellation.get()
+    if outer is not None:
+        outer.on_cancel(cancellation.cancel)
+    key = f"{run_id}:{path}"
+    return RunContext(run_id=run_id, call_id=call.id, idempotency_key=key, state=state, cancellation=cancellation)
 
 
 class DeadlinePassed(Exception):

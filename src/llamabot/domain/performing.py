@@ -14,7 +14,7 @@ import msgspec
 
 from llamabot.domain.background import in_background
 from llamabot.domain.effects import CallTool, Complete, DescribeModel, ListTools, Recall, Remember
-from llamabot.domain.operations import DeadlinePassed, Step
+from llamabot.domain.operations import DeadlinePassed, Step, current_cancellation
 from llamabot.domain.result import ReasoningDelta, TextDelta
 from llamabot.domain.run_log import current_run_id
 from llamabot.domain.settling import current_settled
@@ -114,11 +114,13 @@ async def _acall_tool(step: Step, world: World) -> ToolResult:
 
 @contextmanager
 def _inside(step: Step, context: RunContext[Any]) -> Iterator[None]:
-    """Let runs that a tool begins know the run that they are inside of, and what was decided for it."""
+    """Let runs that a tool begins know the run that they are inside of, what was decided for it, and its end."""
     run_id, settled = current_run_id.set(context.run_id), current_settled.set(step.settled)
+    cancellation = current_cancellation.set(context.cancellation)
     try:
         yield
     finally:
+        current_cancellation.reset(cancellation)
         current_settled.reset(settled)
         current_run_id.reset(run_id)
 

@@ -20,7 +20,7 @@ from llamabot.domain.effects import AskApproval, CallTool, Complete, Core, Effec
 from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
 from llamabot.domain.logged import RunInput
-from llamabot.domain.operations import DeadlinePassed, Group, Settle, Step, Steps, Tell
+from llamabot.domain.operations import DeadlinePassed, Group, Settle, Step, Steps, Tell, tool_context
 from llamabot.domain.past import Past, Placed, as_recorded, must_not_repeat, outcome_of, waits_for
 from llamabot.domain.result import Answer, Result, ToolFinished, ToolStarted
 from llamabot.domain.run_log import RunLog
@@ -281,10 +281,7 @@ class Run:
             raise type(error)(str(error), calls=error.calls) from error
 
     def _context(self, path: str, effect: CallTool) -> RunContext[Any]:
-        run_id = self._log.run_id
-        context = self._contexts[path] = RunContext(
-            run_id=run_id, call_id=effect.call.id, idempotency_key=f"{run_id}:{path}", state=self._state
-        )
+        context = self._contexts[path] = tool_context(self._log.run_id, path, effect.call, self._state)
         return context
 
     def _settle(self, ticket: Future[None] | None) -> Steps[None]:

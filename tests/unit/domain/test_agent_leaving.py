@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import llamabot as lmb
-from llamabot.testing import InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion
 
 WAITS_S = 20.0
 
@@ -19,10 +19,13 @@ class Waiting:
 
     def __init__(self) -> None:
         self.begun, self.told, self.stopped = (threading.Semaphore(0) for _ in range(3))
+        self.over = False
 
     @lmb.tool
     def wait(self, context: lmb.RunContext[Any]) -> str:
         """Wait."""
+        if self.over:
+            return "at once"
         heard = threading.Event()
         context.cancellation.on_cancel(heard.set)
         self.begun.release()
@@ -113,3 +116,79 @@ def test_a_closed_stream_takes_its_tools_along(names: list[str]) -> None:
         for _ in names:
             tools.begun.acquire()
     _assert_left(recorder, tools, names)
+
+
+def _helped(kind: Any, helper: Any, recorder: Any, calls: int = 1) -> Any:
+    """Return an agent that asks a helper, `calls` times at once, and then repeats what it was told."""
+    made = tuple(lmb.ToolCall(f"h{n}", "helper", f'{{"question": "{n}"}}') for n in range(calls))
+
+    def decide(request: Any) -> Any:
+        last = request.messages[-1]
+        return last.text if isinstance(last, lmb.ToolMessage) else lmb.AssistantMessage("", tool_calls=made)
+
+    return kind(tools=[helper], completion=FunctionCompletion(decide), recorder=recorder)
+
+
+def _helper(tools: Waiting, recorder: Any, asked: list[Any]) -> Any:
+    def decide(request: Any) -> Any:
+        asked.append(request)
+        last = request.messages[-1]
+        waits = lmb.AssistantMessage("", tool_calls=(lmb.ToolCall("w", "wait", "{}"),))
+        return "helped" if isinstance(last, lmb.ToolMessage) else waits
+
+    bot = lmb.AgentBot(tools=[tools.wait], completion=FunctionCompletion(decide), recorder=recorder)
+    return bot.as_tool("helper", "Help.")
+
+
+def _soon(condition: Any) -> bool:
+    return any(condition() or threading.Event().wait(0.01) for _ in range(500))
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_run_inside_of_a_tool_that_is_left_ends_too(calls: int) -> None:
+    """Its tools are told, it asks and pays nothing more, and both runs can go on."""
+    tools, recorder, asked = Waiting(), InMemoryRecorder(durable=True), []
+    bot = _helped(lmb.AsyncAgentBot, _helper(tools, recorder, asked), recorder, calls)
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(bot.run("go"))
+        for _ in range(calls):
+            await asyncio.to_thread(tools.begun.acquire)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 10)
+
+    asyncio.run(cancelled())
+    assert tools.all_stopped(calls, 0)
+    assert _soon(lambda: {run.status for run in recorder.runs()} == {"cancelled"})
+    assert len(asked) == calls
+    tools.over = True
+    (outer,) = (run for run in recorder.runs() if run.parent_id is None)
+    assert _helped(lmb.AgentBot, _helper(tools, recorder, asked), recorder, calls).resume(outer.run_id).text == "helped"
+    assert len(asked) == 2 * calls, "what was answered was paid again"
+
+
+def test_a_helper_that_takes_too_long_stops_and_pays_nothing_more() -> None:
+    tools, recorder, asked = Waiting(), InMemoryRecorder(durable=True), []
+    helper = lmb.tool(timeout_s=0.2)(_helper(tools, recorder, asked))
+    result = _helped(lmb.AgentBot, helper, recorder).run("go")
+    assert "did not answer within 0.2 seconds" in result.text
+    assert tools.all_stopped(1, 0)
+    assert _soon(lambda: sorted(str(run.status) for run in recorder.runs()) == ["cancelled", "completed"])
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("kind", [lmb.AgentBot, lmb.AsyncAgentBot])
+def test_a_helper_that_is_in_other_hands_is_told_to_the_caller_and_not_to_the_model(kind: Any) -> None:
+    recorder = InMemoryRecorder(durable=True)
+
+    @lmb.tool
+    def helper(question: str) -> str:
+        """Help."""
+        raise lmb.errors.RunBusy("somebody has it")
+
+    bot = _helped(kind, helper, recorder)
+    with pytest.raises(lmb.errors.RunBusy):
+        _ = bot("go") if kind is lmb.AgentBot else asyncio.run(bot.run("go"))
+    (run,) = recorder.runs()
+    assert run.status == "failed"

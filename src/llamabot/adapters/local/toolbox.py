@@ -14,7 +14,7 @@ import msgspec
 from llamabot.adapters.local.definition import Definition, definition_of, place_of
 from llamabot.adapters.local.results import answered, failed
 from llamabot.ports.assembly import mend_text
-from llamabot.ports.errors import RunPaused, ToolDefinitionError, UsageError
+from llamabot.ports.errors import RunBusy, RunPaused, ToolDefinitionError, UsageError
 from llamabot.ports.schema import decoded
 from llamabot.ports.tools import RunContext, Tool, ToolCall, ToolResult
 
@@ -64,7 +64,7 @@ class LocalToolbox:
         definition, function, arguments = prepared
         try:
             value = function(**arguments)
-        except RunPaused:  # a run inside the tool waits for someone, and so does the one that called
+        except (RunPaused, RunBusy):  # a run inside the tool waits, and so does the one that called
             raise
         except Exception as error:  # noqa: BLE001 - what a tool raises is an answer to the model
             return failed(call, error)
@@ -79,7 +79,7 @@ class LocalToolbox:
         tool = self._tools[call.name]
         try:
             value = await function(**arguments) if tool.colour == "async" else function(**arguments)
-        except RunPaused:  # a run inside the tool waits for someone, and so does the one that called
+        except (RunPaused, RunBusy):  # a run inside the tool waits, and so does the one that called
             raise
         except Exception as error:  # noqa: BLE001 - what a tool raises is an answer to the model
             return failed(call, error)
