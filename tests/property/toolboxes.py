@@ -87,7 +87,7 @@ class Kit:
             self._on_call(call, context)
         if call.name == "down" and call.id not in self._down:
             self._down.add(call.id)
-            raise lmb.errors.ToolboxUnavailable("the server is away")
+            raise lmb.errors.ToolboxUnavailable(f"the server is away: {call.id}")
 
 
 class Asking:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
+import msgspec
 import pytest
 from tests.property.agents import Decision, Dying, Killed, Model
 from tests.property.toolboxes import Kit, tools
 
 import llamabot as lmb
+from llamabot.ports.recorder import Blob, decode_event, encode_event
 from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion
 
 AGENTS = (lmb.AgentBot, lmb.AsyncAgentBot)
@@ -131,6 +134,61 @@ def test_a_run_is_in_one_hand_at_a_time(kind: Any) -> None:
 
 
 @both
+def test_a_run_inside_is_in_one_hand_too(kind: Any) -> None:
+    """Whoever goes on with the outer run is told; the model is not."""
+    store, script = InMemoryRecorder(durable=True), [Decision("", (("a", "helper", '{"question": "?"}'),))]
+
+    def bot(recorder: Any) -> Any:
+        inner = lmb.AgentBot("Help.", tools=[Kit(tools("look"))], completion=Model([]), recorder=recorder)
+        return kind("Act.", tools=[inner.as_tool("helper")], completion=Model(script), recorder=recorder)
+
+    with pytest.raises(Killed):
+        go(bot(Dying(store, 8)).run("go"))
+    (inner,) = (run for run in store.runs() if run.parent_id)
+    claim = store.claim(inner.run_id)
+    with pytest.raises(lmb.errors.RunBusy):
+        go(bot(store).resume(inner.parent_id))
+    claim.release()
+    assert go(bot(store).resume(inner.parent_id)).text == "done"
+
+
+@both
+def test_an_error_tells_the_answers_that_calls_had(kind: Any) -> None:
+    """Those that no tool gave too: unknown names, what was denied."""
+    script = [Decision("", (("a", "nowhere", "{}"), ("bb", "asks", "{}"), ("c", "look", "{}")))]
+    recorder = InMemoryRecorder(durable=True)
+    bot = _agent(kind, recorder, Model(script), Kit(), limits=lmb.Limits(decisions=1))
+    with pytest.raises(lmb.errors.ApprovalNeeded) as waits:
+        go(bot.run("go"))
+    with pytest.raises(lmb.errors.LimitReached) as reached:
+        go(bot.resume(waits.value.run_id, approvals={"bb": lmb.Denied("no")}))
+    texts = [message.text for message in reached.value.messages[-3:]]
+    assert texts[0].startswith("There is no tool named 'nowhere'")
+    assert texts[1:] == ["The call was denied: no. It has not run.", "look({})"]
+
+
+@both
+def test_a_log_whose_blobs_were_written_in_another_way_can_be_gone_on_with(kind: Any) -> None:
+    """What this version would write differently is written anew, so that the log can always be read."""
+    written, model = InMemoryRecorder(durable=True), Model([Decision("", (("a", "look", "{}"),))])
+    with pytest.raises(lmb.errors.LimitReached) as reached:
+        go(_agent(kind, written, model, Kit(tools("look")), limits=lmb.Limits(decisions=1)).run("go"))
+    run_id = str(reached.value.run_id)
+    store = InMemoryRecorder(durable=True)
+    for event in written.events(run_id):
+        data = encode_event(event).decode()
+        for number, blob in enumerate(blob for blob in written.events(run_id) if isinstance(blob, Blob)):
+            data = data.replace(blob.digest, f"{number:032x}")
+        other = decode_event(data)
+        if isinstance(other, Blob):
+            other = msgspec.structs.replace(other, data=json.dumps(json.loads(other.data)))
+        store.append([other])
+    bot = _agent(kind, store, model, Kit(tools("look")))
+    assert go(bot.resume(run_id, limits=lmb.Limits(decisions=2))).text == "done"
+    assert lmb.read_trace(store.events(run_id)).messages[-1].text == "done"
+
+
+@both
 def test_there_must_be_a_run_to_resume(kind: Any) -> None:
     bot = _agent(kind, InMemoryRecorder(), Model([]), Kit(tools("look")))
     for go_on in (bot.resume, bot.replay):
@@ -162,9 +220,11 @@ def test_a_finished_run_says_that_it_is_told_from_the_log(kind: Any) -> None:
         first = go(bot.run("go"))
         assert first.value is value or first.value == value
         assert not first.from_log
+        logged = recorder.events(first.run_id)
         for again in (go(bot.resume(first.run_id)), go(bot.replay(first.run_id))):
             assert again.from_log
             assert again.messages == first.messages
+            assert recorder.events(first.run_id) == logged, "what was told again was recorded"
             if kept is None:
                 assert isinstance(again.value, lmb.ValueNotKept)
                 assert again.value.text.startswith("<opaque xxx")
