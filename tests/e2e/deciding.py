@@ -2,7 +2,8 @@
 
     python deciding.py '[["add", {"a": 1}], "It is 1."]' ARGUMENTS...
 
-Each step is a text, or a call: the name of a tool and its arguments. Calls are named by the tool: `call_add`.
+Each step is a text, or a call: the name of a tool, its arguments, and maybe what is said before. Calls are named by
+the tool: `call_add`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from llamabot.testing import ScriptedCompletion
 def _step(step: Any) -> str | lmb.AssistantMessage:
     if isinstance(step, str):
         return step
-    name, arguments = step
-    return lmb.AssistantMessage("", tool_calls=(lmb.ToolCall(f"call_{name}", name, json.dumps(arguments)),))
+    name, arguments, *said = step
+    return lmb.AssistantMessage("".join(said), tool_calls=(lmb.ToolCall(f"call_{name}", name, json.dumps(arguments)),))
 
 
 if __name__ == "__main__":

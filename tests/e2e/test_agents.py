@@ -85,7 +85,7 @@ def test_asks_for_a_yes_and_shows_what_it_is_for() -> None:
     with Terminal("agent", "--tools", "tools:pay", "?", program=_model(PAY, "Paid.")) as terminal:
         asked = terminal.wait_for("Run it? [y/N] ")
         assert "pay needs your yes" in asked
-        assert '"amount": 5,\n' in asked
+        assert '"amount": 5,\n    "to": "Ana \\u001b[2J"\n' in asked
         assert not Path("paid").exists()
         terminal.type("y\n")
         assert terminal.end() == 0
@@ -93,6 +93,24 @@ def test_asks_for_a_yes_and_shows_what_it_is_for() -> None:
     assert "\x1b[2J" not in terminal.seen
     assert len(Path("paid").read_text().splitlines()) == 1
     assert "ask_approval  pay: approved by " in run("show").out
+
+
+def test_writes_text_as_it_comes_and_the_answer_once() -> None:
+    steps = (["read", {"name": "x"}, "I will read. "], "It is read.")
+    with Terminal("agent", "--tools", "tools:read", "?", program=_model(*steps), columns=60) as terminal:
+        assert terminal.end() == 0
+    lines = [line[:20].strip() for line in terminal.text.splitlines()]
+    assert lines == ["I will read.", '→ read {"name": "x"}', "← read: ␛]0;title␇ w", "It is read."]
+
+
+def test_a_larger_limit_holds_after_a_yes_too() -> None:
+    arguments = ("--tools", "tools:pay")
+    assert _piped("agent", *arguments, "-m", "m", "--decisions=1", "?", steps=(PAY,)).status == 4
+    with Terminal("resume", "last", *arguments, "--decisions=2", program=_model("Paid.")) as terminal:
+        terminal.wait_for("[y/N] ")
+        terminal.type("y\n")
+        assert terminal.end() == 0
+    assert terminal.text.endswith("Paid.\n")
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "yep\n"])

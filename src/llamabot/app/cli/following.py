@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 from llamabot.app.cli.importing import AnyBot
 from llamabot.app.cli.interrupts import one_interrupt
-from llamabot.app.cli.terminal import DIM, AnswerWriter, is_terminal, say, visible
+from llamabot.app.cli.terminal import DIM, AnswerWriter, is_terminal, say
 from llamabot.domain.drivers import adrive, adrive_stream, drive, drive_stream
 from llamabot.domain.result import (
     AttemptRejected,
@@ -46,17 +46,14 @@ def resumed(bot: AnyBot, run_id: str, **call: Unpack[ResumeSettings]) -> Iterato
         with one_interrupt(), closing(drive_stream(*drive(begin, _NO_WORLD))) as events:
             yield from events
         return
-    with asyncio.Runner() as runner:  # it stops the run at Ctrl-C
+    with asyncio.Runner() as runner:  # its end, and Ctrl-C, stop the run
         stream = adrive_stream(*runner.run(adrive(begin, _NO_WORLD)))
 
         async def following() -> StreamEvent[Any] | None:
             return await anext(stream, None)
 
-        try:
-            while (event := runner.run(following())) is not None:
-                yield event
-        finally:
-            runner.run(stream.aclose())
+        while (event := runner.run(following())) is not None:
+            yield event
 
 
 class Follower:
@@ -128,5 +125,5 @@ class Follower:
 def _say_cut(text: str) -> None:
     """Write what fits a line."""
     width = get_terminal_size().columns if is_terminal(sys.stderr) else _WIDTH_IN_PIPE
-    line = visible(" ".join(text.split()))
+    line = " ".join(text.split())
     say(line if len(line) <= width else f"{line[: width - 1]}…", prefix="", style=DIM)
