@@ -14,6 +14,7 @@ from tests.property import strategies as models
 from tests.property.cores import DRIVERS, assert_orderly, perform, world_of
 
 import llamabot as lmb
+from llamabot.domain.call_ids import with_own_ids
 from llamabot.domain.effects import Complete, Core, Effect, Recall, Remember, Together
 from llamabot.domain.trace import EffectTrace
 from llamabot.ports.assembly import mend_completion
@@ -165,7 +166,8 @@ def test_the_transcript_of_a_trace_is_that_of_the_result(answer: Completion, sai
     if isinstance(result, lmb.errors.ContentRefused):
         return
     assert (trace.summary.usage, trace.summary.cost_usd) == (result.usage, result.cost_usd)
-    assert trace.effects[-1].completion == mend_completion(answer)
+    said_before = result.messages[:-1]
+    assert trace.effects[-1].completion == with_own_ids(mend_completion(answer), said_before)
 
 
 def test_what_a_run_repeats_is_stored_once() -> None:

@@ -121,11 +121,11 @@ class LiteLLMCompletion:
         return known
 
     def _looked_up(self, model: str) -> ModelCapabilities:
-        litellm = load()
         try:
+            litellm = load()
             takes_schema = litellm.supports_response_schema(model, self.options.get("custom_llm_provider"))
         except Exception:  # noqa: BLE001 - a name that LiteLLM cannot read is a model it does not know
-            takes_schema = False
+            return ModelCapabilities()
         prices = [litellm.model_cost.get(name, {}) for name in (model, model.partition("/")[2])]
         priced = any("input_cost_per_token" in price for price in prices)
         # Its table says False of every model that it has never heard of.
