@@ -102,6 +102,9 @@ def _whole(events: list[Any]) -> Any:
     reasoning = "".join(event.text for event in answer if isinstance(event, lmb.ReasoningDelta))
     assert reasoning == (last.result.messages[-1].reasoning or "")
     for event in answer:
+        if isinstance(event, lmb.Decided):
+            assert event.calls == last.result.messages[-1].tool_calls
+            continue
         assert event.text, "an event that tells nothing"
         event.text.encode()
     return last.result
