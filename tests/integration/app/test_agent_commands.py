@@ -296,6 +296,32 @@ def test_without_a_log_only_tools_run_that_need_none(
         assert "recording is off" in command("resume", "last", "--tools", "broken:add").err
 
 
+def test_promises_nothing_that_a_log_without_contents_cannot_keep(
+    command: Command, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMABOT_RECORD", "metadata")
+    with lmb.override(completion=ScriptedCompletion([PAY])):
+        ended = command("agent", "--tools", "own:pay", "-m", "m", "Pay.")
+        assert (ended.status, _hints(ended)) == (4, [])
+        ended = command("resume", "last", "--tools", "own:pay")
+    assert (ended.status, _hints(ended)) == (2, [])
+    assert "recorded without what it was given" in ended.err
+    tree = command("show").out
+    assert "agent  paused" in tree
+    assert "Ana" not in tree
+
+
+def test_leaves_a_run_alone_that_is_in_other_hands(command: Command, project: Path) -> None:
+    with lmb.override(completion=ScriptedCompletion([PAY])):
+        command("agent", "--tools", "own:pay", "-m", "m", "Pay.")
+        with _log(project) as log:
+            held = log.claim(next(iter(log.runs())).run_id)
+            ended = command("resume", "last", "--tools", "own:pay", "--approve", "call_pay")
+            held.release()
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert sys.modules["own"].PAID == []
+
+
 def test_draws_tools_decisions_and_runs_inside(command: Command) -> None:
     first = _calls(("expert", {"question": "Who?"}), ("pay", {"amount": 5, "to": "x" * 300}), ("lost", {"n": 1}))
     model = ScriptedCompletion([first, "Ana.", _calls(("fail", {"text": "no"})), "Done."])

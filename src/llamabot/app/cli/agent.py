@@ -40,7 +40,9 @@ def agent(question: str, options: AgentOptions, *, limits: dict[str, Any], strea
         more: AgentSettings = {"ids": ids}
         if limits:
             more["limits"] = Limits(**limits)
-        with agent_of(options, settings, **more) as bot, goes_on_with(options.words(), ids.run_id):
+        is_kept = settings.record != "metadata" and resolve_instruments({})[0] is not None
+        run_id = ids.first if is_kept else lambda: None
+        with agent_of(options, settings, **more) as bot, goes_on_with(options.words(), run_id):
             _finish(bot, begun(bot, question), {}, Follower(quiet=not stream))
 
 
@@ -112,7 +114,6 @@ class _FirstId:
         self._first = self._first or new
         return new
 
-    def run_id(self) -> str | None:
-        """Return the run's id, None while there is no run, or none that is recorded."""
-        recorder, _, _ = resolve_instruments({})
-        return None if recorder is None else self._first
+    def first(self) -> str | None:
+        """Return the first id, None while there is none."""
+        return self._first

@@ -11,8 +11,8 @@ from llamabot.ports.errors import (
     LimitReached,
     LlamabotError,
     ReplayDiverged,
-    RunBusy,
     ToolOutcomeUnknown,
+    UsageError,
 )
 
 __all__ = ["goes_on_with"]
@@ -24,13 +24,14 @@ def goes_on_with(words: Sequence[str], run_id: Callable[[], str | None]) -> Iter
 
     Args:
         words: options that mean the same bot.
-        run_id: of the run, None while there is none that is recorded.
+        run_id: of the run, None while there is none that its log can go on with.
     """
     try:
         yield
     except (LlamabotError, KeyboardInterrupt) as error:
         run = run_id()
-        if run is not None and not isinstance(error, RunBusy):
+        misused = isinstance(error, UsageError) and not isinstance(error, ReplayDiverged)
+        if run is not None and not misused:
             command = shlex.join(["llamabot", "resume", run, *words])
             error.add_note("\n  ".join([f"run {run} can go on:", *(f"{command}{more}" for more in _more(error))]))
         raise
