@@ -115,6 +115,7 @@ def _limits() -> st.SearchStrategy[lmb.Limits]:
 
 @settings(max_examples=60)
 @given(script=scripts(), limits=_limits() | st.just(lmb.Limits()))
+@example(script=[Decision("", (("a", "down", ""), ("b", "down", "")))], limits=lmb.Limits())
 def test_an_agent_is_the_same_in_all_four_ways(script: list[Decision], limits: lmb.Limits) -> None:
     first, *others = (msgspec.structs.asdict(_see(way, script, limits)) for way in WAYS)
     for other in others:
