@@ -100,6 +100,8 @@ class Killing:
 
 def kill(folder: Path) -> None:
     """Fork a child for each number of events, until one lives to the end; say how each ended."""
+    with lmb.SqliteRecorder(folder / "warm.db", durable=True) as recorder:  # so that no child has to load anything
+        agent_on(recorder, folder / "warm.txt").run("go")
     ended: list[int] = []
     while not ended or ended[-1]:
         number = len(ended) + 1
