@@ -49,20 +49,20 @@ def to_approval(answer: Any) -> Approval:
     """
     if answer is True:
         return Approved()
-    if isinstance(answer, Approved):
-        _check_arguments(answer.arguments)
     if isinstance(answer, Approved | Denied):
+        _check(answer)
         return answer
     raise UsageError(f"an approval is True, lmb.Approved(…) or lmb.Denied(reason), not {answer!r}")
 
 
-def _check_arguments(arguments: Any) -> None:
+def _check(answer: Approval) -> None:
+    arguments = answer.arguments if isinstance(answer, Approved) else None
     if arguments is not None and not isinstance(arguments, Mapping):
         raise UsageError(f"arguments= of an approval maps names to values; it is no {arguments!r:.80}")
     try:
-        msgspec.json.encode(arguments)
+        msgspec.json.encode(answer)
     except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"arguments= of an approval are what JSON can hold: {error}") from error
+        raise UsageError(f"an approval holds text and what JSON can hold: {error}") from error
 
 
 def approved_call(call: ToolCall, approval: Approved) -> ToolCall:

@@ -57,14 +57,13 @@ def _checked(answers: Any, name: str) -> Mapping[str, Any]:
 
 
 def _result(call_id: str, outcome: Any) -> ToolResult:
+    try:
+        encoded = msgspec.json.encode(outcome).decode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"the outcome of {call_id!r} is a text or what JSON can hold: {error}") from error
     if isinstance(outcome, ToolResult):
         return msgspec.structs.replace(outcome, call_id=call_id)
-    if isinstance(outcome, str):
-        return ToolResult(call_id, outcome)
-    try:
-        return ToolResult(call_id, msgspec.json.encode(outcome).decode())
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"the outcome of {call_id!r} is a text or what JSON can hold: {error}") from error
+    return ToolResult(call_id, outcome if isinstance(outcome, str) else encoded)
 
 
 NOTHING_SETTLED = Settled()

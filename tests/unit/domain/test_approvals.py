@@ -146,6 +146,9 @@ def test_changed_arguments_are_run_and_told_to_the_model(kind: Any) -> None:
         {"outcomes": {"car": object()}},
         {"outcomes": "car"},
         {"approvals": {"car": lmb.Approved(arguments={"item": object()})}},
+        {"approvals": {"car": lmb.Approved(arguments=["bike"])}},
+        {"approvals": {"car": lmb.Denied("half a character: \ud83d")}},
+        {"outcomes": {"car": "half a character: \ud83d"}},
         {"approval": {"car": True}},
     ],
 )
