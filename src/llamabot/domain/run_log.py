@@ -60,8 +60,6 @@ class RunLog:
         usage: tokens so far.
     """
 
-    _abandoned: frozenset[str] = frozenset()
-
     def __init__(
         self,
         recorder: RecorderPort | None,
@@ -83,6 +81,7 @@ class RunLog:
         self._writer = LogWriter(self.run_id, history.digests if history else ())
         self._unsent: list[RunEvent] = []
         self._sums = threading.Lock()
+        self._ended: dict[str, object] = {}
         self._known_cost_usd: float | None = None
         self._unpriced = False
 
@@ -143,7 +142,7 @@ class RunLog:
 
     def effect_finished(self, path: str, step: Step, started_ns: int, outcome: Any) -> Future[None] | None:
         """Write an outcome; the ticket is there if the core must not see it before it is committed."""
-        if path in self._abandoned:
+        if not self._is_first_end(path):
             return None
         events: list[RunEvent] = []
         usage, cost_usd = None, None
@@ -177,7 +176,7 @@ class RunLog:
         self, path: str, step: Step, started_ns: int, error: BaseException, *, left: bool = False
     ) -> None:
         """Write an error without the call's secrets, and what had arrived; a `CompletionError` is given that too."""
-        if path in self._abandoned:
+        if not self._is_first_end(path):
             return
         self._secrets.scrub(error)
         partial = step.partial
@@ -198,7 +197,6 @@ class RunLog:
     def effect_abandoned(self, path: str, effect: Effect[Any], error: BaseException) -> None:
         """Write the error of an effect that nobody waits for; what it still gives is ignored."""
         self.effect_failed(path, Step(effect, None), 0, error, left=True)
-        self._abandoned |= {path}
 
     def run_finished(self, error: BaseException | None = None) -> Future[None] | None:
         """Write the end; the ticket is there if it must be waited for. An error of ours gets what the run had."""
@@ -216,6 +214,10 @@ class RunLog:
         if isinstance(error, LlamabotError) and error.run_id is None:
             error.run_id, error.usage = self.run_id, self.usage
             error.messages = closed(self.messages, self._results)
+
+    def _is_first_end(self, path: str) -> bool:
+        mark = object()
+        return self._ended.setdefault(path, mark) is mark  # one step: who leaves and who finishes may come at once
 
     def _attempt(self, path: str) -> int:
         return 1 if self._history is None else self._history.attempt(path) + 1

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import llamabot as lmb
+from llamabot.ports.recorder import EffectFinished
 from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion
 
 WAITS_S = 20.0
@@ -192,3 +193,40 @@ def test_a_helper_that_is_in_other_hands_is_told_to_the_caller_and_not_to_the_mo
         _ = bot("go") if kind is lmb.AgentBot else asyncio.run(bot.run("go"))
     (run,) = recorder.runs()
     assert run.status == "failed"
+
+
+class Pausing:
+    """A recorder that holds up who writes the outcome of a tool, once it is written."""
+
+    durable = False
+
+    def __init__(self) -> None:
+        self.store, self.written, self.go_on = InMemoryRecorder(), threading.Event(), threading.Event()
+
+    def append(self, events: Any) -> None:
+        self.store.append(events)
+        if any(isinstance(event, EffectFinished) and event.outcome and "." in event.path for event in events):
+            self.written.set()
+            self.go_on.wait(WAITS_S)
+
+
+def test_an_outcome_that_is_written_while_the_run_is_left_stays() -> None:
+    """Else what had finished would run again."""
+
+    @lmb.tool
+    def quick() -> str:
+        """Be quick."""
+        return "done"
+
+    tools, recorder = Waiting(), Pausing()
+    calls = (lmb.ToolCall("a", "quick", "{}"), lmb.ToolCall("b", "wait", "{}"))
+    completion = ScriptedCompletion([lmb.AssistantMessage("", tool_calls=calls)])
+    with lmb.AgentBot(tools=[quick, tools.wait], completion=completion, recorder=recorder).stream("go") as events:
+        next(events)
+        next(events)
+        assert recorder.written.wait(5)
+    recorder.go_on.set()
+    assert tools.all_stopped(1, 0)
+    (run,) = recorder.store.runs()
+    ends = [event for event in recorder.store.events(run.run_id) if isinstance(event, EffectFinished)]
+    assert [(end.path, end.error is None) for end in ends] == [("1", True), ("2.1", True), ("2.2", False)]
