@@ -16,11 +16,12 @@ __all__ = ["measure"]
 
 _ROUNDS = 24
 _CALLS = 12
+_STREAMS = 4
 _BUDGET = 1.03
 _MODEL, _PROMPT, _QUESTION = "openai/canned", "You are Feynman.", "Explain QED."
 _TEXT = f"""
 A bot that records to SQLite, against `litellm.completion` with the same switches, both on a server of fixed answers in
-another process; {_ROUNDS} rounds of {_CALLS} calls and one stream of {CHUNKS} chunks each. CPU time of the whole
+another process; {_ROUNDS} rounds of {_CALLS} calls and {_STREAMS} streams of {CHUNKS} chunks each. CPU time of the whole
 process, the recorder's thread included. LiteLLM's switches are the ones that the adapter sets, and `max_retries=0`,
 `num_retries=0`, `timeout=600`.
 """
@@ -52,8 +53,8 @@ def _sides(recorder: Any, address: str) -> dict[str, Callable[[], float]]:
     return {
         "call bare": lambda: per_call_us(bare, _CALLS) / 1000,
         "call ours": lambda: per_call_us(lambda: bot(_QUESTION), _CALLS) / 1000,
-        "chunk bare": lambda: per_call_us(bare_stream, 1) / CHUNKS / 1000,
-        "chunk ours": lambda: per_call_us(lambda: _drain(bot.stream(_QUESTION)), 1) / CHUNKS / 1000,
+        "chunk bare": lambda: per_call_us(bare_stream, _STREAMS) / CHUNKS / 1000,
+        "chunk ours": lambda: per_call_us(lambda: _drain(bot.stream(_QUESTION)), _STREAMS) / CHUNKS / 1000,
     }
 
 

@@ -34,11 +34,9 @@ class _Events(Generic[T]):
             raise UsageError("the stream has not finished: iterate it to its end before asking for its result")
         return self._result
 
-    def _seen(self, event: StreamEvent[T]) -> StreamEvent[T]:
-        if type(event) is Finished:
-            self._result = event.result
-            self._open = False
-        return event
+    def _finish(self, finished: Finished[T]) -> None:
+        self._result = finished.result
+        self._open = False
 
     def _warn_if_open(self) -> None:
         if self._open:
@@ -61,10 +59,13 @@ class EventStream(_Events[T]):
     def __next__(self) -> StreamEvent[T]:
         self._open = True
         try:
-            return self._seen(next(self._events))
+            event = next(self._events)
         except BaseException:
             self._open = False
             raise
+        if type(event) is Finished:
+            self._finish(event)
+        return event
 
     def text(self) -> Iterator[str]:
         """Yield the text alone, piece by piece."""
@@ -101,10 +102,13 @@ class AsyncEventStream(_Events[T]):
     async def __anext__(self) -> StreamEvent[T]:
         self._open = True
         try:
-            return self._seen(await anext(self._events))
+            event = await anext(self._events)
         except BaseException:
             self._open = False
             raise
+        if type(event) is Finished:
+            self._finish(event)
+        return event
 
     async def text(self) -> AsyncIterator[str]:
         """Yield the text alone, piece by piece."""
