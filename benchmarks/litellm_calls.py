@@ -21,9 +21,9 @@ _BUDGET = 1.03
 _MODEL, _PROMPT, _QUESTION = "openai/canned", "You are Feynman.", "Explain QED."
 _TEXT = f"""
 A bot that records to SQLite, against `litellm.completion` with the same switches, both on a server of fixed answers in
-another process; {_ROUNDS} rounds of {_CALLS} calls and {_STREAMS} streams of {CHUNKS} chunks each. CPU time of the whole
-process, the recorder's thread included. LiteLLM's switches are the ones that the adapter sets, and `max_retries=0`,
-`num_retries=0`, `timeout=600`.
+another process; {_ROUNDS} rounds of {_CALLS} calls and {_STREAMS} streams of {CHUNKS} chunks each. CPU time of the
+whole process, the recorder's thread included. LiteLLM's switches are the ones that the adapter sets, and
+`max_retries=0`, `num_retries=0`, `timeout=600`.
 """
 
 
