@@ -39,6 +39,14 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
         wheel.writestr("tiny-1.dist-info/RECORD", "")
     return name
 """
+# In the place of Python's own, in the tests in which making an environment is not the point.
+QUICK_VENV = """
+import shutil, sys
+from pathlib import Path
+[folder] = map(Path, sys.argv[1:])
+assert [path.name for path in folder.iterdir()] == [".llamabot"]
+shutil.copytree({made!r}, folder, symlinks=True, dirs_exist_ok=True)
+"""
 
 
 def _make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -112,8 +120,18 @@ def test_says_clearly_that_no_python_fits(tmp_path: Path) -> None:
     assert f"{old}: is Python 3.10" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an environment to copy: unpacking pip takes seconds; the pip that is here does as well."""
+    folder = tmp_path_factory.mktemp("made") / ".venv"
+    venv.create(folder, symlinks=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "pip.pth").write_text(str(Path(pip.__file__).parent.parent))
+    return folder
+
+
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, made: Path) -> Path:
     """Return a checkout whose locks name no package, and where the demo's is installed."""
     folder = tmp_path / "a checkout"
     (folder / "requirements").mkdir(parents=True)
@@ -122,13 +140,19 @@ def checkout(tmp_path: Path) -> Path:
         (folder / "requirements" / f"{name}.txt").write_text("# nothing\n")
     (folder / "pyproject.toml").write_text(PYPROJECT)
     (folder / "backend.py").write_text(BACKEND)
-    # Unpacking pip takes seconds; the pip that is here does as well.
-    venv.create(folder / ".venv", symlinks=True)
-    packages = next((folder / ".venv").glob("lib/python*/site-packages"))
-    (packages / "pip.pth").write_text(str(Path(pip.__file__).parent.parent))
+    shutil.copytree(made, folder / ".venv", symlinks=True)
     asking = "import sys; sys.path[0] = 'scripts'; import environment; environment.lock_stamp('demo').touch()"
     subprocess.run([sys.executable, "-c", asking], cwd=folder, check=True)
     return folder
+
+
+@pytest.fixture
+def quick_venv(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `python -m venv` copy what is made already, and refuse all that it would not do the same way."""
+    folder = tmp_path / "quick"
+    folder.mkdir()
+    (folder / "venv.py").write_text(QUICK_VENV.format(made=str(made)))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 def _prepare(checkout: Path, name: str) -> subprocess.CompletedProcess[str]:
@@ -181,6 +205,7 @@ def test_the_demo_takes_an_environment_for_development_as_it_is(checkout: Path) 
     assert (checkout / "builds").read_text() == "x"
 
 
+@pytest.mark.usefixtures("quick_venv")
 def test_an_environment_whose_python_is_gone_is_made_anew_for_the_demo(checkout: Path) -> None:
     work = _made_for_development_otherwise(checkout)
     (checkout / ".venv" / "bin" / "python").unlink()
@@ -209,16 +234,12 @@ def test_the_demo_is_not_timed_from_another_environment(checkout: Path) -> None:
     assert not (checkout / "asked").exists()
 
 
-def test_an_install_that_was_interrupted_is_made_whole_the_next_time(checkout: Path) -> None:
-    (checkout / "requirements" / "dev.txt").write_text("not-hashed==1\n")
-    assert _prepare(checkout, "dev").returncode != 0
-    (checkout / "requirements" / "dev.txt").write_text("# mended\n")
-    assert _prepare(checkout, "dev").returncode == 0
-
-
-def test_an_install_that_fails_is_shown_and_leaves_no_stamp(checkout: Path) -> None:
+@pytest.mark.usefixtures("quick_venv")
+def test_an_install_that_fails_is_shown_leaves_no_stamp_and_is_made_whole_the_next_time(checkout: Path) -> None:
     (checkout / "requirements" / "dev.txt").write_text("not-hashed==1\n")
     failed = _prepare(checkout, "dev")
     assert failed.returncode != 0
     assert "not-hashed==1" in failed.stderr
     assert list((checkout / ".venv").glob(".*-*")) == []
+    (checkout / "requirements" / "dev.txt").write_text("# mended\n")
+    assert _prepare(checkout, "dev").returncode == 0
