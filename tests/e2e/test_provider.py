@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.command import Terminal, run
+from tests.e2e.command import Ended, Terminal, run
 from tests.servers.chat import ChatServer, failure, stream_of
 
 CANARY = "sk-canary-4711"
 
+# Loading the provider's library takes seconds: the commands of a test share a process.
+IN_ONE_PROCESS = """
+import sys
+from llamabot.app.cli import main
+for words in sys.argv[1:]:
+    status = main(words.split())
+    for stream in (sys.stdout, sys.stderr):
+        print(f"<status {status}>", file=stream, flush=True)
+"""
+
 pytestmark = pytest.mark.loopback
+
+
+def _each(*commands: str) -> list[Ended]:
+    """Run commands one after the other in one process, which ends well and has nothing more to say."""
+    command = [sys.executable, "-c", IN_ONE_PROCESS, *commands]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=90, check=True)
+    *outs, out = re.split(r"<status \d+>\n", done.stdout.decode())
+    *errs, err = re.split(r"<status \d+>\n", done.stderr.decode())
+    assert (out, err) == ("", "")
+    statuses = map(int, re.findall(r"<status (\d+)>\n", done.stdout.decode()))
+    return [Ended(*ended) for ended in zip(statuses, outs, errs, strict=True)]
 
 
 @pytest.fixture
@@ -27,12 +51,12 @@ def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatSe
 
 def test_answers_records_and_keeps_the_key(provider: ChatServer) -> None:
     provider.script(stream_of(["caf", "é ", "\x1b[31m", "🙂"]), failure(401, f"wrong key {CANARY}"))
-    ended = run("ask", "?")
+    ended, refused, *others = _each("ask ?", "ask --debug ?", "show", "show --full", "runs", "doctor")
     assert (ended.status, ended.out, ended.err) == (0, "café \x1b[31m🙂\n", "")
     assert provider.exchanges[0].headers["authorization"] == f"Bearer {CANARY}"
-    refused = run("ask", "--debug", "?")
     assert (refused.status, refused.out) == (1, "")
-    shown = run("show").out + run("show", "--full").out + run("runs").out + run("doctor").out
+    assert [other.status for other in others] == [0, 0, 0, 0]
+    shown = "".join(other.out + other.err for other in others)
     assert "AuthenticationFailed" in shown
     stored = b"".join(path.read_bytes() for path in Path(".llamabot").iterdir())
     assert CANARY not in refused.err + shown

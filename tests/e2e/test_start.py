@@ -18,7 +18,7 @@ from llamabot.testing import ScriptedCompletion
 HEAVY = {"dependency_injector", "faiss", "litellm", "numpy", "openai", "pydantic", "sqlite_utils", "xllamacpp"}
 
 
-def _loaded(*arguments: str, **variables: str) -> set[str]:
+def loaded(*arguments: str, **variables: str) -> set[str]:
     """Return the top-level packages that a command imports."""
     command = [sys.executable, "-X", "importtime", "-m", "llamabot", *arguments]
     environment = {**os.environ, **variables}
@@ -45,11 +45,11 @@ def test_lists_its_commands(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["runs"], ["show", "--help"], ["local", "list"]])
 def test_starts_without_a_models_machinery(arguments: list[str]) -> None:
-    assert _loaded(*arguments) & {*HEAVY, "asyncio"} == set()
+    assert loaded(*arguments) & {*HEAVY, "asyncio"} == set()
 
 
 def test_shows_help_without_drawing() -> None:
-    assert "rich" not in _loaded("ask", "--help")
+    assert "rich" not in loaded("ask", "--help")
 
 
 @pytest.mark.embedded
@@ -57,8 +57,8 @@ def test_asks_the_embedded_model_with_nothing_else_loaded(tmp_path: Path) -> Non
     installed_model()
     with lmb.SqliteRecorder(tmp_path / "runs.db") as log:  # making the file's tables loads more, once
         lmb.SimpleBot(recorder=log, completion=ScriptedCompletion(["yes"]))("?")
-    loaded = _loaded("ask", "-t", "0", "Say yes.", LLAMABOT_RECORD=str(log.path))
-    assert loaded & {*HEAVY, "fastapi", "rich"} == {"xllamacpp"}
+    packages = loaded("ask", "-t", "0", "Say yes.", LLAMABOT_RECORD=str(log.path))
+    assert packages & {*HEAVY, "fastapi", "rich"} == {"xllamacpp"}
 
 
 @pytest.mark.embedded

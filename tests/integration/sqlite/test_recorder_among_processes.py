@@ -209,7 +209,7 @@ def write(child, out):
         os.write(out, "".join(f"{name}\\n" for name in names).encode())
         names.clear()
 
-for child in range(40):
+for child in range(18):
     read, out = os.pipe()
     if not (pid := os.fork()):
         os.close(read)
