@@ -17,6 +17,13 @@ from llamabot.app.cli import main
 from llamabot.testing import ScriptedCompletion
 
 
+class CountingCompletion(ScriptedCompletion):
+    """Counts words as tokens."""
+
+    def count_tokens(self, text: str, *, model: str = "") -> int:
+        return len(text.split())
+
+
 def _step(step: Any) -> str | lmb.AssistantMessage:
     if isinstance(step, str):
         return step
@@ -25,5 +32,5 @@ def _step(step: Any) -> str | lmb.AssistantMessage:
 
 
 if __name__ == "__main__":
-    with lmb.override(completion=ScriptedCompletion([_step(step) for step in json.loads(sys.argv[1])])):
+    with lmb.override(completion=CountingCompletion([_step(step) for step in json.loads(sys.argv[1])])):
         sys.exit(main(sys.argv[2:]))
