@@ -3,14 +3,11 @@
 exits        says why on stderr, in many lines, and ends
 babbles      writes lines that are no MCP, and waits
 silent       waits
-latin        speaks MCP after a line in another encoding
-stubborn     as the good server, and ignores that its stdin ends, and SIGTERM
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 
@@ -32,25 +29,5 @@ def silent() -> None:
     time.sleep(FOREVER_S)
 
 
-def latin() -> None:
-    sys.stdout.buffer.write("Grüße\n".encode("latin-1"))
-    sys.stdout.flush()
-    good()
-
-
-def stubborn() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        good()
-    finally:
-        time.sleep(FOREVER_S)
-
-
-def good() -> None:
-    from mcp_tools import server
-
-    server.run("stdio")
-
-
 if __name__ == "__main__":
-    {"exits": exits, "babbles": babbles, "silent": silent, "latin": latin, "stubborn": stubborn}[sys.argv[1]]()
+    {"exits": exits, "babbles": babbles, "silent": silent}[sys.argv[1]]()

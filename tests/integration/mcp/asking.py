@@ -16,6 +16,7 @@ import llamabot as lmb
 from llamabot.ports.tools import RunContext, ToolResult
 
 TOOLS = str(ROOT / "tests" / "servers" / "mcp_tools.py")
+BARE = str(ROOT / "tests" / "servers" / "mcp_bare.py")
 ODD = str(ROOT / "tests" / "servers" / "mcp_odd.py")
 PATIENCE_S = 10.0
 
@@ -26,9 +27,17 @@ def started(*, journal: Path | None = None, **options: Any) -> lmb.McpToolbox:
     return lmb.McpToolbox.stdio(sys.executable, TOOLS, env=env, **{"name": "t", **options})
 
 
+def bare(*what: str, journal: Path | None = None, **options: Any) -> lmb.McpToolbox:
+    """Return a toolbox on the small server, which starts at once: for tests that are about processes."""
+    env = {"JOURNAL": str(journal)} if journal else None
+    return lmb.McpToolbox.stdio(sys.executable, "-S", "-E", BARE, *what, env=env, **{"name": "t", **options})
+
+
 def odd(what: str, **options: Any) -> lmb.McpToolbox:
     """Return a toolbox on a program that is no good server."""
-    return lmb.McpToolbox.stdio(sys.executable, ODD, what, **{"name": "t", "connect_timeout_s": 20.0, **options})
+    return lmb.McpToolbox.stdio(
+        sys.executable, "-S", "-E", ODD, what, **{"name": "t", "connect_timeout_s": 20.0, **options}
+    )
 
 
 def context() -> RunContext[Any]:

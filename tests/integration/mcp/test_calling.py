@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.integration.mcp.asking import aask, ask, context, eventually, is_alive, lines, odd, started, the_call
+from tests.integration.mcp.asking import aask, ask, bare, context, eventually, is_alive, lines, odd, started, the_call
 
 import llamabot as lmb
 
@@ -95,7 +95,7 @@ class TestNoArguments:
 
 class TestAServerThatIsKilled:
     def test_in_the_middle_of_a_call_is_told_to_the_model_and_started_anew_for_the_next(self) -> None:
-        with started() as box:
+        with bare() as box:
             first = ask(box, "process").text
             result = ask(box, "die")
             assert result.is_error
@@ -112,11 +112,11 @@ class TestAServerThatIsKilled:
             os.kill(pid, signal.SIGKILL)
             return [result.is_error for result in await asyncio.gather(*sleeping)]
 
-        with started() as box:
+        with bare() as box:
             assert asyncio.run(asyncio.wait_for(calls(box), 20)) == [True] * 20
 
     def test_between_two_runs_is_started_anew_unseen(self) -> None:
-        with started() as box:
+        with bare() as box:
             before = box.tools()
             pid = int(ask(box, "process").text)
             os.kill(pid, signal.SIGKILL)
@@ -126,22 +126,20 @@ class TestAServerThatIsKilled:
 
 
 class TestBothColours:
-    def test_say_the_same(self) -> None:
+    def test_say_the_same(self, box: lmb.McpToolbox) -> None:
         async def asked(box: lmb.McpToolbox) -> list[object]:
             return [await aask(box, "add", a=1), await aask(box, "fail"), await aask(box, "subtract")]
 
-        with started() as box:
-            assert asyncio.run(asked(box)) == [ask(box, "add", a=1), ask(box, "fail"), ask(box, "subtract")]
+        assert asyncio.run(asked(box)) == [ask(box, "add", a=1), ask(box, "fail"), ask(box, "subtract")]
 
-    def test_have_their_own_answers_two_hundred_at_once(self) -> None:
+    def test_have_their_own_answers_two_hundred_at_once(self, box: lmb.McpToolbox) -> None:
         async def asked(box: lmb.McpToolbox) -> list[str]:
             tasks = [aask(box, "echo", text=str(number), wait_s=0.3) for number in range(200)]
             return [result.text for result in await asyncio.gather(*tasks)]
 
-        with started() as box:
-            begun = time.monotonic()
-            assert asyncio.run(asked(box)) == [str(number) for number in range(200)]
-            assert time.monotonic() - begun < 0.3 * 200 / 4
+        begun = time.monotonic()
+        assert asyncio.run(asked(box)) == [str(number) for number in range(200)]
+        assert time.monotonic() - begun < 0.3 * 200 / 4
 
     def test_work_from_many_threads_and_loops_at_once(self) -> None:
         texts: dict[int, list[str]] = {}
@@ -152,7 +150,7 @@ class TestBothColours:
         def work(box: lmb.McpToolbox, number: int) -> None:
             texts[number] = [ask(box, "echo", text=f"s{number}").text, asyncio.run(asked(box, number))]
 
-        box = started()  # the first of the threads connects
+        box = bare()  # the first of the threads connects
         threads = [threading.Thread(target=work, args=(box, number)) for number in range(8)]
         for thread in threads:
             thread.start()
@@ -177,13 +175,13 @@ class TestBothColours:
             with pytest.raises(asyncio.CancelledError):
                 await task
 
-        with started(journal=journal) as box:
+        with bare(journal=journal) as box:
             asyncio.run(cancelled(box))
             eventually(lambda: lines(journal)[1:] == ["slept in", "cancelled"])
             assert ask(box, "add", a=1).text == "2"
 
     def test_stop_the_server_when_the_run_is_cancelled(self, journal: Path) -> None:
-        with started(journal=journal) as box:
+        with bare(journal=journal) as box:
             run = context()
 
             def cancel() -> None:
@@ -195,7 +193,7 @@ class TestBothColours:
             eventually(lambda: lines(journal)[1:] == ["slept in", "cancelled"])
 
     def test_connect_when_the_first_call_needs_it(self) -> None:
-        box = started()
+        box = bare()
         assert asyncio.run(aask(box, "add", a=1)).text == "2"
         asyncio.run(box.aclose())
 
@@ -206,7 +204,7 @@ class TestBothColours:
             assert "no-such-command" in result.text
 
     def test_bring_no_server_back_that_was_closed(self) -> None:
-        with started() as box:
+        with bare() as box:
             pass
         for result in ask(box, "add", a=1), asyncio.run(aask(box, "add", a=1)):
             assert "was closed" in result.text

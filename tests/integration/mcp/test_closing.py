@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.integration.mcp.asking import aask, ask, eventually, is_alive, lines, odd, started
+from tests.integration.mcp.asking import aask, ask, bare, eventually, is_alive, lines, odd, started
 from tests.project import ROOT
 
 import llamabot as lmb
@@ -21,7 +21,7 @@ import llamabot as lmb
 PROGRAM = """
 import os, sys, time
 import llamabot as lmb
-from tests.integration.mcp.asking import aask, ask, is_alive, started
+from tests.integration.mcp.asking import aask, ask, bare, is_alive, started
 """
 
 
@@ -55,19 +55,19 @@ class TestAfterClosing:
 
     def test_in_an_event_loop_too_which_goes_on_meanwhile(self) -> None:
         async def used() -> int:
-            async with started() as box:
+            async with bare() as box:
                 return int((await aask(box, "process")).text)
 
         assert not is_alive(asyncio.run(used()))
 
     def test_even_a_program_that_will_not_go(self) -> None:
-        with odd("stubborn") as box:
+        with bare("stubborn") as box:
             pid = int(ask(box, "process").text)
         assert not is_alive(pid)
 
     def test_calls_that_wait_are_told(self, journal: Path) -> None:
         results = []
-        box = started(journal=journal)
+        box = bare(journal=journal)
         waiting = threading.Thread(target=lambda: results.append(ask(box, "sleep", seconds=60)))
         waiting.start()
         eventually(lambda: "slept in" in lines(journal))
@@ -76,7 +76,7 @@ class TestAfterClosing:
         assert [result.is_error for result in results] == [True]
 
     def test_a_second_time_does_nothing(self) -> None:
-        box = started()
+        box = bare()
         box.close()
         with box:
             box.close()
@@ -105,7 +105,7 @@ class TestAfterClosing:
 
 class TestWithoutClosing:
     def test_a_toolbox_that_is_collected_closes(self) -> None:
-        box = started()
+        box = bare()
         pid = int(ask(box, "process").text)
         del box
         gc.collect()
@@ -122,14 +122,14 @@ class TestWithoutClosing:
         ],
     )
     def test_a_program_that_ends_leaves_nothing(self, ending: str) -> None:
-        program = run(f"box = started()\nprint(ask(box, 'process').text, flush=True)\n{ending}\n", "-W", "error")
+        program = run(f"box = bare()\nprint(ask(box, 'process').text, flush=True)\n{ending}\n", "-W", "error")
         stdout, stderr = program.communicate(timeout=30)
         assert (program.returncode, stderr) == (0, "")
         assert not is_alive(int(stdout))
 
     def test_a_program_that_ends_in_a_call_of_another_thread_leaves_nothing(self) -> None:
         program = run(
-            "import threading\nbox = started()\nprint(ask(box, 'process').text, flush=True)\n"
+            "import threading\nbox = bare()\nprint(ask(box, 'process').text, flush=True)\n"
             "threading.Thread(target=lambda: ask(box, 'sleep', seconds=60), daemon=True).start()\ntime.sleep(0.3)\n"
         )
         stdout, stderr = program.communicate(timeout=30)
@@ -140,7 +140,7 @@ class TestWithoutClosing:
         "call", ["ask(box, 'sleep', seconds=60)", "import asyncio; asyncio.run(aask(box, 'sleep', seconds=60))"]
     )
     def test_a_program_that_is_interrupted_in_a_call_leaves_nothing(self, call: str, journal: Path) -> None:
-        code = f"from pathlib import Path\nbox = started(journal=Path({str(journal)!r}))\n"
+        code = f"from pathlib import Path\nbox = bare(journal=Path({str(journal)!r}))\n"
         program = run(f"{code}print(ask(box, 'process').text, flush=True)\n{call}\n")
         eventually(lambda: "slept in" in lines(journal))
         program.send_signal(signal.SIGINT)
@@ -161,7 +161,7 @@ class TestWithoutClosing:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 class TestAFork:
     CODE = """
-box = started()
+box = bare()
 mine = ask(box, "process").text
 child = os.fork()
 if not child:

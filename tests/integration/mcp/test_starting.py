@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from tests.integration.mcp.asking import ODD, aask, ask, context, eventually, lines, odd, started
+from tests.integration.mcp.asking import ODD, aask, ask, bare, context, eventually, lines, odd, started
 from tests.servers.loopback import refusing_port
 
 import llamabot as lmb
@@ -67,7 +67,7 @@ class TestACommand:
             odd("babbles", connect_timeout_s=0.5).tools()
 
     def test_that_writes_a_line_in_another_encoding_first_is_forgiven(self) -> None:
-        with odd("latin") as box:
+        with bare("latin") as box:
             assert ask(box, "add", a=1).text == "2"
 
     def test_says_nothing_on_the_terminal(self) -> None:
@@ -143,7 +143,7 @@ class _web:  # noqa: N801 - used as a function
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
     def __enter__(self) -> str:
-        Thread(target=self._server.serve_forever, daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return f"http://127.0.0.1:{self._server.server_port}/mcp"
 
     def __exit__(self, *_: object) -> None:
