@@ -36,13 +36,13 @@ async def both(port: LiteLLMCompletion) -> tuple[str, str]:
 
 
 @on_linux
-def test_leaves_no_file_open_over_fifty_event_loops(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_leaves_no_file_open_over_many_event_loops(server: ChatServer, port: LiteLLMCompletion) -> None:
     server.respond = anything
     for _ in range(3):
         asyncio.run(both(port))
     gc.collect()
     before = open_files()
-    for _ in range(50):
+    for _ in range(15):
         assert asyncio.run(both(port)) == ("fine", "fine")
         assert open_files() <= before + 3
     assert server.open_connections <= 3
@@ -83,14 +83,14 @@ ENDLESS: dict[str, Reply] = {
 @on_linux
 @pytest.mark.parametrize("leave", [by_cancelling, by_closing, by_forgetting], ids=lambda leave: leave.__name__)
 @pytest.mark.parametrize("model", ENDLESS)
-def test_leaves_no_file_open_over_fifty_streams_that_are_left(server: ChatServer, leave: Any, model: str) -> None:
+def test_leaves_no_file_open_over_many_streams_that_are_left(server: ChatServer, leave: Any, model: str) -> None:
     server.respond = lambda exchange: ENDLESS[model]
     port = LiteLLMCompletion({"api_base": server.api_base if "openai" in model else server.url, "api_key": "sk-test"})
     for _ in range(3):
         asyncio.run(leave(port, model))
     gc.collect()
     before = open_files()
-    for _ in range(50):
+    for _ in range(15):
         asyncio.run(leave(port, model))
         # The server, which is in this process too, takes its time to see that someone left.
         assert open_files() <= before + 3 or settles(before)
