@@ -9,7 +9,17 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from tests.integration.litellm.ways import ALL, STREAMED, WHOLE, Way, asking, check_is_presentable, patience_s, raised
+from tests.integration.litellm.ways import (
+    ALL,
+    STREAMED,
+    WHOLE,
+    Way,
+    asking,
+    check_is_presentable,
+    in_ways,
+    patience_s,
+    raised,
+)
 from tests.servers.chat import DONE, ChatServer, answer, body, delta, event, failure, finish, sse, stream_of
 from tests.servers.loopback import Hold, Raw, Reply, Slam, Stream, refusing_port
 
@@ -75,8 +85,20 @@ REFUSALS: dict[str, tuple[Reply, type[CompletionError], int | None, str]] = {
 }
 
 
-@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-@pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS)
+# They differ from those that are asked in all ways by their status or words only, which one place looks at.
+LIKE_OTHERS = (
+    "not allowed",
+    "unprocessable",
+    "too many tokens a minute",
+    "busy",
+    "gateway timed out",
+    "overloaded",
+    "too long for llama.cpp",
+    "last is not the user",
+)
+
+
+@pytest.mark.parametrize(("case", "way"), in_ways(REFUSALS, like_others=LIKE_OTHERS))
 def test_refuses_with_an_error_of_ours(
     server: ChatServer,
     port: LiteLLMCompletion,
@@ -159,23 +181,23 @@ def test_says_where_a_missing_key_goes(server: ChatServer, way: Way, model: str)
     assert server.exchanges == []
 
 
-@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-@pytest.mark.parametrize(
-    ("wait", "seconds"),
-    [
-        ("7", 7.0),
-        ("0.25", 0.25),
-        ("-3", 0.0),
-        ("soon", None),
-        ("nan", None),
-        ("1e999", None),
-        ("Mon, 01 Jan 0001 00:00:00 GMT", 0.0),
-        (None, None),
-    ],
-)
+WAITS: dict[str, tuple[str | None, float | None]] = {
+    "seconds": ("7", 7.0),
+    "a part of a second": ("0.25", 0.25),
+    "less than nothing": ("-3", 0.0),
+    "a word": ("soon", None),
+    "no number": ("nan", None),
+    "beyond all numbers": ("1e999", None),
+    "a date long ago": ("Mon, 01 Jan 0001 00:00:00 GMT", 0.0),
+    "nothing": (None, None),
+}
+
+
+@pytest.mark.parametrize(("case", "way"), in_ways(WAITS, like_others=WAITS.keys() - {"seconds", "nothing"}))
 def test_passes_on_how_long_to_wait(
-    server: ChatServer, port: LiteLLMCompletion, way: Way, wait: str | None, seconds: float | None
+    server: ChatServer, port: LiteLLMCompletion, way: Way, case: tuple[str | None, float | None]
 ) -> None:
+    wait, seconds = case
     server.script(failure(429, "slow down", headers={"Retry-After": wait} if wait else {}))
     error = raised(way, port)
     assert isinstance(error, RateLimited)

@@ -48,7 +48,7 @@ def test_loads_nothing_heavy_until_it_is_asked() -> None:
 
 
 @pytest.mark.loopback
-def test_says_nothing_on_the_terminal_and_fetches_nothing(server: ChatServer) -> None:
+def test_says_nothing_on_the_terminal_fetches_nothing_and_ends_without_a_warning(server: ChatServer) -> None:
     server.respond = anything
     done = run(
         """
@@ -70,24 +70,10 @@ def test_says_nothing_on_the_terminal_and_fetches_nothing(server: ChatServer) ->
                 assert type(error).__module__.startswith("llamabot"), error
         """,
         server.api_base,
+        flags=("-W", "error::ResourceWarning", "-W", "error::RuntimeWarning"),
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(server.exchanges) >= 4
-
-
-@pytest.mark.loopback
-def test_ends_without_a_warning(server: ChatServer) -> None:
-    server.respond = anything
-    done = run(
-        """
-        port.complete(request)
-        asyncio.run(port.acomplete(request))
-        asyncio.run(acollect())
-        """,
-        server.api_base,
-        flags=("-W", "error::ResourceWarning", "-W", "error::RuntimeWarning"),
-    )
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.loopback

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -63,6 +63,17 @@ def astreamed(port: Any, request: CompletionRequest) -> Completion:
 WHOLE: dict[str, Way] = {"complete": whole, "acomplete": awaited}
 STREAMED: dict[str, Way] = {"stream": streamed, "astream": astreamed}
 ALL = WHOLE | STREAMED
+
+
+def in_ways(cases: Mapping[str, Any], *, like_others: Collection[str]) -> list[Any]:
+    """Return each case with each way; those that take the path of another with one whole and one streamed way only."""
+    assert set(like_others) <= set(cases)
+    few = ("complete", "astream")
+    return [
+        pytest.param(case, ALL[way], id=f"{name}-{way}")
+        for name, case in cases.items()
+        for way in (few if name in like_others else ALL)
+    ]
 
 
 BOILERPLATE = ("litellm.", "OpenAIException", "Traceback", "docs.litellm", "Original exception", "\n", "MidStream")
