@@ -20,6 +20,15 @@ def box() -> Iterator[lmb.McpToolbox]:
         yield box
 
 
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The address of a good server behind HTTP, for tests that leave it as it was."""
+    with subprocess.Popen([sys.executable, TOOLS, "--http"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        yield server.stdout.readline().strip()
+        server.kill()
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal"

@@ -192,9 +192,8 @@ class TestMakingOne:
 
 @pytest.mark.loopback
 class TestOverHttp:
-    def test_offers_and_calls_the_same_tools(self, serve: Callable[..., tuple[str, Any]]) -> None:
-        url, _ = serve()
-        with started() as box, lmb.McpToolbox.http(url, name="t") as web:
+    def test_offers_and_calls_the_same_tools(self, address: str) -> None:
+        with started() as box, lmb.McpToolbox.http(address, name="t") as web:
             assert web.tools() == box.tools()
             assert ask(web, "add", a=1) == ask(box, "add", a=1)
             assert ask(web, "mixed") == ask(box, "mixed")
@@ -209,7 +208,7 @@ class TestOverHttp:
             assert ask(web, "large", letters=5_000_000).text == "x" * 5_000_000
         assert "DELETE " in lines(journal)
 
-    def test_answers_two_hundred_calls_at_once(self, serve: Callable[..., tuple[str, Any]]) -> None:
+    def test_answers_two_hundred_calls_at_once(self, address: str) -> None:
         async def asked(box: lmb.McpToolbox) -> list[str]:
             async def one(number: int) -> str:
                 call = lmb.ToolCall("c", "t__echo", json.dumps({"text": str(number), "wait_s": 0.3}))
@@ -218,10 +217,9 @@ class TestOverHttp:
             async with box:
                 return await asyncio.gather(*(one(number) for number in range(200)))
 
-        url, _ = serve()
-        assert asyncio.run(asked(lmb.McpToolbox.http(url, name="t"))) == [str(number) for number in range(200)]
+        assert asyncio.run(asked(lmb.McpToolbox.http(address, name="t"))) == [str(number) for number in range(200)]
 
-    def test_answers_a_call_while_many_others_wait(self, serve: Callable[..., tuple[str, Any]]) -> None:
+    def test_answers_a_call_while_many_others_wait(self, address: str) -> None:
         async def asked(box: lmb.McpToolbox) -> str:
             async with box:
                 waiting = [asyncio.create_task(aask(box, "sleep", seconds=60)) for _ in range(120)]
@@ -230,8 +228,7 @@ class TestOverHttp:
             assert [result.is_error for result in await asyncio.gather(*waiting)] == [True] * 120
             return text
 
-        url, _ = serve()
-        assert asyncio.run(asked(lmb.McpToolbox.http(url, name="t"))) == "2"
+        assert asyncio.run(asked(lmb.McpToolbox.http(address, name="t"))) == "2"
 
     def test_tells_the_model_when_the_server_is_killed_and_when_it_stays_away(
         self, serve: Callable[..., tuple[str, Any]]
