@@ -102,8 +102,8 @@ def main(what: str) -> None:
         sys.stdout.flush()
     for line in sys.stdin:
         handle(json.loads(line))
-    if what == "stubborn":
-        time.sleep(FOREVER_S)
+    # It lingers, so that whoever does not wait for its end is seen.
+    time.sleep(FOREVER_S if what == "stubborn" else 0.3)
 
 
 if __name__ == "__main__":
