@@ -14,9 +14,9 @@ from llamabot.adapters.litellm.loading import load
 
 __all__ = ["measure"]
 
-_ROUNDS = 24
-_CALLS = 12
-_STREAMS = 4
+_ROUNDS = 48
+_CALLS = 6
+_STREAMS = 2
 _BUDGET = 1.03
 _MODEL, _PROMPT, _QUESTION = "openai/canned", "You are Feynman.", "Explain QED."
 _TEXT = f"""
