@@ -145,8 +145,7 @@ class Bot(Generic[T]):
             history = History(
                 (yield Wait(partial(recorder.events, run_id))), run_id, accept_changes=call.get("accept_changes", False)
             )
-            settled.check_awaited(history.summary)
-            steps, world = self._next_try(history, settled, call)
+            steps, world = self._next_try(history, settled.about(history), call)
             return releasing(held.pop_all(), steps), world
 
     def _run_inside(self, run_id: str, messages: tuple[Message, ...]) -> Steps[tuple[Steps[Result[T]], World]]:

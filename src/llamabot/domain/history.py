@@ -7,7 +7,7 @@ ended the run is performed again, and so is an effect that a crash cut off.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -65,6 +65,11 @@ class History:
                 "it can be looked at, but not gone through again"
             )
         return self._input
+
+    @property
+    def effects(self) -> Collection[EffectTrace]:
+        """The latest attempt of each effect."""
+        return self._latest.values()
 
     @property
     def completed(self) -> bool:

@@ -45,7 +45,7 @@ current_run_id: ContextVar[str | None] = ContextVar("llamabot_run_id", default=N
 
 _logger = logging.getLogger("llamabot")
 _LEFT = " (nobody waits for it any longer; what runs in a thread goes on unseen)"
-_RECORDED_ATTRIBUTES = frozenset({"calls", "extra", "limit", "retry_after_s", "status_code"})
+_RECORDED_ATTRIBUTES = frozenset({"asked_by", "calls", "extra", "limit", "retry_after_s", "status_code"})
 
 
 class RunLog:

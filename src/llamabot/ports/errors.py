@@ -282,11 +282,13 @@ class RunPaused(LlamabotError):
 
     Attributes:
         calls: the calls of tools that it waits for.
+        asked_by: the run whose calls they are: this one, or one inside of it.
     """
 
-    def __init__(self, message: str, *, calls: tuple[ToolCall, ...] = ()) -> None:
+    def __init__(self, message: str, *, calls: tuple[ToolCall, ...] = (), asked_by: str | None = None) -> None:
         super().__init__(message)
         self.calls = calls
+        self.asked_by = asked_by
 
 
 class ApprovalNeeded(RunPaused):
