@@ -80,6 +80,7 @@ class RunLog:
         self._epoch_ns = clock.now_ns() - clock.monotonic_ns()
         self._writer = LogWriter(self.run_id, history.digests if history else ())
         self._unsent: list[RunEvent] = []
+        self._last: Future[None] | None = None
         self._sums = threading.Lock()
         self._ended: dict[str, object] = {}
         self._known_cost_usd: float | None = None
@@ -270,14 +271,16 @@ class RunLog:
     def _append(self, events: list[RunEvent]) -> Future[None] | None:
         if self._recorder is None:
             return None
+        if self._last is not None and self._last.done() and self._last.exception() is not None:
+            return self._last  # nobody waited for it; what would follow from it must not be in the log without it
         if self._unsent:
             events, self._unsent = self._unsent + events, []
         try:
-            return self._recorder.append(events)
+            self._last = self._recorder.append(events)
         except Exception:  # whatever a recorder raises, the answer is not lost for it
             _logger.warning("the recorder refused run %s, the rest of it is not recorded", self.run_id, exc_info=True)
-            self._recorder = None
-            return None
+            self._recorder = self._last = None
+        return self._last
 
     def _error(self, error: BaseException, note: str = "") -> ErrorRecord:
         kind, message = type(error), mend_text(self._secrets.scrubbed(f"{error}{note}"))

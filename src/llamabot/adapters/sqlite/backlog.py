@@ -159,5 +159,6 @@ class Backlog:
         """Tell who waits how it went; only then let go of the entry."""
         entry.settle(failure, cause)
         if entry in self._waiting:  # mostly it is the first
-            self._waiting.remove(entry)
+            place = self._waiting.index(entry)
+            del self._waiting[place]  # with no call between, no interrupt comes between either
             self.queued_bytes -= entry.size_bytes
