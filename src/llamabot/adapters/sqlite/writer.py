@@ -43,6 +43,7 @@ class LogWriter:
         self._max_queued_bytes = max_queued_bytes
         self._pace = pace
         self._ending: bool
+        self._idle: bool
         self._begin_afresh()
         survive_forks(self)
 
