@@ -20,6 +20,9 @@
     │   │   ├── RateLimited       .retry_after_s
     │   │   ├── RequestRejected
     │   │   └── StreamTruncated
+    │   ├── DocStoreError
+    │   ├── DocumentUnreadable
+    │   ├── EmbeddingError
     │   ├── MemoryFailed
     │   ├── RecorderError
     │   └── ToolboxUnavailable
@@ -57,6 +60,9 @@ __all__ = [
     "ConfigurationError",
     "ContentRefused",
     "ContextTooLong",
+    "DocStoreError",
+    "DocumentUnreadable",
+    "EmbeddingError",
     "GraphNotClosed",
     "LimitReached",
     "LlamabotError",
@@ -226,6 +232,18 @@ class StreamTruncated(CompletionError):
     """A stream ended without saying why; `partial` holds what had arrived."""
 
     retryable = True
+
+
+class DocStoreError(PortError):
+    """Documents could not be stored or searched."""
+
+
+class DocumentUnreadable(PortError):
+    """A file could not be turned into documents: it is damaged, encrypted, of no known kind, or has no text."""
+
+
+class EmbeddingError(PortError):
+    """Texts could not be embedded."""
 
 
 class MemoryFailed(PortError):
