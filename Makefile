@@ -10,8 +10,9 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BENCH_ARGS ?=
 LOCK_ARGS ?=
 
-# A foreign PYTHONPATH would put other packages before the locked ones.
-unexport PYTHONPATH PYTHONHOME
+# A foreign PYTHONPATH would put other packages before the locked ones; without bytecode each of the hundreds of
+# processes that the tests start would compile the library anew.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 # TEXT and QUESTION reach the demo as they were typed: `value` keeps make from reading $ in them, the environment keeps
 # the shell from reading quotes. Their own names are not passed on, for make would expand them on the way.

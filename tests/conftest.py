@@ -48,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     kept = _shared_with_the_developer()
     for name in [name for name in os.environ if FOREIGN.fullmatch(name)]:
         del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of children would compile the library anew
     os.environ.update(kept)
     home = tempfile.TemporaryDirectory(prefix="llamabot-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(home.cleanup)
