@@ -226,7 +226,7 @@ class LoopbackServer:
         self._replies: deque[Reply] = deque()
         self._lock = threading.Lock()
         self._server = _Sockets(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve, daemon=True)
 
     @property
     def url(self) -> str:
@@ -258,7 +258,7 @@ class LoopbackServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
+        self._server.stop()
         self._thread.join()
         self._server.server_close()
         self._server.cut_all()
@@ -310,7 +310,21 @@ class _Sockets(socketserver.ThreadingTCPServer):
 
     def __init__(self, *args: Any) -> None:
         self.connections: set[socket.socket] = set()
+        self._stopping = False
         super().__init__(*args)
+
+    def serve(self) -> None:
+        """Take connections until it is stopped; `serve_forever` would look whether it is only now and then."""
+        while not self._stopping:
+            self.handle_request()
+
+    def stop(self) -> None:
+        """Have `serve` return, by a last connection that is not served."""
+        self._stopping = True
+        socket.create_connection(self.server_address[:2]).close()  # type: ignore[arg-type]  # it may be a path elsewhere
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        return not self._stopping
 
     def process_request(self, request: Any, client_address: Any) -> None:
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -7,7 +7,7 @@ ended the run is performed again, and so is an effect that a crash cut off.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -19,8 +19,7 @@ from llamabot.domain.trace import EffectTrace, RunTrace, read_trace
 from llamabot.ports import errors
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import CompletionError, LlamabotError, ReplayDiverged, UsageError
-from llamabot.ports.recorder import Blob, ErrorRecord, RunEvent, RunStatus, as_json
-from llamabot.ports.redaction import redacted_json
+from llamabot.ports.recorder import Blob, ErrorRecord, RunEvent, RunStatus
 from llamabot.ports.summary import RunSummary
 from llamabot.ports.tools import ToolCall
 
@@ -36,7 +35,6 @@ class History:
         events: the run's log.
         run_id: its id.
         accept_changes: outcomes answer whatever is asked now; else it must be what was asked then.
-        redacted: the log is an export, in which credentials are hidden; so they are in what is asked now.
 
     Attributes:
         summary: what the log adds up to.
@@ -46,9 +44,7 @@ class History:
         UsageError: there is no such run.
     """
 
-    def __init__(
-        self, events: Sequence[RunEvent], run_id: str, *, accept_changes: bool = False, redacted: bool = False
-    ) -> None:
+    def __init__(self, events: Sequence[RunEvent], run_id: str, *, accept_changes: bool = False) -> None:
         if not events:
             raise UsageError(f"there is no run {run_id!r} in this log; recorder.runs() lists those there are")
         trace: RunTrace = read_trace(events)
@@ -56,7 +52,6 @@ class History:
         self.digests = frozenset(event.digest for event in events if isinstance(event, Blob))
         self._input = trace.input
         self._accept_changes = accept_changes
-        self._redacted = redacted
         self._latest = {effect.path: effect for effect in trace.effects}
         self._reached = max((_top(effect.path) for effect in trace.effects), default=0)
         self._unused = self._latest.keys() - {"0"}  # a look at the price, which other limits need not
@@ -70,11 +65,6 @@ class History:
                 "it can be looked at, but not gone through again"
             )
         return self._input
-
-    @property
-    def effects(self) -> Collection[EffectTrace]:
-        """The latest attempt of each effect."""
-        return self._latest.values()
 
     @property
     def completed(self) -> bool:
@@ -133,8 +123,6 @@ class History:
         if self._accept_changes:
             return
         then, now = _asked(recorded), _asking(effect)
-        if self._redacted:
-            then, now = _without_secrets(then), _without_secrets(now)
         if then is not None and then != now:
             raise ReplayDiverged(
                 f"at {recorded.path} ({effect.kind}) the bot asks what it did not ask in run "
@@ -189,10 +177,6 @@ def _comparable(request: CompletionRequest | None) -> Any:
     if request is None:
         return None
     return msgspec.json.decode(encoded(msgspec.structs.replace(request, timeout_s=0.0)))
-
-
-def _without_secrets(asked: Any) -> Any:
-    return redacted_json(msgspec.json.decode(msgspec.json.encode(asked, enc_hook=as_json)))
 
 
 def _difference(then: Any, now: Any) -> str:

@@ -132,7 +132,7 @@ def test_takes_a_models_refusal_for_its_answer(server: ChatServer, port: LiteLLM
     assert way(port, asking()).message == AssistantMessage("I must not.")
 
 
-@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
 def test_gives_ten_megabytes_whole(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
     text = "0123456789abcdé\n" * 625_000
     server.respond = saying({"content": text})

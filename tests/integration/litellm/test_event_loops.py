@@ -42,7 +42,7 @@ def test_leaves_no_file_open_over_many_event_loops(server: ChatServer, port: Lit
         asyncio.run(both(port))
     gc.collect()
     before = open_files()
-    for _ in range(15):
+    for _ in range(8):
         assert asyncio.run(both(port)) == ("fine", "fine")
         assert open_files() <= before + 3
     assert server.open_connections <= 3
@@ -86,14 +86,13 @@ ENDLESS: dict[str, Reply] = {
 def test_leaves_no_file_open_over_many_streams_that_are_left(server: ChatServer, leave: Any, model: str) -> None:
     server.respond = lambda exchange: ENDLESS[model]
     port = LiteLLMCompletion({"api_base": server.api_base if "openai" in model else server.url, "api_key": "sk-test"})
-    for _ in range(3):
+    for _ in range(2):
         asyncio.run(leave(port, model))
     gc.collect()
     before = open_files()
-    for _ in range(15):
+    for _ in range(6):
         asyncio.run(leave(port, model))
-        # The server, which is in this process too, takes its time to see that someone left.
-        assert open_files() <= before + 3 or settles(before)
+    # The server, which is in this process too, takes its time to see that someone left.
     assert settles(before)
 
 

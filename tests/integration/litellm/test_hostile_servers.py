@@ -379,7 +379,7 @@ def test_reads_a_line_of_ten_megabytes(server: ChatServer, port: LiteLLMCompleti
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 def test_does_not_wait_for_a_head_that_never_comes(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
     server.script(Broken([b"HTTP/1.1 200 OK\r\nX-Slow: "], pause_s=3.0))
-    assert "timeout_s=" in str(raised(way, port, timeout_s=0.5))
+    assert "timeout_s=" in str(raised(way, port, timeout_s=0.3))
     assert len(server.exchanges) == 1
 
 

@@ -17,21 +17,26 @@ from llamabot.adapters.litellm import LiteLLMCompletion
 
 pytestmark = pytest.mark.loopback
 
-Leave = Callable[[LiteLLMCompletion], None]
+Leave = Callable[[LiteLLMCompletion, ChatServer], None]
 ENDLESS = stream_of((f"word {number} " for number in range(3000)), pause_s=0.01)
 
 
-def by_closing(port: LiteLLMCompletion) -> None:
+async def is_left(server: ChatServer) -> None:
+    """See that the provider is stopped while the loop still runs."""
+    assert await asyncio.to_thread(server.exchanges[-1].left.wait, 1.0)
+
+
+def by_closing(port: LiteLLMCompletion, server: ChatServer) -> None:
     with closing(port.stream(asking())) as stream:
         next(stream)
 
 
-def by_dropping(port: LiteLLMCompletion) -> None:
+def by_dropping(port: LiteLLMCompletion, server: ChatServer) -> None:
     next(port.stream(asking()))
     gc.collect()
 
 
-def by_an_error_in_the_loop(port: LiteLLMCompletion) -> None:
+def by_an_error_in_the_loop(port: LiteLLMCompletion, server: ChatServer) -> None:
     def read() -> None:
         with closing(port.stream(asking())) as stream:
             for _ in stream:
@@ -41,16 +46,16 @@ def by_an_error_in_the_loop(port: LiteLLMCompletion) -> None:
         read()
 
 
-def by_closing_async(port: LiteLLMCompletion) -> None:
+def by_closing_async(port: LiteLLMCompletion, server: ChatServer) -> None:
     async def leave() -> None:
         async with aclosing(port.astream(asking())) as stream:
             await anext(stream)
-        await asyncio.sleep(0.5)
+        await is_left(server)
 
     asyncio.run(leave())
 
 
-def by_cancelling(port: LiteLLMCompletion) -> None:
+def by_cancelling(port: LiteLLMCompletion, server: ChatServer) -> None:
     begun = asyncio.Event()
 
     async def read() -> None:
@@ -63,12 +68,12 @@ def by_cancelling(port: LiteLLMCompletion) -> None:
         await begun.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await asyncio.sleep(0.5)
+        await is_left(server)
 
     asyncio.run(leave())
 
 
-def by_a_time_limit(port: LiteLLMCompletion) -> None:
+def by_a_time_limit(port: LiteLLMCompletion, server: ChatServer) -> None:
     async def read() -> None:
         async with aclosing(port.astream(asking())) as stream:
             await anext(stream)
@@ -79,7 +84,7 @@ def by_a_time_limit(port: LiteLLMCompletion) -> None:
     async def leave() -> None:
         ended = await asyncio.gather(read(), return_exceptions=True)
         assert isinstance(ended[0], TimeoutError)
-        await asyncio.sleep(0.5)
+        await is_left(server)
 
     asyncio.run(leave())
 
@@ -98,7 +103,7 @@ WAYS: list[Leave] = [
 def test_stops_the_provider(server: ChatServer, port: LiteLLMCompletion, leave: Leave) -> None:
     warm(server, port)
     server.script(ENDLESS)
-    leave(port)
+    leave(port, server)
     exchange = server.exchanges[-1]
     assert exchange.left.wait(1.0)
     assert exchange.ended.wait(0.1)

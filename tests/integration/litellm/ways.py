@@ -88,7 +88,7 @@ def raised(way: Way, port: Any, **changes: Any) -> LlamabotError:
 
 def patience_s(expected: type[LlamabotError]) -> float:
     """Return how long to wait: shortly where nothing is to come, else as long as a busy machine may take."""
-    return 1.0 if expected is CompletionTimeout else 20.0
+    return 0.4 if expected is CompletionTimeout else 20.0
 
 
 def check_is_presentable(error: LlamabotError, model: str = "openai/scripted") -> None:
