@@ -61,6 +61,8 @@ if TYPE_CHECKING:
         ModelCapabilities,
         Usage,
     )
+    from llamabot.ports.docstore import AddReport
+    from llamabot.ports.documents import Document, Match, Passage, Place, Section
     from llamabot.ports.messages import (
         AssistantMessage,
         DeveloperMessage,
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
 
 _MODULES = ("effects", "errors")
 _HOMES = {
+    "AddReport": "llamabot.ports.docstore",
     "AgentBot": "llamabot.domain.agent",
     "AgentState": "llamabot.domain.graph.state",
     "Approved": "llamabot.domain.approvals",
@@ -95,6 +98,7 @@ _HOMES = {
     "Decided": "llamabot.domain.result",
     "Denied": "llamabot.domain.approvals",
     "DeveloperMessage": "llamabot.ports.messages",
+    "Document": "llamabot.ports.documents",
     "EmbeddedCompletion": "llamabot.adapters.llamacpp",
     "EndNode": "llamabot.domain.graph.nodes",
     "FinishReason": "llamabot.ports.completion",
@@ -104,14 +108,18 @@ _HOMES = {
     "Limits": "llamabot.domain.limits",
     "LiteLLMCompletion": "llamabot.adapters.litellm",
     "LocalToolbox": "llamabot.adapters.local",
+    "Match": "llamabot.ports.documents",
     "McpToolbox": "llamabot.adapters.mcp",
     "Message": "llamabot.ports.messages",
     "ModelCapabilities": "llamabot.ports.completion",
+    "Passage": "llamabot.ports.documents",
+    "Place": "llamabot.ports.documents",
     "ReasoningDelta": "llamabot.domain.result",
     "Result": "llamabot.domain.result",
     "RunContext": "llamabot.ports.tools",
     "RunTrace": "llamabot.domain.trace",
     "Secret": "llamabot.ports.secrets",
+    "Section": "llamabot.ports.documents",
     "SimpleBot": "llamabot.domain.simple",
     "SqliteMemory": "llamabot.adapters.sqlite.memory",
     "SqliteRecorder": "llamabot.adapters.sqlite.recorder",
@@ -152,6 +160,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AddReport",
     "AgentBot",
     "AgentState",
     "Approved",
@@ -170,6 +179,7 @@ __all__ = [
     "Decided",
     "Denied",
     "DeveloperMessage",
+    "Document",
     "EmbeddedCompletion",
     "EndNode",
     "FinishReason",
@@ -179,14 +189,18 @@ __all__ = [
     "Limits",
     "LiteLLMCompletion",
     "LocalToolbox",
+    "Match",
     "McpToolbox",
     "Message",
     "ModelCapabilities",
+    "Passage",
+    "Place",
     "ReasoningDelta",
     "Result",
     "RunContext",
     "RunTrace",
     "Secret",
+    "Section",
     "SimpleBot",
     "SqliteMemory",
     "SqliteRecorder",

@@ -67,7 +67,7 @@ def test_ports_name_the_standard_library_and_msgspec_alone() -> None:
         for name in _names(node)
         if name.partition(".")[0] not in LIGHT - {"llamabot"} and not _is_in(name, "llamabot.ports")
     }
-    assert named == set()
+    assert named == {"numpy", "numpy.typing"}, "vectors are numpy's, for the type checker alone"
 
 
 def test_knows_only_places_that_exist() -> None:

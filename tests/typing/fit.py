@@ -12,6 +12,7 @@ from llamabot.adapters.system.clock import SystemClock
 from llamabot.adapters.system.ids import RandomIds
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+from llamabot.ports.docstore import CataloguePort, DocStorePort
 from llamabot.ports.ids import IdPort
 from llamabot.ports.memory import MemoryPort
 from llamabot.ports.recorder import RecorderPort
@@ -20,6 +21,7 @@ from llamabot.testing import (
     ChatMemory,
     CountingIds,
     FunctionCompletion,
+    InMemoryDocStore,
     InMemoryRecorder,
     ScriptedCompletion,
     TickingClock,
@@ -36,3 +38,5 @@ clocks: list[ClockPort] = [SystemClock(), TickingClock()]
 ids: list[IdPort] = [RandomIds(), CountingIds()]
 toolboxes: list[ToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]
 async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]
+docstores: list[DocStorePort] = [InMemoryDocStore()]
+catalogues: list[CataloguePort] = [InMemoryDocStore()]

@@ -17,7 +17,7 @@ class Approved(msgspec.Struct, frozen=True, tag_field="answer", tag="approved", 
     """The call may run.
 
     Attributes:
-        by: who says so.
+        by: who says so; for the log, no model is told.
         arguments: instead of those that the model chose.
     """
 
@@ -30,7 +30,7 @@ class Denied(msgspec.Struct, frozen=True, tag_field="answer", tag="denied", omit
 
     Attributes:
         reason: in words.
-        by: who says so.
+        by: who says so; for the log, no model is told.
     """
 
     reason: str = ""
@@ -50,19 +50,20 @@ def to_approval(answer: Any) -> Approval:
     if answer is True:
         return Approved()
     if isinstance(answer, Approved | Denied):
-        _check(answer)
-        return answer
+        return _checked(answer)
     raise UsageError(f"an approval is True, lmb.Approved(…) or lmb.Denied(reason), not {answer!r}")
 
 
-def _check(answer: Approval) -> None:
+def _checked(answer: Approval) -> Approval:
+    """Return the answer as the log gives it back."""
     arguments = answer.arguments if isinstance(answer, Approved) else None
     if arguments is not None and not isinstance(arguments, Mapping):
         raise UsageError(f"arguments= of an approval maps names to values; it is no {arguments!r:.80}")
     try:
-        msgspec.json.encode(answer)
+        kept: Approval = msgspec.json.decode(msgspec.json.encode(answer), type=Approval)
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"an approval holds text and what JSON can hold: {error}") from error
+    return kept
 
 
 def approved_call(call: ToolCall, approval: Approved) -> ToolCall:
@@ -75,16 +76,14 @@ def approved_call(call: ToolCall, approval: Approved) -> ToolCall:
 
 
 def denial(call: ToolCall, denied: Denied) -> ToolResult:
-    """Return what the model is told instead of a result."""
-    who = f" by {denied.by}" if denied.by else ""
+    """Return what the model is told instead of a result; who it was, the log knows."""
     why = f": {denied.reason}" if denied.reason else ""
-    return ToolResult(call.id, f"The call was denied{who}{why}. It has not run.", is_error=True)
+    return ToolResult(call.id, f"The call was denied{why}. It has not run.", is_error=True)
 
 
 def noted(result: ToolResult, call: ToolCall, approval: Approved) -> ToolResult:
     """Return the result, telling the model of arguments that are not those it chose."""
     if approval.arguments is None:
         return result
-    who = f" by {approval.by}" if approval.by else ""
-    note = f"The arguments were changed{who} to {call.arguments}."
+    note = f"The arguments were changed to {call.arguments}."
     return msgspec.structs.replace(result, text=f"{note}\n{result.text}")

@@ -27,7 +27,7 @@ from llamabot.domain.messages import MessageLike, to_messages
 from llamabot.domain.operations import Steps, Wait
 from llamabot.domain.resolve import Colour, check_colours, resolve_instruments, resolve_world
 from llamabot.domain.result import Answer, Result
-from llamabot.domain.resuming import claimed, recorded_events, releasing
+from llamabot.domain.resuming import claimed, recorded, releasing
 from llamabot.domain.run import Run
 from llamabot.domain.settings import BotSettings, CallSettings, ResumeSettings
 from llamabot.domain.settling import Settled, current_settled
@@ -145,8 +145,7 @@ class Bot(Generic[T]):
             history = History(
                 (yield Wait(partial(recorder.events, run_id))), run_id, accept_changes=call.get("accept_changes", False)
             )
-            settled.check_awaited(history.summary)
-            steps, world = self._next_try(history, settled, call)
+            steps, world = self._next_try(history, settled.about(history), call)
             return releasing(held.pop_all(), steps), world
 
     def _run_inside(self, run_id: str, messages: tuple[Message, ...]) -> Steps[tuple[Steps[Result[T]], World]]:
@@ -171,8 +170,7 @@ class Bot(Generic[T]):
     def _replay(self, recording: str | PathLike[str]) -> Steps[tuple[Steps[Result[T]], World]]:
         """Return a run that is told again from its log alone."""
         recorder, clock, ids = resolve_instruments(self._settings)
-        run_id, events = yield Wait(partial(recorded_events, recording, recorder))
-        history = History(events, run_id)
+        history = yield Wait(partial(recorded, recording, recorder))
         nothing: Any = None
         world = World(nothing, nothing, None, clock, ids, self._toolset())
         memory = {"memory": _RECORDED} if history.has("recall") else {}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import count
+from typing import Any
 
 import msgspec
 
@@ -11,26 +12,52 @@ from llamabot.ports.completion import Completion
 from llamabot.ports.messages import AssistantMessage, Message
 from llamabot.ports.tools import ToolCall
 
-__all__ = ["told_apart", "with_own_ids"]
+__all__ = ["CallIds", "told_apart", "with_own_ids"]
 
 
-def with_own_ids(completion: Completion, messages: Iterable[Message]) -> Completion:
-    """Return the completion whose calls have ids of their own; the same object if they have."""
-    message = told_apart(completion.message, messages)
+class CallIds:
+    """The ids of one run's calls: no later call gets one of them, not even where a bot asks without what it said."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def told_apart(self, completion: Completion, messages: Iterable[Message]) -> Completion:
+        """Return an answer to these messages whose calls have ids of their own."""
+        return with_own_ids(completion, messages, self._used)
+
+    def note(self, outcome: Any) -> None:
+        """Take in what an effect gave, or several; once all that was done at once has ended, in whatever order."""
+        for one in outcome if isinstance(outcome, list) else (outcome,):
+            if isinstance(one, Completion):
+                self._used.update([call.id for call in one.message.tool_calls])
+
+
+def with_own_ids(completion: Completion, messages: Iterable[Message], used: Set[str] = frozenset()) -> Completion:
+    """Return the completion whose calls have ids of their own; the same object if they have.
+
+    Args:
+        completion: as the model gave it.
+        messages: what it was asked.
+        used: ids of the run that may stand in none of these messages: a bot need not send all of them again.
+    """
+    message = told_apart(completion.message, messages, used)
     return completion if message is completion.message else msgspec.structs.replace(completion, message=message)
 
 
-def told_apart(message: AssistantMessage, messages: Iterable[Message]) -> AssistantMessage:
+def told_apart(
+    message: AssistantMessage, messages: Iterable[Message], used: Set[str] = frozenset()
+) -> AssistantMessage:
     """Return the answer with other ids where one is empty or was used; the same object if all is well.
 
     Args:
         message: as the model gave it.
         messages: what it was asked, the calls of earlier answers among them.
+        used: more ids that are taken.
     """
     if not message.tool_calls:
         return message
-    used = {call.id for said in messages if isinstance(said, AssistantMessage) for call in said.tool_calls}
-    calls = tuple([_told_apart(call, used) for call in message.tool_calls])
+    taken = {call.id for said in messages if isinstance(said, AssistantMessage) for call in said.tool_calls} | used
+    calls = tuple([_told_apart(call, taken) for call in message.tool_calls])
     if all(new is old for new, old in zip(calls, message.tool_calls, strict=True)):
         return message
     return msgspec.structs.replace(message, tool_calls=calls)

@@ -7,7 +7,7 @@ ended the run is performed again, and so is an effect that a crash cut off.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +19,8 @@ from llamabot.domain.trace import EffectTrace, RunTrace, read_trace
 from llamabot.ports import errors
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import CompletionError, LlamabotError, ReplayDiverged, UsageError
-from llamabot.ports.recorder import Blob, ErrorRecord, RunEvent, RunStatus
+from llamabot.ports.recorder import Blob, ErrorRecord, RunEvent, RunStatus, as_json
+from llamabot.ports.redaction import redacted_json
 from llamabot.ports.summary import RunSummary
 from llamabot.ports.tools import ToolCall
 
@@ -35,6 +36,7 @@ class History:
         events: the run's log.
         run_id: its id.
         accept_changes: outcomes answer whatever is asked now; else it must be what was asked then.
+        redacted: the log is an export, in which credentials are hidden; so they are in what is asked now.
 
     Attributes:
         summary: what the log adds up to.
@@ -44,7 +46,9 @@ class History:
         UsageError: there is no such run.
     """
 
-    def __init__(self, events: Sequence[RunEvent], run_id: str, *, accept_changes: bool = False) -> None:
+    def __init__(
+        self, events: Sequence[RunEvent], run_id: str, *, accept_changes: bool = False, redacted: bool = False
+    ) -> None:
         if not events:
             raise UsageError(f"there is no run {run_id!r} in this log; recorder.runs() lists those there are")
         trace: RunTrace = read_trace(events)
@@ -52,6 +56,7 @@ class History:
         self.digests = frozenset(event.digest for event in events if isinstance(event, Blob))
         self._input = trace.input
         self._accept_changes = accept_changes
+        self._redacted = redacted
         self._latest = {effect.path: effect for effect in trace.effects}
         self._reached = max((_top(effect.path) for effect in trace.effects), default=0)
         self._unused = self._latest.keys() - {"0"}  # a look at the price, which other limits need not
@@ -65,6 +70,11 @@ class History:
                 "it can be looked at, but not gone through again"
             )
         return self._input
+
+    @property
+    def effects(self) -> Collection[EffectTrace]:
+        """The latest attempt of each effect."""
+        return self._latest.values()
 
     @property
     def completed(self) -> bool:
@@ -123,6 +133,8 @@ class History:
         if self._accept_changes:
             return
         then, now = _asked(recorded), _asking(effect)
+        if self._redacted:
+            then, now = _without_secrets(then), _without_secrets(now)
         if then is not None and then != now:
             raise ReplayDiverged(
                 f"at {recorded.path} ({effect.kind}) the bot asks what it did not ask in run "
@@ -177,6 +189,10 @@ def _comparable(request: CompletionRequest | None) -> Any:
     if request is None:
         return None
     return msgspec.json.decode(encoded(msgspec.structs.replace(request, timeout_s=0.0)))
+
+
+def _without_secrets(asked: Any) -> Any:
+    return redacted_json(msgspec.json.decode(msgspec.json.encode(asked, enc_hook=as_json)))
 
 
 def _difference(then: Any, now: Any) -> str:

@@ -11,6 +11,7 @@ from llamabot.domain.approvals import Approval
 from llamabot.domain.effects import CallTool, Complete, Effect, Remember
 from llamabot.domain.history import History, revived
 from llamabot.domain.settling import Settled
+from llamabot.domain.tool_results import bounded
 from llamabot.domain.trace import EffectTrace
 from llamabot.ports.completion import ModelCapabilities
 from llamabot.ports.errors import ToolOutcomeUnknown
@@ -48,6 +49,7 @@ class Past:
         self.history = history
         self.settled = settled
         self._retold = retold
+        self._run_id = history.summary.run_id
 
     def find(self, members: Sequence[Placed]) -> dict[str, EffectTrace | ToolResult]:
         """Return, by path, how effects ended, as the log or as someone tells; the others have no outcome yet."""
@@ -56,9 +58,13 @@ class Past:
             recorded = self.history.answer(place, effect)
             if recorded is not None:
                 found[place] = recorded
-            elif self._must_be_told(effect, place) and effect.call.id in self.settled.outcomes:
-                found[place] = self.settled.outcomes[effect.call.id]
+            elif (told := self._told(effect, place)) is not None:
+                found[place] = told
         return found
+
+    def approval(self, call: ToolCall) -> Approval | None:
+        """Return what someone has said since to a call of this run."""
+        return self.settled.approvals.get(call.id) if self.settled.asked_by == self._run_id else None
 
     def check_rest(self, members: Sequence[Placed], found: Mapping[str, Any]) -> None:
         """Raise unless those effects that have no outcome may be performed.
@@ -74,8 +80,19 @@ class Past:
         if unknown:
             words = waits_for("how these ended:", 'outcomes={call_id: "…"}', unknown)
             raise ToolOutcomeUnknown(
-                f"{words}. They must not run twice, and the run broke off after they began", calls=unknown
+                f"{words}. They must not run twice, and the run broke off after they began",
+                calls=unknown,
+                asked_by=self._run_id,
             )
+
+    def _told(self, effect: Effect[Any], place: str) -> ToolResult | None:
+        """Return how a call ended that was cut off, as someone tells; also of one that might run again."""
+        if not isinstance(effect, CallTool) or self._retold or self.settled.asked_by != self._run_id:
+            return None
+        told = self.settled.outcomes.get(effect.call.id)
+        if told is None or not self.history.begun(place):
+            return None
+        return bounded(told, effect.call, effect.max_characters)
 
     def _must_be_told(self, effect: Effect[Any], place: str) -> TypeGuard[CallTool]:
         return not self._retold and must_not_repeat(effect) and self.history.begun(place)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from os import PathLike
 from typing import TypeVar
 
+from llamabot.domain.history import History
 from llamabot.domain.operations import Steps, Wait
 from llamabot.ports.errors import ConfigurationError
-from llamabot.ports.recorder import RecorderPort, RunEvent
+from llamabot.ports.recorder import RecorderPort
 
-__all__ = ["claimed", "recorded_events", "releasing"]
+__all__ = ["claimed", "recorded", "releasing"]
 
 T = TypeVar("T")
 
@@ -30,8 +30,8 @@ def releasing(held: ExitStack, steps: Steps[T]) -> Steps[T]:
         return (yield from steps)
 
 
-def recorded_events(recording: str | PathLike[str], recorder: RecorderPort | None) -> tuple[str, Sequence[RunEvent]]:
-    """Return the id and the events of a run: of the outermost in a file, or of one that the recorder knows.
+def recorded(recording: str | PathLike[str], recorder: RecorderPort | None) -> History:
+    """Return what a run has done: the outermost of a file, or one that the recorder knows.
 
     Args:
         recording: the path of an exported file, which ends in `.json`, or a run's id.
@@ -41,7 +41,7 @@ def recorded_events(recording: str | PathLike[str], recorder: RecorderPort | Non
         from llamabot.ports.exports import read_export
 
         export = read_export(recording)
-        return export.run_id, export.events(export.run_id)
+        return History(export.events(export.run_id), export.run_id, redacted=True)
     if recorder is None:
         raise ConfigurationError(f"run {recording} cannot be looked up: recording is off; give the path of an export")
-    return recording, recorder.events(recording)
+    return History(recorder.events(recording), recording)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from llamabot.domain.approvals import Approval
 from llamabot.domain.budget import Budget
-from llamabot.domain.call_ids import with_own_ids
+from llamabot.domain.call_ids import CallIds
 from llamabot.domain.effects import AskApproval, CallTool, Complete, Core, Effect, Emit, Together
 from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
@@ -80,6 +80,7 @@ class Run:
         self._past = None if history is None else Past(history, settled, retold=retold)
         self._retold, self._first_path = retold, first_path
         self._contexts: dict[str, RunContext[Any]] = {}
+        self._call_ids = CallIds()
 
     @property
     def run_id(self) -> str:
@@ -131,6 +132,7 @@ class Run:
                     else:
                         number += 1
                         value = yield from self._effect(str(number), effect)
+                        self._call_ids.note(value)
                     resume = core.send
                 except BaseException as error:
                     resume, value = core.throw, error
@@ -184,14 +186,15 @@ class Run:
             asked: list[Placed] = [(f"{path}.{index}", AskApproval((call,)))]
             known = yield from self._known(asked)
             ((place, one),) = asked
-            answer = known.get(place) or (self._past.settled.approvals.get(call.id) if self._past else None)
+            answer = known.get(place) or (self._past.approval(call) if self._past else None)
             if answer is not None and place not in known:
                 self._log.effects_started(asked)
                 yield from self._settle(self._log.effect_finished(place, Step(one, None), 0, answer))
             answers[call.id] = answer
         waiting = tuple(call for call in effect.calls if answers[call.id] is None)
         if waiting:
-            raise ApprovalNeeded(waits_for("approval of", "approvals={call_id: True}", waiting), calls=waiting)
+            words = waits_for("approval of", "approvals={call_id: True}", waiting)
+            raise ApprovalNeeded(words, calls=waiting, asked_by=self.run_id)
         return tuple(answer for answer in answers.values() if answer is not None)
 
     def _known(self, members: Sequence[Placed]) -> Steps[dict[str, Any]]:
@@ -243,7 +246,7 @@ class Run:
             self._failed(path, step, started_ns, error)
             raise
         if isinstance(effect, Complete):
-            outcome = with_own_ids(outcome, effect.request.messages)
+            outcome = self._call_ids.told_apart(outcome, effect.request.messages)
         yield from self._settle(self._log.effect_finished(path, step, started_ns, outcome))
         return outcome
 
@@ -278,7 +281,7 @@ class Run:
             raise self._budget.deadline_reached() from error
         if isinstance(error, RunPaused) and error.run_id is not None:
             # A run inside the tool waits: whoever decides resumes this one, which is around it.
-            raise type(error)(str(error), calls=error.calls) from error
+            raise type(error)(str(error), calls=error.calls, asked_by=error.asked_by) from error
 
     def _context(self, path: str, effect: CallTool) -> RunContext[Any]:
         context = self._contexts[path] = tool_context(self._log.run_id, path, effect.call, self._state)

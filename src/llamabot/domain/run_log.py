@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -16,6 +15,7 @@ from llamabot.domain.log import LogWriter
 from llamabot.domain.logged import RunInput
 from llamabot.domain.messages import closed, tool_message
 from llamabot.domain.operations import Step
+from llamabot.domain.outbox import Outbox
 from llamabot.ports.assembly import mend_text
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import NO_USAGE, Completion, Usage
@@ -43,9 +43,8 @@ __all__ = ["RunLog", "current_run_id"]
 current_run_id: ContextVar[str | None] = ContextVar("llamabot_run_id", default=None)
 """The run that new runs are inside of."""
 
-_logger = logging.getLogger("llamabot")
 _LEFT = " (nobody waits for it any longer; what runs in a thread goes on unseen)"
-_RECORDED_ATTRIBUTES = frozenset({"calls", "extra", "limit", "retry_after_s", "status_code"})
+_RECORDED_ATTRIBUTES = frozenset({"asked_by", "calls", "extra", "limit", "retry_after_s", "status_code"})
 
 
 class RunLog:
@@ -76,10 +75,10 @@ class RunLog:
         self.messages: tuple[Message, ...] = ()
         self.usage = NO_USAGE
         self._results: dict[str, ToolMessage] = {}
-        self._recorder, self._clock, self._secrets = recorder, clock, secrets
+        self._clock, self._secrets = clock, secrets
         self._epoch_ns = clock.now_ns() - clock.monotonic_ns()
         self._writer = LogWriter(self.run_id, history.digests if history else ())
-        self._unsent: list[RunEvent] = []
+        self._outbox = Outbox(recorder, self.run_id)
         self._sums = threading.Lock()
         self._ended: dict[str, object] = {}
         self._known_cost_usd: float | None = None
@@ -106,16 +105,16 @@ class RunLog:
             tags=tags,
             input=logged,
         )
-        self._unsent += [*blobs, started]
+        self._outbox.keep(*blobs, started)
 
     def run_resumed(self, given: RunInput) -> None:
         """Note that the run goes on; as `run_started`."""
         self._writer.unsent(self._writer.run_input(given)[1])
-        self._unsent.append(RunResumed(self.run_id, self._now_ns(), schema=LOG_SCHEMA_VERSION))
+        self._outbox.keep(RunResumed(self.run_id, self._now_ns(), schema=LOG_SCHEMA_VERSION))
 
     def send(self) -> None:
         """Give the recorder what was noted."""
-        self._append([])
+        self._outbox.send([])
 
     def asked(self, effect: Effect[Any]) -> None:
         """Take in what the model is about to be asked: the transcript, whether or not it comes to that."""
@@ -129,7 +128,7 @@ class RunLog:
             logged = self._input(path, effect, events)
             attempt = self._attempt(path)
             events.append(EffectStarted(self.run_id, self._now_ns(), path, effect.kind, attempt, logged))
-        return self._append(events)
+        return self._outbox.send(events)
 
     def effect_answered(self, path: str, effect: Effect[Any], outcome: Any) -> None:
         """Take in what the log already has, so that what follows is summed up and can refer to it."""
@@ -160,7 +159,7 @@ class RunLog:
             cost_usd=cost_usd,
             first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
         )
-        ticket = self._append([*events, finished])
+        ticket = self._outbox.send([*events, finished])
         # Only now, for another thread may write: what it refers to must be in the log before it.
         self._produced(path, step.effect, outcome)
         return ticket
@@ -170,7 +169,9 @@ class RunLog:
         events: list[RunEvent] = []
         logged = self._outcome(effect, outcome, events)
         attempt = self._attempt(path) - 1
-        return self._append([*events, EffectFinished(self.run_id, self._now_ns(), path, effect.kind, attempt, logged)])
+        return self._outbox.send(
+            [*events, EffectFinished(self.run_id, self._now_ns(), path, effect.kind, attempt, logged)]
+        )
 
     def effect_failed(
         self, path: str, step: Step, started_ns: int, error: BaseException, *, left: bool = False
@@ -192,7 +193,7 @@ class RunLog:
             partial=partial,
             first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
         )
-        self._append([finished])
+        self._outbox.send([finished])
 
     def effect_abandoned(self, path: str, effect: Effect[Any], error: BaseException) -> None:
         """Write the error of an effect that nobody waits for; what it still gives is ignored."""
@@ -202,12 +203,12 @@ class RunLog:
         """Write the end; the ticket is there if it must be waited for. An error of ours gets what the run had."""
         self.sign(error)
         recorded = None if error is None else self._error(error)
-        return self._append([RunFinished(self.run_id, self._now_ns(), _status_of(error), recorded)])
+        return self._outbox.send([RunFinished(self.run_id, self._now_ns(), _status_of(error), recorded)])
 
     def run_paused(self, error: LlamabotError) -> Future[None] | None:
         """Write that the run waits for someone; as `run_finished`."""
         self.sign(error)
-        return self._append([RunPaused(self.run_id, self._now_ns(), self._error(error))])
+        return self._outbox.send([RunPaused(self.run_id, self._now_ns(), self._error(error))])
 
     def sign(self, error: BaseException | None) -> None:
         """Write onto an error of ours what the run had reached: a transcript that a provider accepts."""
@@ -266,18 +267,6 @@ class RunLog:
                 self._known_cost_usd = (self._known_cost_usd or 0.0) + cost_usd
         self.messages = (*effect.request.messages, completion.message)
         return usage, cost_usd
-
-    def _append(self, events: list[RunEvent]) -> Future[None] | None:
-        if self._recorder is None:
-            return None
-        if self._unsent:
-            events, self._unsent = self._unsent + events, []
-        try:
-            return self._recorder.append(events)
-        except Exception:  # whatever a recorder raises, the answer is not lost for it
-            _logger.warning("the recorder refused run %s, the rest of it is not recorded", self.run_id, exc_info=True)
-            self._recorder = None
-            return None
 
     def _error(self, error: BaseException, note: str = "") -> ErrorRecord:
         kind, message = type(error), mend_text(self._secrets.scrubbed(f"{error}{note}"))

@@ -9,19 +9,24 @@ from typing import Any
 import msgspec
 
 from llamabot.domain.approvals import Approval, ApprovalLike, to_approval
+from llamabot.domain.awaited import awaited
+from llamabot.domain.history import History
 from llamabot.ports.errors import UsageError
-from llamabot.ports.recorder import RunStatus
-from llamabot.ports.summary import RunSummary
 from llamabot.ports.tools import ToolResult
 
 __all__ = ["NOTHING_SETTLED", "Settled", "current_settled"]
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """Decisions by the id of the call."""
+    """Decisions by the id of the call.
+
+    Attributes:
+        asked_by: the run whose calls they are about: another's may have the same ids.
+    """
 
     approvals: Mapping[str, Approval] = {}
     outcomes: Mapping[str, ToolResult] = {}
+    asked_by: str | None = None
 
     @classmethod
     def of(cls, approvals: Mapping[str, ApprovalLike], outcomes: Mapping[str, Any]) -> Settled:
@@ -35,19 +40,21 @@ class Settled(msgspec.Struct, frozen=True):
             {call_id: _result(call_id, outcome) for call_id, outcome in _checked(outcomes, "outcomes").items()},
         )
 
-    def check_awaited(self, summary: RunSummary) -> None:
-        """Refuse decisions about calls that a paused run does not wait for."""
-        if summary.status is not RunStatus.PAUSED or summary.error is None:
-            return
-        waiting = {call["id"] for call in summary.error.attributes.get("calls", ())}
-        word = "approvals" if summary.error.type == "ApprovalNeeded" else "outcomes"
-        wanted, other = (self.approvals, self.outcomes) if word == "approvals" else (self.outcomes, self.approvals)
-        unknown = sorted({*other} | ({*wanted} - waiting))
+    def about(self, history: History) -> Settled:
+        """Return the decisions as those about the calls that a run waits for.
+
+        What was said before, in the same words, may be said again.
+
+        Raises:
+            UsageError: they are about other calls.
+        """
+        awaits = awaited(history.summary, history.effects)
+        unknown = {call_id for call_id, answer in self.approvals.items() if not awaits.takes(call_id, answer)}
+        unknown |= {call_id for call_id, outcome in self.outcomes.items() if not awaits.takes(call_id, outcome)}
         if unknown:
-            raise UsageError(
-                f"run {summary.run_id} does not wait for what is said of {', '.join(map(repr, unknown))}; "
-                f"it waits for {word}= of {', '.join(map(repr, sorted(waiting)))}"
-            )
+            named = ", ".join(sorted(map(repr, unknown)))
+            raise UsageError(f"run {history.summary.run_id} does not wait for what is said of {named}; {awaits}")
+        return msgspec.structs.replace(self, asked_by=awaits.run_id)
 
 
 def _checked(answers: Any, name: str) -> Mapping[str, Any]:

@@ -30,7 +30,7 @@ class EffectTrace(msgspec.Struct, frozen=True):
         request: what a `complete` asked; None if only metadata was recorded.
         completion: what a `complete` gave.
         messages: what a `recall` gave or a `remember` stored.
-        call: what a `call_tool` ran.
+        call: what a `call_tool` ran, or an `ask_approval` asked about.
         result: what it gave.
         outcome: what any other effect gave, as JSON has it.
         partial: what had arrived of an answer that failed.
@@ -113,10 +113,21 @@ def _started(event: EffectStarted, reader: LogReader) -> EffectTrace:
         request = reader.request(event.path, event.input)
     elif event.effect == "remember" and event.input is not None:
         messages = reader.messages(event.input)
-    call = msgspec.convert(event.input, LoggedCall) if event.effect == "call_tool" and event.input else None
     return EffectTrace(
-        event.path, event.attempt, event.effect, event.at_ns, request=request, messages=messages, call=call
+        event.path, event.attempt, event.effect, event.at_ns, request=request, messages=messages, call=_call(event)
     )
+
+
+def _call(event: EffectStarted) -> LoggedCall | None:
+    if not event.input:
+        return None
+    match event.effect:
+        case "call_tool":
+            return msgspec.convert(event.input, LoggedCall)
+        case "ask_approval":
+            return msgspec.convert(event.input["calls"][0], LoggedCall)
+        case _:
+            return None
 
 
 def _finished(started: EffectTrace, event: EffectFinished, reader: LogReader) -> EffectTrace:

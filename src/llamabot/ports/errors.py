@@ -20,6 +20,9 @@
     │   │   ├── RateLimited       .retry_after_s
     │   │   ├── RequestRejected
     │   │   └── StreamTruncated
+    │   ├── DocStoreError
+    │   ├── DocumentUnreadable
+    │   ├── EmbeddingError
     │   ├── MemoryFailed
     │   ├── RecorderError
     │   └── ToolboxUnavailable
@@ -57,6 +60,9 @@ __all__ = [
     "ConfigurationError",
     "ContentRefused",
     "ContextTooLong",
+    "DocStoreError",
+    "DocumentUnreadable",
+    "EmbeddingError",
     "GraphNotClosed",
     "LimitReached",
     "LlamabotError",
@@ -228,6 +234,18 @@ class StreamTruncated(CompletionError):
     retryable = True
 
 
+class DocStoreError(PortError):
+    """Documents could not be stored or searched."""
+
+
+class DocumentUnreadable(PortError):
+    """A file could not be turned into documents: it is damaged, encrypted, of no known kind, or has no text."""
+
+
+class EmbeddingError(PortError):
+    """Texts could not be embedded."""
+
+
 class MemoryFailed(PortError):
     """A conversation could not be read or stored."""
 
@@ -282,11 +300,13 @@ class RunPaused(LlamabotError):
 
     Attributes:
         calls: the calls of tools that it waits for.
+        asked_by: the run whose calls they are: this one, or one inside of it.
     """
 
-    def __init__(self, message: str, *, calls: tuple[ToolCall, ...] = ()) -> None:
+    def __init__(self, message: str, *, calls: tuple[ToolCall, ...] = (), asked_by: str | None = None) -> None:
         super().__init__(message)
         self.calls = calls
+        self.asked_by = asked_by
 
 
 class ApprovalNeeded(RunPaused):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Provider", "check_instruments", "current_provider", "override", "overrides", "set_provider_factory"]
 
-PORT_NAMES = ("clock", "completion", "ids", "memory", "recorder")
+PORT_NAMES = ("clock", "completion", "docstore", "embedding", "ids", "memory", "recorder")
 _INSTRUMENTS = {
     "clock": ("now_ns", "a clock"),
     "ids": ("new_id", "a maker of ids"),
@@ -106,7 +106,7 @@ def override(**ports: Any) -> Iterator[None]:
     Beats what a bot was given and what is configured. Blocks nest; the inner wins.
 
     Args:
-        ports: `completion`, `recorder` (None is off), `memory`, `clock`, `ids`.
+        ports: `completion`, `recorder` (None is off), `memory`, `docstore`, `embedding`, `clock`, `ids`.
 
     Raises:
         TypeError: there is no port of that name.

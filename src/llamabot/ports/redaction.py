@@ -16,7 +16,7 @@ import msgspec
 from llamabot.ports.recorder import Blob, RunEvent, decode_event, encode_event
 from llamabot.ports.secrets import HIDDEN, is_secret_name
 
-__all__ = ["redacted_events", "redacted_text"]
+__all__ = ["redacted_events", "redacted_json", "redacted_text"]
 
 # Each of these is replaced whole, or by what its replacement leaves of it. None takes a quote or a backslash that it
 # does not have to: the text may be JSON, and must stay so.
@@ -62,6 +62,14 @@ def redacted_events(events: Iterable[RunEvent]) -> tuple[RunEvent, ...]:
     """
     digests: dict[str, str] = {}
     return tuple([_without_secrets(event, digests) for event in events])
+
+
+def redacted_json(value: Any) -> Any:
+    """Return a value that JSON can hold, as an export would hold it.
+
+    Law: redacted_json(redacted_json(value)) == redacted_json(value).
+    """
+    return _redacted(value, {})
 
 
 def _without_secrets(event: RunEvent, digests: dict[str, str]) -> RunEvent:

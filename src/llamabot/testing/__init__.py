@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llamabot.adapters.fake.clock import TickingClock
 from llamabot.adapters.fake.completion import FunctionCompletion, ScriptedCompletion
+from llamabot.adapters.fake.docstore import InMemoryDocStore
 from llamabot.adapters.fake.ids import CountingIds
 from llamabot.adapters.fake.memory import ChatMemory
 from llamabot.adapters.fake.recorder import InMemoryRecorder
@@ -12,6 +13,7 @@ __all__ = [
     "ChatMemory",
     "CountingIds",
     "FunctionCompletion",
+    "InMemoryDocStore",
     "InMemoryRecorder",
     "ScriptedCompletion",
     "TickingClock",

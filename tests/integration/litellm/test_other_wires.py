@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from tests.servers.loopback import Exchange, Hold, Raw, Reply, Slam, Stream
 from tests.servers.wires import anthropic, anthropic_event, anthropic_events, ollama, ollama_line
 
 from llamabot.adapters.litellm import LiteLLMCompletion
-from llamabot.ports.completion import FinishReason, Usage
+from llamabot.ports.completion import CompletionRequest, FinishReason, Usage
 from llamabot.ports.errors import (
     AuthenticationFailed,
     BadCompletion,
@@ -35,7 +36,8 @@ from llamabot.ports.errors import (
     RequestRejected,
     StreamTruncated,
 )
-from llamabot.ports.messages import AssistantMessage
+from llamabot.ports.messages import AssistantMessage, ToolMessage, UserMessage
+from llamabot.ports.tools import ToolCall, ToolSpec
 
 pytestmark = pytest.mark.loopback
 
@@ -55,6 +57,25 @@ def port(server: ChatServer) -> LiteLLMCompletion:
 def asked(server: ChatServer) -> list[str]:
     """Return the paths of the requests that a model had to answer; of Ollama LiteLLM also asks what it is."""
     return [exchange.path for exchange in server.exchanges if exchange.path != "/api/show"]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("arguments", ["{not json", "[1]", '"x"', "null", "", '{"a": NaN}'])
+def test_a_decision_whose_arguments_are_no_object_can_be_sent_back(
+    server: ChatServer, port: LiteLLMCompletion, wire: str, arguments: str
+) -> None:
+    """LiteLLM takes arguments apart for these providers: they would end every run in which a model slips once."""
+    model, server.respond = WIRES[wire]
+    turns = (
+        UserMessage("hi"),
+        AssistantMessage(tool_calls=(ToolCall("c", "look", arguments),)),
+        ToolMessage("that is no JSON object", call_id="c", is_error=True),
+    )
+    look = ToolSpec("look", "", {"type": "object", "properties": {}})
+    port.complete(CompletionRequest(model, turns, tools=(look,), timeout_s=5.0))
+    sent = json.dumps(server.exchanges[-1].body)
+    shown = json.dumps({"malformed": arguments} if arguments else {})
+    assert f'"input": {shown}' in sent or f'"arguments": {shown}' in sent
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)

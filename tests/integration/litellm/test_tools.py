@@ -84,14 +84,14 @@ def test_sends_a_decision_and_what_its_tools_said(server: ChatServer, port: Lite
         {"role": "user", "content": "hi"},
         {
             "role": "assistant",
-            "tool_calls": [call("look", '{"word": "x"}', "c1"), call("look", "{not json", "c2")],
+            "tool_calls": [call("look", '{"word": "x"}', "c1"), call("look", '{"malformed":"{not json"}', "c2")],
         },
         {"role": "tool", "tool_call_id": "c1", "content": "42"},
         {"role": "tool", "tool_call_id": "c2", "content": "it failed"},
         {
             "role": "assistant",
             "content": "once more",
-            "tool_calls": [call("nap", "", "c3")],
+            "tool_calls": [call("nap", "{}", "c3")],
             "reasoning_content": "why",
         },
         {"role": "tool", "tool_call_id": "c3", "content": ""},

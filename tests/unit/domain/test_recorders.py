@@ -15,7 +15,7 @@ from tests.property.ways import WAYS
 
 import llamabot as lmb
 from llamabot.ports.errors import RecorderError
-from llamabot.ports.recorder import EffectFinished, RunEvent, RunFinished
+from llamabot.ports.recorder import EffectFinished, EffectStarted, RunEvent, RunFinished
 from llamabot.testing import InMemoryRecorder, ScriptedCompletion
 
 
@@ -122,6 +122,21 @@ class TestFailedCommits:
             run_ids.append(caught.value.run_id)
         assert sorted(map(str, run_ids)) == sorted(run.run_id for run in recorder.runs())
         assert shared.run_id is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_outcome_is_not_committed_when_its_start_could_not_be(way: str) -> None:
+    def commit(events: list[RunEvent], ticket: Future[None]) -> None:
+        if any(isinstance(event, EffectStarted) for event in events):
+            ticket.set_exception(RecorderError("cannot commit"))
+        else:
+            ticket.set_result(None)
+
+    recorder = DurableRecorder(commit)
+    with pytest.raises(RecorderError, match="cannot commit"):
+        WAYS[way](_bot(way, recorder), ("?",))
+    (run,) = recorder.runs()
+    assert not any(isinstance(event, EffectFinished) for event in recorder.events(run.run_id))
 
 
 class TestWaiting:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from llamabot.ports.completion import CompletionRequest, OutputSchema
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.messages import (
@@ -136,6 +138,23 @@ def _assistant(message: AssistantMessage) -> dict[str, Any]:
 def _calls(calls: Sequence[ToolCall], fields: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     more = [*fields, *({} for _ in calls)]
     return [
-        {**own, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        {**own, "id": call.id, "type": "function", "function": _function(call)}
         for call, own in zip(calls, more, strict=False)
     ]
+
+
+def _function(call: ToolCall) -> dict[str, str]:
+    return {"name": call.name, "arguments": _object(call.arguments)}
+
+
+def _object(arguments: str) -> str:
+    """Return arguments as the text of a JSON object, which they need not be as the model wrote them.
+
+    LiteLLM takes them apart for most providers, and providers take objects alone: a transcript with other arguments
+    could never be sent again.
+    """
+    try:
+        msgspec.json.decode(arguments, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return msgspec.json.encode({"malformed": arguments} if arguments.strip() else {}).decode()
+    return arguments

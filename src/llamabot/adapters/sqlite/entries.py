@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from itertools import chain, islice
 
 import msgspec
@@ -18,7 +19,7 @@ from llamabot.adapters.sqlite.connection import transaction
 from llamabot.ports.errors import PortError
 from llamabot.ports.recorder import Blob, RunEvent, RunFinished, RunPaused, RunResumed, RunStarted, encode_event
 
-__all__ = ["Entry", "encode_entry", "write_entries"]
+__all__ = ["Entry", "are_written", "encode_entry", "write_entries"]
 
 _OVERHEAD_BYTES = 100
 _BLOBS_AT_ONCE = 100
@@ -36,9 +37,15 @@ _BATCH = """
 _UNKNOWN = """
     SELECT value FROM json_each(CAST(? AS TEXT)) WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE digest = value)
 """
+_ANY_OF = """
+    SELECT EXISTS (
+        SELECT 1 FROM json_each(CAST(? AS TEXT)) AS row JOIN events
+        ON events.run_id = json_extract(row.value, '$.run_id') AND events.body = row.value
+    )
+"""
 
 
-class Entry(msgspec.Struct, gc=False):
+class Entry(msgspec.Struct, gc=False, eq=False):
     """The events of one append, encoded; or none, for who only waits.
 
     Thousands may wait at a time, so an entry is made of what the garbage collector need not look at.
@@ -50,7 +57,7 @@ class Entry(msgspec.Struct, gc=False):
         count: how many events it has.
         size_bytes: roughly what it takes of the memory; 0 if it has no events.
         ticket: who waits for the entry to be committed.
-        last: the writer ends after it.
+        last: after it nobody tries again to write what cannot be written.
     """
 
     rows: bytes = b""
@@ -63,15 +70,16 @@ class Entry(msgspec.Struct, gc=False):
     last: bool = False
 
     def settle(self, failure: PortError | None, cause: Exception | None) -> None:
-        """Tell who waits how it went."""
-        if self.ticket is None or not self.ticket.set_running_or_notify_cancel():
+        """Tell who waits how it went; nothing if they were told, or wait no longer."""
+        if self.ticket is None:
             return
-        if failure is None:
-            self.ticket.set_result(None)
-            return
-        own = type(failure)(*failure.args)
-        own.__cause__ = cause
-        self.ticket.set_exception(own)
+        with suppress(InvalidStateError):
+            if failure is None:
+                self.ticket.set_result(None)
+                return
+            own = type(failure)(*failure.args)
+            own.__cause__ = cause
+            self.ticket.set_exception(own)
 
 
 def encode_entry(events: Sequence[RunEvent]) -> Entry:
@@ -135,6 +143,12 @@ def write_entries(connection: sqlite3.Connection, entries: Sequence[Entry], stor
     if len(stored) > _MOST_STORED:
         stored.clear()
     stored.update(data)
+
+
+def are_written(connection: sqlite3.Connection, entries: Sequence[Entry]) -> bool:
+    """Say whether entries were committed. Without events there is nothing to be seen, nor to be written twice."""
+    rows = _array(entry.rows for entry in entries)
+    return bool(rows and connection.execute(_ANY_OF, (rows,)).fetchone()[0])
 
 
 def _write(connection: sqlite3.Connection, batch: tuple[bytes | None, ...]) -> bool:

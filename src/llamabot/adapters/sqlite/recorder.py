@@ -20,7 +20,7 @@ from llamabot.adapters.sqlite.pace import Pace
 from llamabot.adapters.sqlite.pruning import delete_run, prune_runs
 from llamabot.adapters.sqlite.reading import read_events, read_runs
 from llamabot.adapters.sqlite.schema import LOG
-from llamabot.adapters.sqlite.writer import LogWriter
+from llamabot.adapters.sqlite.writer import LogWriter, Ticket
 from llamabot.ports.errors import ConfigurationError, RecorderError
 from llamabot.ports.exports import export_run
 from llamabot.ports.recorder import RunEvent, RunStatus
@@ -88,23 +88,23 @@ class SqliteRecorder:
         self.path = file_at(path)
         self.durable = durable
         file = SqliteFile(self.path, LOG, RecorderError, synchronous, busy_s=patience_s)
-        pace = Pace(longest_gather_s=0.0, patience_s=patience_s) if durable else Pace(patience_s=patience_s)
         written = KeptConnection(msgspec.structs.replace(file, busy_s=min(_SLICE_S, patience_s)))
         self._read = KeptConnection(file)
-        self._writer = LogWriter(written, max_queued_bytes=max_queued_bytes, pace=pace)
+        self._writer = LogWriter(written, max_queued_bytes=max_queued_bytes, pace=Pace(patience_s=patience_s))
         self._claims = Claims(self.path)
         self._told_lost = 0
 
     @property
     def health(self) -> RecorderHealth:
         """How recording goes just now."""
-        error, writer = self._writer.last_error, self._writer
+        backlog = self._writer.backlog
+        error = backlog.last_error
         told = None if error is None else str(error)
-        return RecorderHealth(error is None, writer.lost_events, writer.queued_bytes, told)
+        return RecorderHealth(error is None, backlog.lost_events, backlog.queued_bytes, told)
 
     def append(self, events: Sequence[RunEvent]) -> Future[None] | None:
         """Take events in, all or none. Returns at once: None, or a ticket if the recorder is durable."""
-        ticket: Future[None] | None = Future() if self.durable else None
+        ticket = Ticket(self._writer) if self.durable else None
         try:
             entry = encode_entry(events)
         except Exception as error:  # noqa: BLE001 - a recorder never fails a bot, whatever a tool has returned
@@ -205,7 +205,7 @@ class SqliteRecorder:
         try:
             self._writer.stop(timeout_s)
         except RecorderError:
-            self._told_lost = self._writer.lost_events
+            self._told_lost = self._writer.backlog.lost_events
             raise
         self._check_losses()
 
@@ -233,14 +233,14 @@ class SqliteRecorder:
                 other.flush(_FLUSH_S)
 
     def _check_losses(self) -> None:
-        lost, self._told_lost = self._writer.lost_events - self._told_lost, self._writer.lost_events
+        lost, self._told_lost = self._writer.backlog.lost_events - self._told_lost, self._writer.backlog.lost_events
         if lost > 0:
             raise RecorderError(f"{lost:,} events could not be recorded to {str(self.path)!r}; the logger said why")
 
     def _unencodable(self, count: int, error: Exception, ticket: Future[None] | None) -> Future[None] | None:
         why = f"an event of a run has no JSON form: {error}"
         if ticket is None:
-            self._writer.lose(count, why)
+            self._writer.backlog.lose(count, why)
             return None
         ticket.set_exception(RecorderError(why))
         return ticket

@@ -34,7 +34,7 @@ def approvals_of(approved: Sequence[str], denied: Sequence[str]) -> dict[str, Ap
         call_id, _, reason = text.partition("=")
         if call_id in answers:
             raise UsageError(f"the call {call_id!r} is both approved and denied")
-        answers[call_id] = Denied(reason)
+        answers[call_id] = Denied(reason, by=_user())
     return answers
 
 
@@ -54,7 +54,7 @@ def _asked(call: ToolCall) -> Approved | Denied:
     say(f"{call.name} needs your yes. It would be called with:\n{_indented(call.arguments)}", prefix="", one_line=False)
     if read_line("Run it? [y/N] ").strip().lower() in ("y", "yes"):
         return Approved(by=_user())
-    return Denied(read_line("The reason, for the model: ").strip())
+    return Denied(read_line("The reason, for the model: ").strip(), by=_user())
 
 
 def _indented(arguments: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llamabot.app.cli.formats import cost_text, duration_text, moment_text, usage_text
@@ -10,7 +9,7 @@ from llamabot.app.cli.nesting import RunNode, find_run, nested
 from llamabot.app.cli.runs import STATUS_STYLES
 from llamabot.app.cli.session import open_log
 from llamabot.app.cli.terminal import display, visible
-from llamabot.app.cli.timeline import Happening, Turn, asked_approvals, happenings
+from llamabot.app.cli.timeline import Happening, Turn, happenings
 from llamabot.app.cli.transcripts import Transcript, messages_of
 from llamabot.domain.trace import EffectTrace, read_trace
 from llamabot.ports.messages import Message
@@ -61,32 +60,30 @@ class _Drawing:
         branch = Tree(label, guide_style="dim") if tree is None else tree.add(label)
         events = self._recorder.events(node.summary.run_id)
         trace = read_trace(events)
-        transcript, approvals = Transcript(trace), asked_approvals(events)
+        transcript = Transcript(trace)
         for happening in happenings(node, trace, events):
-            self._happening(happening, branch, transcript, approvals)
+            self._happening(happening, branch, transcript)
         return branch
 
-    def _happening(
-        self, happening: Happening, tree: Tree, transcript: Transcript, approvals: Mapping[str, Any]
-    ) -> None:
+    def _happening(self, happening: Happening, tree: Tree, transcript: Transcript) -> None:
         match happening.what:
             case RunNode() as node:
                 self.run(node, tree)
             case Turn() as turn:
                 tree.add(_turn_line(turn))
             case effect:
-                branch = tree.add(_effect_line(effect, self._what(effect, transcript, approvals)))
+                branch = tree.add(_effect_line(effect, self._what(effect, transcript)))
                 for node in happening.inside:
                     self.run(node, branch)
                 self._contents(effect, branch, transcript)
 
-    def _what(self, effect: EffectTrace, transcript: Transcript, approvals: Mapping[str, Any]) -> str:
+    def _what(self, effect: EffectTrace, transcript: Transcript) -> str:
         """Return what of an effect is said in its line, beside its kind."""
         match effect.effect:
             case "call_tool" if effect.call is not None:
                 return self._call(effect.call.name, transcript.arguments(effect))
-            case "ask_approval" if effect.path in approvals:
-                return f"{approvals[effect.path]['name']}: {_answer(effect.outcome)}"
+            case "ask_approval" if effect.call is not None:
+                return f"{effect.call.name}: {_answer(effect.outcome)}"
             case "list_tools" if effect.outcome:
                 return ", ".join(tool["spec"]["name"] for tool in effect.outcome)
             case _:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from llamabot.app.cli.nesting import RunNode
 from llamabot.domain.trace import EffectTrace, RunTrace
 from llamabot.ports.recorder import (
-    EffectStarted,
     ErrorRecord,
     RunEvent,
     RunFinished,
@@ -19,7 +17,7 @@ from llamabot.ports.recorder import (
     RunStatus,
 )
 
-__all__ = ["Happening", "Turn", "asked_approvals", "happenings"]
+__all__ = ["Happening", "Turn", "happenings"]
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -54,12 +52,6 @@ def happenings(node: RunNode, trace: RunTrace, events: Sequence[RunEvent]) -> li
         found.append(Happening(effect.started_ns, effect, inside))
     found += [Happening(turn.at_ns, turn) for turn in _turns(events)]
     return sorted(found, key=lambda happening: happening.at_ns)
-
-
-def asked_approvals(events: Sequence[RunEvent]) -> Mapping[str, Any]:
-    """Return the calls that approval was asked for, by the path of the question."""
-    asked = [event for event in events if isinstance(event, EffectStarted) and event.effect == "ask_approval"]
-    return {event.path: event.input["calls"][0] for event in asked if event.input}
 
 
 def _owner(child: RunNode, calls: Sequence[EffectTrace]) -> EffectTrace | None:

@@ -1,0 +1,109 @@
+"""The document store port: documents go in, passages that match a question come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import msgspec
+
+from llamabot.ports.documents import Document, Match, Metadata
+
+__all__ = ["AddReport", "AsyncDocStorePort", "CataloguePort", "DocStorePort", "Known"]
+
+
+class AddReport(msgspec.Struct, frozen=True):
+    """What an `add` did: ids of documents, in the order in which they were given.
+
+    Attributes:
+        added: were not there before.
+        changed: took the place of an older version.
+        unchanged: were there already, the same to the letter.
+    """
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+
+class DocStorePort(Protocol):
+    """Keeps documents and finds their passages. Safe to share by threads.
+
+    Raises `DocStoreError` where the world behind it fails, and what its embedder raises.
+
+    Attributes:
+        relevant_score: a match below it is probably not about the query; 0.0 where the store cannot tell.
+    """
+
+    @property
+    def relevant_score(self) -> float: ...  # noqa: D102 - told above
+
+    def add(self, documents: Iterable[Document]) -> AddReport:
+        """Add documents, each under its id in the place of an older one; all of them or, if it raises, none.
+
+        The same id twice in one call: the last one counts. A document without text is kept, and never found.
+
+        Law: adding twice is adding once; the order of documents with different ids does not matter to any search.
+
+        Raises:
+            UsageError: an id is empty, or a value of the metadata is no scalar.
+        """
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Remove documents and return how many were there; unknown ids are ignored."""
+
+    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
+        """Return the passages that are closest to a query, the closest first.
+
+        Any text is a query: nothing in it has a meaning of its own. An empty one, or one of white space, finds nothing.
+
+        Args:
+            query: what is looked for.
+            k: most matches; 0 is legal.
+            where: only documents whose metadata has all of these, with equal values: `True` is not 1, and None is a
+                value that is there.
+
+        Law: `search(k)` is a prefix of `search(k + 1)`; of equal scores, the lower document id comes first, then the
+        lower number; `where` leaves out, and changes neither scores nor order of what stays; what was removed is never
+        found.
+
+        Raises:
+            UsageError: k is negative.
+        """
+
+    def count(self) -> int:
+        """Return how many documents there are."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A document that a store has, as far as it must be known to see whether its source has changed."""
+
+    id: str
+    source: str
+    fingerprint: str
+
+
+class CataloguePort(DocStorePort, Protocol):
+    """A store that also tells what it has, which lets ingestion skip what is unchanged and remove what is gone."""
+
+    def known(self) -> Iterator[Known]:
+        """Yield the documents, in the order of their ids."""
+
+
+class AsyncDocStorePort(Protocol):
+    """As `DocStorePort`, without blocking the event loop. A store that is only sync runs in a worker thread."""
+
+    @property
+    def relevant_score(self) -> float: ...  # noqa: D102 - told above
+
+    async def aadd(self, documents: Iterable[Document]) -> AddReport:
+        """As `add`."""
+
+    async def aremove(self, ids: Iterable[str]) -> int:
+        """As `remove`."""
+
+    async def asearch(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
+        """As `search`."""
+
+    async def acount(self) -> int:
+        """As `count`."""

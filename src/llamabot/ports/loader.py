@@ -1,0 +1,28 @@
+"""The loader port: a file becomes documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from llamabot.ports.documents import Document
+
+__all__ = ["LoaderPort"]
+
+
+class LoaderPort(Protocol):
+    """Reads files. Knows nothing of stores."""
+
+    def load(self, path: Path, *, source: str) -> tuple[Document, ...]:
+        """Return the documents of a file, in their order; never none.
+
+        A file that is one document gives it the id `source`; one of several (rows, lines of JSON) gives each the id
+        `source#n` with n from 1, or with what its own id says.
+
+        Args:
+            path: where the file is.
+            source: how it is called by people and in the documents.
+
+        Raises:
+            DocumentUnreadable: the file cannot be read, is none that this loader knows, or has no text in it.
+        """
