@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from inspect import isgenerator
@@ -156,21 +157,24 @@ class Reading:
         self._step = step
         self._clock = world.clock
         self._assembler = Assembler()
-        self._ends_at_s = None if step.timeout_s is None else time.monotonic() + step.timeout_s
+        self.ends_at_s = None if step.timeout_s is None else time.monotonic() + step.timeout_s
 
-    def remaining_s(self) -> float | None:
-        """Seconds until the deadline, or None without one.
+    def remaining_s(self) -> float:
+        """Seconds until the deadline.
 
         Raises:
             DeadlinePassed: none are left; time also passes while the reader is busy.
         """
-        return None if self._ends_at_s is None else _positive(self._ends_at_s - time.monotonic())
+        return math.inf if self.ends_at_s is None else _positive(self.ends_at_s - time.monotonic())
 
     def feed(self, chunk: CompletionChunk) -> tuple[TextDelta | ReasoningDelta, ...]:
         """Take a chunk in and return what it lets the reader see."""
         if self._step.first_at_ns is None:
             self._step.first_at_ns = self._clock.monotonic_ns()
-        return _deltas(*self._assembler.feed(chunk))
+        text, reasoning = self._assembler.feed(chunk)
+        if text and not reasoning:
+            return (TextDelta(text),)  # mostly; the rest takes longer
+        return _deltas(text, reasoning)
 
     def rest(self) -> tuple[TextDelta | ReasoningDelta, ...]:
         """Return what was held back until the end."""
@@ -192,7 +196,7 @@ def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta
     stream = port.stream(reading.request)
     late: Future[Any] | None = None
     try:
-        while (chunk := _next(stream, reading)) is not _END:
+        for chunk in _in_time(stream, reading):
             for event in reading.feed(chunk):  # noqa: UP028 - mostly one: `yield from` takes longer
                 yield event
         yield from reading.rest()
@@ -210,7 +214,7 @@ async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | Re
     port: Any = world.completion
     stream = port.astream(reading.request)
     try:
-        while (chunk := await _anext(stream, reading)) is not _END:
+        async for chunk in _ain_time(stream, reading):
             for event in reading.feed(chunk):
                 yield event
         for event in reading.rest():
@@ -224,17 +228,24 @@ async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | Re
             await close()
 
 
-def _next(stream: Any, reading: Reading) -> CompletionChunk:
-    remaining_s = reading.remaining_s()
-    chunk: CompletionChunk = next(stream, _END) if remaining_s is None else call_within(remaining_s, next, stream, _END)
-    return chunk
+def _in_time(stream: Iterator[CompletionChunk], reading: Reading) -> Iterator[CompletionChunk]:
+    """Return the stream; under a deadline, one that raises `DeadlinePassed` when it passes."""
+    return stream if reading.ends_at_s is None else _until_deadline(stream, reading)
 
 
-async def _anext(stream: Any, reading: Reading) -> CompletionChunk:
-    remaining_s = reading.remaining_s()
-    coming = anext(stream, _END)
-    chunk: CompletionChunk = await (coming if remaining_s is None else _awithin(remaining_s, coming))
-    return chunk
+def _until_deadline(stream: Iterator[CompletionChunk], reading: Reading) -> Iterator[CompletionChunk]:
+    while (chunk := call_within(reading.remaining_s(), next, stream, _END)) is not _END:
+        yield chunk
+
+
+def _ain_time(stream: AsyncIterator[CompletionChunk], reading: Reading) -> AsyncIterator[CompletionChunk]:
+    """As `_in_time`."""
+    return stream if reading.ends_at_s is None else _auntil_deadline(stream, reading)
+
+
+async def _auntil_deadline(stream: AsyncIterator[CompletionChunk], reading: Reading) -> AsyncIterator[CompletionChunk]:
+    while (chunk := await _awithin(reading.remaining_s(), anext(stream, _END))) is not _END:
+        yield chunk
 
 
 async def _awithin(timeout_s: float, coming: Any) -> Any:

@@ -162,6 +162,9 @@ class _MendedText:
         self._half = ""
 
     def feed(self, fragment: str) -> str:
+        if fragment.isascii() and not self._half:
+            self._parts.append(fragment)
+            return fragment
         text = self._half + fragment
         self._half = ""
         if "\ud800" <= text[-1] <= "\udbff":
