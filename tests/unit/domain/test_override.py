@@ -149,7 +149,9 @@ class TestContexts:
         assert [completion.message.text for completion in results] == ["other", "other"]
 
     def test_an_unknown_port_is_refused_and_the_known_ones_named(self) -> None:
-        with pytest.raises(TypeError, match=r"no port 'model'.*clock, completion, ids, memory, recorder"):
+        with pytest.raises(
+            TypeError, match=r"no port 'model'.*clock, completion, docstore, embedding, ids, memory, recorder"
+        ):
             override(model="x").__enter__()
         assert overrides() == {}
 
