@@ -100,14 +100,28 @@ def _the_model_if_it_is_asked_for(request: pytest.FixtureRequest) -> None:
 
 
 _numbers = count()
+_left_empty: list[Path] = []
 
 
 @pytest.fixture(autouse=True)
-def _a_home_and_a_working_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = Path(os.environ["HOME"], str(next(_numbers)))
-    home.mkdir()
+def _a_home_and_a_working_folder_of_its_own(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Give a test an empty home and stand in an empty folder, its `tmp_path` if it has one."""
+    home, standing = _empty_folder(), _empty_folder()
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else standing)
+    yield
+    _left_empty.extend(folder for folder in (standing, home) if folder.is_dir() and not any(folder.iterdir()))
+
+
+def _empty_folder() -> Path:
+    """Return a folder that a test before has left empty, or a new one: to remove one takes milliseconds."""
+    if _left_empty:
+        return _left_empty.pop()
+    folder = Path(os.environ["HOME"], str(next(_numbers)))
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -10,37 +10,35 @@ from pathlib import Path
 import pytest
 from tests.project import ROOT, name_of, python_files, tree
 
-FIRST_TO_IMPORT = "def test_imports():\n    import llamabot\n"
-LEAVES_A_HANDLER = """
-import logging
-def test_leaves():
+ALONE = """
+import logging, os
+from pathlib import Path
+def test_is_the_first_to_import():
+    import llamabot
+def test_leaves_a_handler():
     logging.getLogger("llamabot").addHandler(logging.StreamHandler())
+def test_leaves_files():
+    Path("here").touch()
+    Path.home().joinpath("there").touch()
+def test_stands_in_an_empty_folder():
+    assert os.listdir() == os.listdir(Path.home()) == []
 """
 LEAVING_OUT = {"importorskip", "skip", "skipif", "xfail"}
 
 
-def _run(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
-    """Run a test by itself, in a process of its own, under the same rules as all."""
-    (folder / "test_alone.py").write_text(test)
+def test_each_test_is_judged_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "test_alone.py").write_text(ALONE)
     rules = ["--config-file", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-p", "tests.conftest"]
-    command = [sys.executable, "-m", "pytest", *rules, "-p", "no:cacheprovider", str(folder / "test_alone.py")]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def test_a_test_may_be_the_first_to_import_the_library(tmp_path: Path) -> None:
-    done = _run(tmp_path, FIRST_TO_IMPORT)
-    assert done.returncode == 0, done.stdout
-
-
-def test_a_test_that_leaves_a_handler_on_the_logger_fails(tmp_path: Path) -> None:
-    done = _run(tmp_path, LEAVES_A_HANDLER)
-    assert done.returncode == 1
+    command = [sys.executable, "-m", "pytest", *rules, "-p", "no:cacheprovider", str(tmp_path / "test_alone.py")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "the test left the logger changed" in done.stdout
+    assert "4 passed, 1 error" in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("path", python_files("tests"), ids=name_of)
-def test_a_test_that_is_left_out_says_why(path: Path) -> None:
-    assert [line for line, call in _leaving_out(tree(path)) if not _has_reason(call)] == []
+def test_a_test_that_is_left_out_says_why() -> None:
+    left_out = [(path, *place) for path in python_files("tests") for place in _leaving_out(tree(path))]
+    assert left_out
+    assert [f"{name_of(path)}:{line}" for path, line, call in left_out if not _has_reason(call)] == []
 
 
 @pytest.mark.parametrize(
