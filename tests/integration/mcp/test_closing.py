@@ -19,7 +19,7 @@ from tests.project import ROOT
 import llamabot as lmb
 
 PROGRAM = """
-import os, sys, time
+import os, sys, time, warnings
 import llamabot as lmb
 from tests.integration.mcp.asking import aask, ask, bare, is_alive, started
 """
@@ -161,6 +161,7 @@ class TestWithoutClosing:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 class TestAFork:
     CODE = """
+warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads is what is tried
 box = bare()
 mine = ask(box, "process").text
 child = os.fork()

@@ -37,7 +37,7 @@ def plan(city: str, days: int = 1, home: Address | None = None) -> str:
         ('{"city": "Ro', ["are not JSON", "truncated"]),
         ("city=Rome", ["are not JSON"]),
         ("null", ["`city`"]),
-        ('{"city": "Rome", "home": ' + '{"a": ' * 5_000 + "1" + "}" * 5_000 + "}", ["too deeply"]),
+        ('{"city": "Rome", "home": ' + '{"a": ' * 100_000 + "1" + "}" * 100_000 + "}", ["too deeply"]),
     ],
 )
 def test_arguments_that_do_not_fit_say_where_and_what_to_send(arguments: str, told: list[str]) -> None:
