@@ -12,6 +12,7 @@ import json
 import select
 import socket
 import socketserver
+import struct
 import threading
 import time
 from collections import deque
@@ -106,6 +107,12 @@ class Wire:
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
+    def reset(self) -> None:
+        """Cut the connection as a crash of the other side does: its client gets an error instead of an end."""
+        with contextlib.suppress(OSError):
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.close(self._connection.detach())
+
     def _send(self, data: bytes) -> None:
         try:
             self._connection.sendall(data)
@@ -179,11 +186,14 @@ class Broken:
 
     packets: Iterable[bytes]
     pause_s: float = 0.0
+    reset: bool = False
 
     def send(self, wire: Wire) -> bool:
         for packet in self.packets:
             wire.write(packet)
             wire.pause(self.pause_s)
+        if self.reset:
+            wire.reset()
         wire.slam()
         return False
 

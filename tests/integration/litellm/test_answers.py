@@ -126,9 +126,16 @@ def test_names_the_model_as_the_provider_does(server: ChatServer, port: LiteLLMC
     assert way(port, asking(model="openai/alias")).model == "scripted-1"
 
 
-@pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 def test_takes_a_models_refusal_for_its_answer(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
     server.respond = saying({"content": None, "refusal": "I must not."})
+    assert way(port, asking()).message == AssistantMessage("I must not.")
+
+
+@pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
+def test_loses_no_piece_of_a_refusal(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+    begin = delta(role="assistant", content="", refusal=None)
+    server.script(sse(begin, delta(refusal="I must"), delta(refusal=" not."), finish()))
     assert way(port, asking()).message == AssistantMessage("I must not.")
 
 

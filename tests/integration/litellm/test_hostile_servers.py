@@ -219,6 +219,7 @@ Case = tuple[Reply, type[CompletionError], str]
 
 BROKEN_ANYHOW: dict[str, Case] = {
     "cut in the head": (Broken([b"HTTP/1.1 200 OK\r\nContent-Ty"]), ProviderUnavailable, "cannot be reached"),
+    "reset": (Broken([], pause_s=0.1, reset=True), ProviderUnavailable, "reset by peer"),
     "no HTTP": (Broken([b"\x16\x03\x01 what?\r\n\r\n"]), ProviderUnavailable, "cannot be reached"),
     "a broken archive": (Raw(b"\x1f\x8bgarbage", headers={"Content-Encoding": "gzip"}), BadCompletion, "no completion"),
     "no content": (Raw(b"", status=204), BadCompletion, ""),
@@ -247,6 +248,11 @@ BROKEN_STREAMS: dict[str, Case] = {
         StreamTruncated,
         "in the middle",
     ),
+    "reset": (
+        Broken([SSE_HEAD + b"Content-Length: 5000\r\n\r\n" + BEGIN], pause_s=0.2, reset=True),
+        StreamTruncated,
+        "in the middle of the answer: [Errno",
+    ),
     "shorter than told": (
         Broken([SSE_HEAD + b"Content-Length: 5000\r\n\r\n" + BEGIN]),
         StreamTruncated,
@@ -269,6 +275,12 @@ BROKEN_STREAMS: dict[str, Case] = {
         ProviderUnavailable,
         "upstream died",
     ),
+    "content in parts": (
+        Stream([BEGIN, event(delta(content=[{"type": "text", "text": "x"}])), END]),
+        BadCompletion,
+        "'content' is no text but a list",
+    ),
+    "content as a number": (Stream([BEGIN, event(delta(content=5)), END]), BadCompletion, "no text but a int"),
     "a list for a chunk": (Stream([BEGIN, b"data: [1, 2]\n\n", END]), BadCompletion, "not made as one"),
     "a text for a chunk": (Stream([BEGIN, b'data: "x"\n\n', END]), BadCompletion, "not made as one"),
     "a text for a choice": (Stream([BEGIN, chunk_of(choices=["x"]), END]), BadCompletion, "not made as one"),

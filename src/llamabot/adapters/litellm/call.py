@@ -8,6 +8,7 @@ from typing import Any
 
 from llamabot.adapters.litellm.answers import completion_of
 from llamabot.adapters.litellm.errors import Failure, Scene, SecondRequest, failure_of, is_broken_connection
+from llamabot.adapters.litellm.hearing import hear_all
 from llamabot.adapters.litellm.loading import loaded
 from llamabot.adapters.litellm.reading import Reading
 from llamabot.adapters.litellm.wire import arguments
@@ -56,6 +57,7 @@ class Call:
     def reading(self, stream: Any, litellm: Any) -> Reading:
         """Return what reads the stream with which the provider has begun to answer."""
         self._answered = True
+        hear_all(stream, self._request.model)
         several = self.arguments.get("n", 1) != 1
         self._reading = Reading(stream, self._request.model, litellm, several=several)
         return self._reading

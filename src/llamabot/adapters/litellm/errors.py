@@ -74,11 +74,12 @@ class _Facts(NamedTuple):
 
 def failure_of(error: BaseException, scene: Scene) -> Failure:
     """Return our error for any that came out of a call."""
-    if isinstance(error, LlamabotError):
-        if isinstance(error, CompletionError) and error.partial is None and _says_something(scene.partial):
-            error.partial = scene.partial
-        return Failure(error, error.__cause__)
     chain = chain_of(error, scene.outer)
+    own = next((link for link in chain if isinstance(link, LlamabotError)), None)
+    if own is not None:
+        if isinstance(own, CompletionError) and own.partial is None and _says_something(scene.partial):
+            own.partial = scene.partial
+        return Failure(own, own.__cause__)
     facts = _Facts(names_of(chain), _http_status(chain), _code(chain), said_by(chain))
     kind, said = _kind_and_sentence(facts, chain, scene)
     ours = kind(scene.scrubber.scrubbed(f"{scene.model}: {said}"))
@@ -166,10 +167,10 @@ def _kind_and_sentence(facts: _Facts, chain: Sequence[BaseException], scene: Sce
         return BadCompletion, "the provider answered with something that is not JSON"
     if names & _UNREADABLE or _NO_ANSWER.search(words):
         return BadCompletion, f"the provider answered with something that is no completion: {words}"
-    if scene.answered and isinstance(chain[-1], _BUGS):
-        return BadCompletion, f"the provider's answer is not made as one: {type(chain[-1]).__name__}: {words}"
     if names & _BROKEN:
         return _broken(chain, scene)
+    if scene.answered and isinstance(chain[-1], _BUGS):
+        return BadCompletion, f"the provider's answer is not made as one: {type(chain[-1]).__name__}: {words}"
     return _by_words(facts, chain, scene)
 
 
@@ -205,7 +206,9 @@ def _by_words(facts: _Facts, chain: Sequence[BaseException], scene: Scene) -> tu
 
 
 def _broken(chain: Sequence[BaseException], scene: Scene) -> tuple[type[LlamabotError], str]:
-    original = one_line(str(chain[-1])) or type(chain[-1]).__name__
+    # Below it may be what the transport stumbled over on its way to notice: anyio pops from an empty queue.
+    bottom = next(link for link in reversed(chain) if names_of([link]) & _BROKEN)
+    original = one_line(str(bottom)) or type(bottom).__name__
     if scene.partial is not None:
         return StreamTruncated, f"the connection broke in the middle of the answer: {original}"
     return ProviderUnavailable, f"the provider cannot be reached: {original}"
