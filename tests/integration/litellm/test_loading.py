@@ -54,7 +54,8 @@ def test_loads_beside_the_event_loop_says_nothing_fetches_nothing_and_ends_witho
     server.respond = anything
     done = run(
         """
-        import msgspec, socket
+        import logging, msgspec, os, socket
+        logging.basicConfig(filename=os.devnull, level=logging.DEBUG)  # who wants all in a file gets nothing elsewhere
         resolve = socket.getaddrinfo
         def only_loopback(host, *question, **more):
             assert host in (None, "127.0.0.1"), host

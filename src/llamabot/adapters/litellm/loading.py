@@ -74,20 +74,25 @@ async def aload() -> Any:
 def _imported() -> Any:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    _silence()
     try:
         litellm = importlib.import_module("litellm")
     except ModuleNotFoundError as error:
         raise MissingExtra.for_package(error.name or "litellm", "litellm") from error
     for name, switch in _SWITCHES.items():
         setattr(litellm, name, switch)
+    quiet_services(litellm)
+    _ask_once(litellm)
+    return litellm
+
+
+def _silence() -> None:
+    """Keep its loggers still, from its import on: they write to standard output wherever the root logger is verbose."""
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         # A level that somebody chose stays.
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.CRITICAL + 1)
-    quiet_services(litellm)
-    _ask_once(litellm)
-    return litellm
 
 
 def _ask_once(litellm: Any) -> None:
