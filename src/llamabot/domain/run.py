@@ -14,13 +14,14 @@ from inspect import GEN_CLOSED, getgeneratorstate
 from typing import Any, TypeVar
 
 from llamabot.domain.approvals import Approval
+from llamabot.domain.begun import Begun
 from llamabot.domain.budget import Budget
 from llamabot.domain.call_ids import CallIds
 from llamabot.domain.effects import AskApproval, CallTool, Complete, Core, Effect, Emit, Together
 from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
 from llamabot.domain.logged import RunInput
-from llamabot.domain.operations import DeadlinePassed, Group, Settle, Step, Steps, Tell, tool_context
+from llamabot.domain.operations import DeadlinePassed, Group, Settle, Step, Steps, Tell
 from llamabot.domain.past import Past, Placed, as_recorded, must_not_repeat, outcome_of, waits_for
 from llamabot.domain.result import Answer, Result, ToolFinished, ToolStarted
 from llamabot.domain.run_log import RunLog
@@ -31,7 +32,7 @@ from llamabot.domain.world import World
 from llamabot.ports.errors import ApprovalNeeded, CompletionTimeout, RecorderError, ReplayDiverged, RunPaused
 from llamabot.ports.recorder import RunKind
 from llamabot.ports.secrets import NO_SECRETS, Secrets
-from llamabot.ports.tools import RunContext, ToolResult
+from llamabot.ports.tools import ToolResult
 
 __all__ = ["Run"]
 
@@ -76,10 +77,10 @@ class Run:
         recorder = None if retold else world.recorder
         self._log = RunLog(recorder, world.clock, world.ids, secrets, history=history, run_id=run_id)
         self._budget = Budget(NO_LIMITS if retold else limits, world.clock)
-        self._clock, self._state = world.clock, state
+        self._clock = world.clock
         self._past = None if history is None else Past(history, settled, retold=retold)
         self._retold, self._first_path = retold, first_path
-        self._contexts: dict[str, RunContext[Any]] = {}
+        self._begun = Begun(self._log.run_id, state)
         self._call_ids = CallIds()
 
     @property
@@ -174,8 +175,7 @@ class Run:
                 # Cancelled before it had its first turn, or running in a thread that is not waited for.
                 if getgeneratorstate(its_steps) != GEN_CLOSED:
                     self._log.effect_abandoned(place, member, error)
-                    if (context := self._contexts.get(place)) is not None:
-                        context.cancellation.cancel()
+                    self._begun.leave(place)
             raise
         return outcomes
 
@@ -241,6 +241,7 @@ class Run:
         step = Step(effect, self._budget.remaining_s())
         started_ns = self._clock.monotonic_ns()
         try:
+            self._begun.check(path)
             outcome = yield step
         except BaseException as error:
             self._failed(path, step, started_ns, error)
@@ -254,18 +255,19 @@ class Run:
         """As `_perform`; a tool that takes too long is an answer to the model."""
         settled = self._past.settled if self._past else None
         timeout_s, started_ns = self._budget.tool_timeout_s(effect.tool), self._clock.monotonic_ns()
-        step = Step(effect, timeout_s, self._context(path, effect), settled)
+        step = Step(effect, timeout_s, self._begun.open(path, effect.call), settled)
         try:
+            self._begun.check(path)
             yield Tell(ToolStarted(effect.call))  # who streams may leave here too
             result = yield step
         except BaseException as error:
-            self._contexts.pop(path).cancellation.cancel()
+            self._begun.cancel(path)
             if not isinstance(error, DeadlinePassed) or step.timeout_s != effect.tool.timeout_s:
                 self._failed(path, step, started_ns, error)
                 raise
             result = timed_out(effect.call, effect.tool)
         else:
-            del self._contexts[path]
+            self._begun.ended(path)
         result = bounded(result, effect.call, effect.max_characters)
         yield from self._settle(self._log.effect_finished(path, step, started_ns, result))
         yield Tell(ToolFinished(result))
@@ -282,10 +284,6 @@ class Run:
         if isinstance(error, RunPaused) and error.run_id is not None:
             # A run inside the tool waits: whoever decides resumes this one, which is around it.
             raise type(error)(str(error), calls=error.calls, asked_by=error.asked_by) from error
-
-    def _context(self, path: str, effect: CallTool) -> RunContext[Any]:
-        context = self._contexts[path] = tool_context(self._log.run_id, path, effect.call, self._state)
-        return context
 
     def _settle(self, ticket: Future[None] | None) -> Steps[None]:
         """Wait until the log is committed; nobody sees what is not, and the error holds what was paid for."""

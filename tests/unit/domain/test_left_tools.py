@@ -10,7 +10,7 @@ import pytest
 
 import llamabot as lmb
 from llamabot.ports.recorder import EffectFinished
-from llamabot.testing import InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import InMemoryRecorder, ScriptedCompletion, TickingClock
 
 DECISION = lmb.AssistantMessage("", tool_calls=(lmb.ToolCall("1", "wait", "{}"),))
 
@@ -61,3 +61,42 @@ def test_a_deadline_leaves_it_and_the_log_says_so() -> None:
     may_end.set()
     (told,) = _errors(recorder)
     assert "goes on unseen" in told
+
+
+class _SlowStart(TickingClock):
+    """A clock that holds up the second thread which comes to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go = threading.Event()
+        self.threads: list[threading.Thread] = []
+
+    def monotonic_ns(self) -> int:
+        thread = threading.current_thread()
+        if thread.name == "llamabot" and thread not in self.threads:
+            self.threads.append(thread)
+            if len(self.threads) == 2:
+                self.may_go.wait(10)
+        return super().monotonic_ns()
+
+
+def test_a_tool_whose_thread_comes_to_it_after_the_stream_was_left_does_not_run() -> None:
+    ran: list[str] = []
+
+    @lmb.tool
+    def note(what: str) -> str:
+        """Note."""
+        ran.append(what)
+        return "noted"
+
+    both = tuple(lmb.ToolCall(what, "note", f'{{"what": "{what}"}}') for what in "ab")
+    model = ScriptedCompletion([lmb.AssistantMessage("", tool_calls=both)])
+    clock, recorder = _SlowStart(), InMemoryRecorder()
+    agent = lmb.AgentBot(tools=[note], completion=model, recorder=recorder, clock=clock)
+    with agent.stream("Note both.") as events:
+        next(event for event in events if isinstance(event, lmb.ToolFinished))
+    clock.may_go.set()
+    for thread in clock.threads:
+        thread.join(10)
+    assert len(ran) == 1
+    assert len(_errors(recorder)) == 1
