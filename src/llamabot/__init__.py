@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.llamacpp import EmbeddedCompletion
     from llamabot.adapters.local import LocalToolbox, tool
     from llamabot.adapters.mcp import McpToolbox
+    from llamabot.adapters.onnx import OnnxEmbedding
     from llamabot.adapters.sqlite.memory import SqliteMemory
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
     from llamabot.app.container import Container
@@ -112,6 +113,7 @@ _HOMES = {
     "McpToolbox": "llamabot.adapters.mcp",
     "Message": "llamabot.ports.messages",
     "ModelCapabilities": "llamabot.ports.completion",
+    "OnnxEmbedding": "llamabot.adapters.onnx",
     "Passage": "llamabot.ports.documents",
     "Place": "llamabot.ports.documents",
     "ReasoningDelta": "llamabot.domain.result",
@@ -193,6 +195,7 @@ __all__ = [
     "McpToolbox",
     "Message",
     "ModelCapabilities",
+    "OnnxEmbedding",
     "Passage",
     "Place",
     "ReasoningDelta",
