@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.llamacpp import EmbeddedCompletion
     from llamabot.adapters.local import LocalToolbox, tool
     from llamabot.adapters.mcp import McpToolbox
-    from llamabot.adapters.onnx import OnnxEmbedding
+    from llamabot.adapters.splitting import SemanticSplitter
     from llamabot.adapters.sqlite.memory import SqliteMemory
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
     from llamabot.app.container import Container
@@ -113,7 +113,6 @@ _HOMES = {
     "McpToolbox": "llamabot.adapters.mcp",
     "Message": "llamabot.ports.messages",
     "ModelCapabilities": "llamabot.ports.completion",
-    "OnnxEmbedding": "llamabot.adapters.onnx",
     "Passage": "llamabot.ports.documents",
     "Place": "llamabot.ports.documents",
     "ReasoningDelta": "llamabot.domain.result",
@@ -122,6 +121,7 @@ _HOMES = {
     "RunTrace": "llamabot.domain.trace",
     "Secret": "llamabot.ports.secrets",
     "Section": "llamabot.ports.documents",
+    "SemanticSplitter": "llamabot.adapters.splitting",
     "SimpleBot": "llamabot.domain.simple",
     "SqliteMemory": "llamabot.adapters.sqlite.memory",
     "SqliteRecorder": "llamabot.adapters.sqlite.recorder",
@@ -195,7 +195,6 @@ __all__ = [
     "McpToolbox",
     "Message",
     "ModelCapabilities",
-    "OnnxEmbedding",
     "Passage",
     "Place",
     "ReasoningDelta",
@@ -204,6 +203,7 @@ __all__ = [
     "RunTrace",
     "Secret",
     "Section",
+    "SemanticSplitter",
     "SimpleBot",
     "SqliteMemory",
     "SqliteRecorder",

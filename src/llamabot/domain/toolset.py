@@ -10,7 +10,7 @@ from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.provider import current_provider
 from llamabot.ports.tools import AsyncToolboxPort, Tool, ToolboxPort
 
-__all__ = ["AnyToolbox", "ToolLike", "Toolset", "is_toolbox", "toolboxes_of", "tools_in"]
+__all__ = ["AnyToolbox", "ToolLike", "Toolset", "is_toolbox", "toolboxes_of"]
 
 AnyToolbox: TypeAlias = ToolboxPort | AsyncToolboxPort
 ToolLike: TypeAlias = Callable[..., Any] | AnyToolbox
@@ -56,23 +56,17 @@ class Toolset:
         return None if found is None else found[1]
 
 
-def tools_in(tools: Iterable[ToolLike]) -> tuple[ToolLike, ...]:
-    """Return what stands in `tools=`.
+def toolboxes_of(tools: Sequence[ToolLike]) -> tuple[AnyToolbox, ...]:
+    """Return what stands in `tools=` as toolboxes; functions that follow each other share one.
 
     Raises:
-        ConfigurationError: it is no list, or something in it is neither a function nor a toolbox.
+        ConfigurationError: something is neither.
     """
-    if callable(tools) or is_toolbox(tools) or not isinstance(tools, Iterable):
-        raise ConfigurationError(f"tools= is a list of functions and toolboxes, not {tools!r:.200}")
-    found = tuple(tools)
-    for tool in found:
+    if callable(tools) or is_toolbox(tools):
+        raise ConfigurationError(f"tools= is a list of functions and toolboxes, not {tools!r}")
+    for tool in tools:
         if not is_toolbox(tool) and not callable(tool):
-            raise ConfigurationError(f"tools= holds functions and toolboxes, not {tool!r:.200}")
-    return found
-
-
-def toolboxes_of(tools: Sequence[ToolLike]) -> tuple[AnyToolbox, ...]:
-    """Return functions and toolboxes as toolboxes; functions that follow each other share one."""
+            raise ConfigurationError(f"tools= holds functions and toolboxes, not {tool!r}")
     boxes: list[Any] = []
     for whole, group in groupby(tools, key=is_toolbox):
         members: Any = tuple(group)

@@ -42,11 +42,7 @@ _SWITCHES: Mapping[str, object] = {
     "REPEATED_STREAMING_CHUNK_LIMIT": sys.maxsize,
 }
 
-_LOGGERS: Mapping[str, int] = {
-    **dict.fromkeys(("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "litellm"), logging.CRITICAL + 1),
-    # In detail they write addresses with their credentials, headers and bodies.
-    **dict.fromkeys(("httpx", "openai"), logging.WARNING),
-}
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "litellm")
 
 
 def loaded() -> Any:
@@ -92,11 +88,11 @@ def _imported() -> Any:
 
 def _silence() -> None:
     """Keep its loggers still, from its import on: they write to standard output wherever the root logger is verbose."""
-    for name, level in _LOGGERS.items():
+    for name in _LOGGERS:
         logger = logging.getLogger(name)
         # A level that somebody chose stays.
         if logger.level == logging.NOTSET:
-            logger.setLevel(level)
+            logger.setLevel(logging.CRITICAL + 1)
 
 
 def _ask_once(litellm: Any) -> None:
