@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.llamacpp import EmbeddedCompletion
     from llamabot.adapters.local import LocalToolbox, tool
     from llamabot.adapters.mcp import McpToolbox
+    from llamabot.adapters.onnx import OnnxEmbedding
     from llamabot.adapters.splitting import SemanticSplitter
     from llamabot.adapters.sqlite.memory import SqliteMemory
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
@@ -113,6 +114,7 @@ _HOMES = {
     "McpToolbox": "llamabot.adapters.mcp",
     "Message": "llamabot.ports.messages",
     "ModelCapabilities": "llamabot.ports.completion",
+    "OnnxEmbedding": "llamabot.adapters.onnx",
     "Passage": "llamabot.ports.documents",
     "Place": "llamabot.ports.documents",
     "ReasoningDelta": "llamabot.domain.result",
@@ -195,6 +197,7 @@ __all__ = [
     "McpToolbox",
     "Message",
     "ModelCapabilities",
+    "OnnxEmbedding",
     "Passage",
     "Place",
     "ReasoningDelta",

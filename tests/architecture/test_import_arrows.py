@@ -27,8 +27,10 @@ ONLY_IN = {
     "faiss": "llamabot.adapters.faiss",
     "litellm": "llamabot.adapters.litellm",
     "mcp": "llamabot.adapters.mcp",
+    "onnxruntime": "llamabot.adapters.onnx",
     "pocketflow": "llamabot.domain.graph",
     "sqlite_utils": "llamabot.adapters.sqlite",
+    "tokenizers": "llamabot.adapters.onnx",
     "xllamacpp": "llamabot.adapters.llamacpp",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -17,10 +18,11 @@ RUNNER = ROOT / "tests" / "docs" / "code_blocks.py"
 
 
 @pytest.mark.embedded
-def test_the_first_lines_give_the_right_answers(tmp_path: Path) -> None:
+def test_runs_and_its_first_lines_give_the_right_answers(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(RUNNER), str(README)],
+        [sys.executable, "-W", "error", str(RUNNER), str(README)],
         cwd=tmp_path,
+        env={**os.environ, "LLAMABOT_OFFLINE": "1"},
         capture_output=True,
         text=True,
         timeout=100,

@@ -6,6 +6,7 @@ from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.adapters.llamacpp import EmbeddedCompletion
 from llamabot.adapters.local import LocalToolbox
 from llamabot.adapters.mcp import McpToolbox
+from llamabot.adapters.onnx import OnnxEmbedding
 from llamabot.adapters.splitting import SemanticSplitter
 from llamabot.adapters.sqlite.memory import SqliteMemory
 from llamabot.adapters.sqlite.recorder import SqliteRecorder
@@ -14,6 +15,7 @@ from llamabot.adapters.system.ids import RandomIds
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
 from llamabot.ports.docstore import CataloguePort, DocStorePort
+from llamabot.ports.embedding import AsyncEmbeddingPort, EmbeddingPort
 from llamabot.ports.ids import IdPort
 from llamabot.ports.memory import MemoryPort
 from llamabot.ports.recorder import RecorderPort
@@ -23,6 +25,7 @@ from llamabot.testing import (
     ChatMemory,
     CountingIds,
     FunctionCompletion,
+    HashedEmbedding,
     InMemoryDocStore,
     InMemoryRecorder,
     ScriptedCompletion,
@@ -40,6 +43,8 @@ clocks: list[ClockPort] = [SystemClock(), TickingClock()]
 ids: list[IdPort] = [RandomIds(), CountingIds()]
 toolboxes: list[ToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]
 async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]
+embeddings: list[EmbeddingPort] = [HashedEmbedding(), OnnxEmbedding("minilm.onnx")]
+async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding()]
 docstores: list[DocStorePort] = [InMemoryDocStore()]
 catalogues: list[CataloguePort] = [InMemoryDocStore()]
 splitters: list[SplitterPort] = [SemanticSplitter()]

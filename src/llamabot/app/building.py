@@ -12,6 +12,7 @@ from llamabot.ports.errors import ConfigurationError
 if TYPE_CHECKING:
     from llamabot.ports.clock import ClockPort
     from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+    from llamabot.ports.embedding import EmbeddingPort
     from llamabot.ports.ids import IdPort
     from llamabot.ports.memory import MemoryPort
     from llamabot.ports.recorder import RecorderPort
@@ -21,6 +22,7 @@ __all__ = [
     "EMBEDDED_PREFIX",
     "build_clock",
     "build_completion",
+    "build_embedding",
     "build_ids",
     "build_memory",
     "build_recorder",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 EMBEDDED_PREFIX = "embedded/"
+_DEFAULT_EMBEDDING = "embedded/minilm"
 
 
 def build_completion(model: str | None = None, *, settings: Settings) -> CompletionPort | AsyncCompletionPort:
@@ -43,6 +46,20 @@ def build_completion(model: str | None = None, *, settings: Settings) -> Complet
     from llamabot.adapters.litellm import LiteLLMCompletion
 
     return LiteLLMCompletion(settings.options, settings.secrets)
+
+
+def build_embedding(*, settings: Settings) -> EmbeddingPort:
+    """Return the embedder that the settings name, the embedded MiniLM if they name none.
+
+    Options of the settings are the chat model's: its key is nobody else's.
+    """
+    model = settings.embedding or _DEFAULT_EMBEDDING
+    if model.startswith(EMBEDDED_PREFIX):
+        from llamabot.adapters.models import model_path
+        from llamabot.adapters.onnx import OnnxEmbedding
+
+        return OnnxEmbedding(lambda: model_path(model.removeprefix(EMBEDDED_PREFIX)))
+    raise ConfigurationError(f"embedding={model!r}: it is an embedder, or 'embedded/…'")
 
 
 def build_recorder(*, settings: Settings, place: Path | None = None, durable: bool = False) -> RecorderPort | None:

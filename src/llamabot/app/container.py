@@ -12,6 +12,7 @@ from dependency_injector import containers, providers
 from llamabot.app.building import (
     build_clock,
     build_completion,
+    build_embedding,
     build_ids,
     build_memory,
     build_recorder,
@@ -28,6 +29,7 @@ class Container(containers.DeclarativeContainer):
     Providers:
         settings: what the environment and `llamabot.toml` say, read anew when they change.
         completion: the adapter for a model's name: `container.completion("openai/gpt-5-mini")`.
+        embedding: an embedder of the model that the settings name.
         recorder: one for the process; None where recording is off.
         memory: a new conversation.
         toolbox: one of plain functions: `container.toolbox([add, search])`.
@@ -36,6 +38,7 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Callable(current_settings)
     completion = providers.Factory(build_completion, settings=settings)
+    embedding = providers.Factory(build_embedding, settings=settings)
     recorder = providers.Singleton(build_recorder, settings=settings)
     memory = providers.Factory(build_memory)
     toolbox = providers.Factory(build_toolbox)

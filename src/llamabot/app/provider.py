@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llamabot.app.container import Container
     from llamabot.ports.clock import ClockPort
     from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+    from llamabot.ports.embedding import EmbeddingPort
     from llamabot.ports.ids import IdPort
     from llamabot.ports.recorder import RecorderPort
     from llamabot.ports.tools import ToolboxPort
@@ -38,6 +39,10 @@ _NO_MODEL = (
 )
 
 
+# What may be said by its name in the place of a port.
+_NAMED: Mapping[str, tuple[type[Any], ...]] = {"embedding": (str,), "recorder": (str, PathLike)}
+
+
 class Configuration(TypedDict, total=False):
     """What `configure` takes. None goes back to the default.
 
@@ -45,6 +50,7 @@ class Configuration(TypedDict, total=False):
         model: the default model.
         options: passed to the default adapter (`api_base`, `api_key`, …); keys are held as secrets.
         completion: the adapter for every bot that was not given one.
+        embedding: an embedder, or the name of one: `embedded/…`, or any that LiteLLM knows.
         recorder: a recorder, a path, `"metadata"` or `"off"`.
         clock: tells the time.
         ids: names runs.
@@ -54,6 +60,7 @@ class Configuration(TypedDict, total=False):
     model: str | None
     options: Mapping[str, Any] | None
     completion: CompletionPort | AsyncCompletionPort | None
+    embedding: EmbeddingPort | str | None
     recorder: RecorderPort | str | PathLike[str] | None
     clock: ClockPort | None
     ids: IdPort | None
@@ -87,7 +94,7 @@ class AppProvider:
         check_kinds(changes)
         if isinstance(record := changes.get("recorder"), str):
             changes["recorder"] = record_word(record)
-        check_instruments({n: p for n, p in changes.items() if not isinstance(p, str | PathLike)})
+        check_instruments({n: p for n, p in changes.items() if not isinstance(p, _NAMED.get(n, ()))})
         with self._lock:
             self._configured = cast("Configuration", {**self._configured, **changes})
             dropped = [key for key in self._made if _depends(key, changes)]
@@ -130,6 +137,16 @@ class AppProvider:
             return configured
         record = fspath(configured)
         return self._kept("recorder", record, lambda: build_recorder(settings=Settings(record=record)))
+
+    def embedding(self) -> EmbeddingPort:
+        """Return the configured embedder, or the container's for the configured name, or for that of the settings."""
+        configured = self._configured.get("embedding")
+        if configured is not None and not isinstance(configured, str):
+            return configured
+        settings = current_settings()
+        name = configured or settings.embedding
+        named = msgspec.structs.replace(settings, embedding=name)
+        return self._kept("embedding", name, lambda: self._container().embedding(settings=named))
 
     def clock(self) -> ClockPort:
         """Return the configured clock, or the container's."""

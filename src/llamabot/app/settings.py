@@ -1,6 +1,6 @@
 """Settings: what the environment and a `llamabot.toml` say. Read when first needed, never at import.
 
-A working folder may come from a stranger. So a `llamabot.toml` can name a model and harmless options, but what would
+A working folder may come from a stranger. So a `llamabot.toml` can name models and harmless options, but what would
 send keys or prompts elsewhere (`api_base`, proxies, any option not known to be harmless, a model that is an address, a
 log outside of the folder) counts only after `llamabot trust`, for the file as it was then.
 """
@@ -35,7 +35,7 @@ __all__ = [
 
 SETTINGS_FILE = "llamabot.toml"
 _PROJECT_MARKS = (SETTINGS_FILE, ".git", "pyproject.toml")
-_KNOWN = ("model", "record", "options")
+_KNOWN = ("model", "embedding", "record", "options")
 _NO_PATHS = ("off", "metadata")
 _OFF = ("off", "0", "false", "no", "none")
 # Some providers take an address for a model's name and send the key there. A plain name has at most a `:tag`.
@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     Attributes:
         model: the default model, or None.
+        embedding: the default embedding model, or None.
         record: `off`, `metadata`, a path, or None for a log in memory.
         options: passed to the default adapter.
         secrets: the secret part of the options.
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True):
     """
 
     model: str | None = None
+    embedding: str | None = None
     record: str | None = None
     options: Mapping[str, Any] = {}
     secrets: Secrets = NO_SECRETS
@@ -77,11 +79,14 @@ class Settings(msgspec.Struct, frozen=True):
 
 def current_settings() -> Settings:
     """Return the settings of this process in this folder; the file is read again only if these have changed."""
-    key = (os.environ.get("LLAMABOT_MODEL"), os.environ.get("LLAMABOT_RECORD"), working_folder())
+    get = os.environ.get
+    key = (get("LLAMABOT_MODEL"), get("LLAMABOT_EMBEDDING"), get("LLAMABOT_RECORD"), working_folder())
     settings = _current.get(key)
     if settings is None:
-        model, record, folder = key
-        read = read_settings({"LLAMABOT_MODEL": model, "LLAMABOT_RECORD": record}, Path(folder))
+        model, embedding, record, folder = key
+        read = read_settings(
+            {"LLAMABOT_MODEL": model, "LLAMABOT_EMBEDDING": embedding, "LLAMABOT_RECORD": record}, Path(folder)
+        )
         settings = _current.setdefault(key, read)  # threads that read it at once go on with the same one
         for other in list(_current):
             if other != key:
@@ -106,6 +111,7 @@ def read_settings(environment: Mapping[str, str | None], folder: Path) -> Settin
     visible, secrets = split_secrets(options)
     return Settings(
         model=environment.get("LLAMABOT_MODEL") or counting.get("model"),
+        embedding=environment.get("LLAMABOT_EMBEDDING") or counting.get("embedding"),
         record=_resolved(environment.get("LLAMABOT_RECORD"), folder)
         or _resolved(counting.get("record"), folder if file is None else file.parent),
         options=visible,
@@ -156,7 +162,7 @@ def untrusted_note(settings: Settings) -> str:
     )
 
 
-_Key: TypeAlias = tuple[str | None, str | None, str]
+_Key: TypeAlias = tuple[str | None, str | None, str | None, str]
 _current: dict[_Key, Settings] = {}
 
 
@@ -184,7 +190,7 @@ def _parsed(file: Path, data: bytes) -> dict[str, Any]:
             raise ConfigurationError(
                 f"{file} has a setting {name!r} that does not exist; there are {', '.join(_KNOWN)}"
             )
-    for name, kind in (("model", str), ("record", str), ("options", dict)):
+    for name, kind in (("model", str), ("embedding", str), ("record", str), ("options", dict)):
         if name in content and not isinstance(content[name], kind):
             raise ConfigurationError(f"{file}: {name!r} must be a {'table' if kind is dict else 'string'}")
         if "\0" in content.get(name, ""):
@@ -194,8 +200,7 @@ def _parsed(file: Path, data: bytes) -> dict[str, Any]:
 
 def _suspicious(content: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
     names = [f"options.{name}" for name in content.get("options", {}) if name not in _HARMLESS_OPTIONS]
-    if not _PLAIN_MODEL.fullmatch(content.get("model", "none")):
-        names.append("model")
+    names += [name for name in ("model", "embedding") if not _PLAIN_MODEL.fullmatch(content.get(name, "none"))]
     record = _resolved(content.get("record", "off"), folder)
     if record not in _NO_PATHS and not Path(str(record)).resolve().is_relative_to(folder.resolve()):
         names.append("record")

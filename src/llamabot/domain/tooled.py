@@ -8,7 +8,7 @@ from typing import TypeVar
 from llamabot.domain.bot import Bot
 from llamabot.domain.effects import Core, ListTools
 from llamabot.domain.resolve import resolve_instruments
-from llamabot.domain.toolset import ToolLike, Toolset, is_toolbox, toolboxes_of
+from llamabot.domain.toolset import ToolLike, Toolset, is_toolbox, toolboxes_of, tools_in
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.tools import Tool
 
@@ -23,8 +23,9 @@ class Tooled(Bot[T]):
     _fixed: Toolset | None = None
 
     def _take(self, tools: Sequence[ToolLike]) -> None:
-        self._boxes = toolboxes_of(tools)
-        self._fixed = None if any(map(is_toolbox, tools)) else Toolset(self._boxes)
+        given = tools_in(tools)
+        self._boxes = toolboxes_of(given)
+        self._fixed = None if any(map(is_toolbox, given)) else Toolset(self._boxes)
         self._known = () if self._fixed is None else self._fixed.list()
 
     def _toolset(self) -> Toolset:

@@ -10,7 +10,7 @@ from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.provider import current_provider
 from llamabot.ports.tools import AsyncToolboxPort, Tool, ToolboxPort
 
-__all__ = ["AnyToolbox", "ToolLike", "Toolset", "is_toolbox", "toolboxes_of"]
+__all__ = ["AnyToolbox", "ToolLike", "Toolset", "is_toolbox", "toolboxes_of", "tools_in"]
 
 AnyToolbox: TypeAlias = ToolboxPort | AsyncToolboxPort
 ToolLike: TypeAlias = Callable[..., Any] | AnyToolbox
@@ -56,17 +56,23 @@ class Toolset:
         return None if found is None else found[1]
 
 
-def toolboxes_of(tools: Sequence[ToolLike]) -> tuple[AnyToolbox, ...]:
-    """Return what stands in `tools=` as toolboxes; functions that follow each other share one.
+def tools_in(tools: Iterable[ToolLike]) -> tuple[ToolLike, ...]:
+    """Return what stands in `tools=`.
 
     Raises:
-        ConfigurationError: something is neither.
+        ConfigurationError: it is no list, or something in it is neither a function nor a toolbox.
     """
-    if callable(tools) or is_toolbox(tools):
-        raise ConfigurationError(f"tools= is a list of functions and toolboxes, not {tools!r}")
-    for tool in tools:
+    if callable(tools) or is_toolbox(tools) or not isinstance(tools, Iterable):
+        raise ConfigurationError(f"tools= is a list of functions and toolboxes, not {tools!r:.200}")
+    found = tuple(tools)
+    for tool in found:
         if not is_toolbox(tool) and not callable(tool):
-            raise ConfigurationError(f"tools= holds functions and toolboxes, not {tool!r}")
+            raise ConfigurationError(f"tools= holds functions and toolboxes, not {tool!r:.200}")
+    return found
+
+
+def toolboxes_of(tools: Sequence[ToolLike]) -> tuple[AnyToolbox, ...]:
+    """Return functions and toolboxes as toolboxes; functions that follow each other share one."""
     boxes: list[Any] = []
     for whole, group in groupby(tools, key=is_toolbox):
         members: Any = tuple(group)

@@ -18,15 +18,25 @@ from llamabot.ports.errors import ConfigurationError
 if TYPE_CHECKING:
     from llamabot.ports.clock import ClockPort
     from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+    from llamabot.ports.embedding import EmbeddingPort
     from llamabot.ports.ids import IdPort
     from llamabot.ports.recorder import RecorderPort
     from llamabot.ports.tools import ToolboxPort
 
-__all__ = ["Provider", "check_instruments", "current_provider", "override", "overrides", "set_provider_factory"]
+__all__ = [
+    "Provider",
+    "check_instruments",
+    "current_embedding",
+    "current_provider",
+    "override",
+    "overrides",
+    "set_provider_factory",
+]
 
 PORT_NAMES = ("clock", "completion", "docstore", "embedding", "ids", "memory", "recorder")
 _INSTRUMENTS = {
     "clock": ("now_ns", "a clock"),
+    "embedding": ("embed", 'an embedder, for example lmb.LiteLLMEmbedding("openai/text-embedding-3-small")'),
     "ids": ("new_id", "a maker of ids"),
     "recorder": ("append", 'a recorder, for example lmb.SqliteRecorder("runs.db")'),
 }
@@ -40,6 +50,9 @@ class Provider(Protocol):
 
     def recorder(self) -> RecorderPort | None:
         """Return the recorder, or None where recording is off."""
+
+    def embedding(self) -> EmbeddingPort:
+        """Return the embedder."""
 
     def clock(self) -> ClockPort:
         """Return the clock."""
@@ -84,7 +97,7 @@ def check_instruments(ports: Mapping[str, Any]) -> None:
     """Refuse what is no port: a path in the place of a recorder would lose the log without a word.
 
     Raises:
-        ConfigurationError: a clock, a maker of ids or a recorder lacks its method, or is a class.
+        ConfigurationError: a clock, an embedder, a maker of ids or a recorder lacks its method, or is a class.
     """
     for name, (method, wanted) in _INSTRUMENTS.items():
         port = ports.get(name)
@@ -92,6 +105,13 @@ def check_instruments(ports: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"{name}={port.__name__} is a class; make an object of it: {port.__name__}(…)")
         if port is not None and not hasattr(port, method):
             raise ConfigurationError(f"{name}= is {wanted}, not {type(port).__name__}")
+
+
+def current_embedding(given: EmbeddingPort | None = None) -> EmbeddingPort:
+    """Return the embedder in force: an override, else the one that is given, else the provider's."""
+    replaced: EmbeddingPort | None = _overrides.get().get("embedding")
+    embedding = given if replaced is None else replaced
+    return current_provider().embedding() if embedding is None else embedding
 
 
 def overrides() -> Mapping[str, Any]:

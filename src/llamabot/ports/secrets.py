@@ -48,6 +48,7 @@ _USERINFO = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?([^\s/@]+)@\S")
 _AUTH_HEADER = re.compile(
     r"(?:[\w-]*authorization:\s*)?bearer\s+\S{8,}|[\w-]*authorization:\s*\w+\s+\S{8,}", re.IGNORECASE
 )
+_SCHEME_AND_CREDENTIALS = re.compile(r"[A-Za-z][\w-]*\s+\S{8,}")
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -142,8 +143,9 @@ def split_secrets(options: Mapping[str, Any]) -> tuple[dict[str, Any], Secrets]:
     """Part options into what may be seen and what may not.
 
     Secret are, at any depth: a value of type `Secret`; text under a name that says so (`api_key`, `clientSecret`,
-    `Authorization`, …), alone, in a list, or as the second of a tuple of two; text that is an auth header; an address
-    with credentials or a query, of which the rest stays visible. Bytes count as text.
+    `Authorization`, …), alone, in a list, or as the second of a tuple of two; text that is an auth header, and among
+    headers also one that looks like it (`X-Team: Token …`); an address with credentials or a query, of which the rest
+    stays visible. Bytes count as text.
 
     Raises:
         ConfigurationError: they are nested too deeply.
@@ -155,11 +157,12 @@ def split_secrets(options: Mapping[str, Any]) -> tuple[dict[str, Any], Secrets]:
     return visible, Secrets(hidden)
 
 
-def _split_mapping(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[Any, Any]]:
+def _split_mapping(options: Mapping[str, Any], *, of_headers: bool = False) -> tuple[dict[str, Any], dict[Any, Any]]:
     visible: dict[str, Any] = {}
     hidden: dict[Any, Any] = {}
     for name, value in options.items():
-        shown, kept = _split(value, secret=is_secret_name(name))
+        secret = is_secret_name(name) or (of_headers and _looks_like_credentials(value))
+        shown, kept = _split(value, secret=secret, of_headers=str(name).endswith("headers"))
         if kept is not None:
             hidden[name] = kept
         if shown is not _HIDDEN_WHOLE:
@@ -167,12 +170,12 @@ def _split_mapping(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[Any
     return visible, hidden
 
 
-def _split(value: Any, *, secret: bool) -> tuple[Any, Any]:
+def _split(value: Any, *, secret: bool, of_headers: bool = False) -> tuple[Any, Any]:
     """Return what of a value may be seen and what is kept, None if nothing is."""
     if isinstance(value, Secret):
         return _HIDDEN_WHOLE, value
     if isinstance(value, Mapping):
-        visible, hidden = _split_mapping(value)
+        visible, hidden = _split_mapping(value, of_headers=of_headers)
         return visible, hidden or None
     if isinstance(value, list | tuple):
         return _split_sequence(value, secret=secret)
@@ -192,6 +195,10 @@ def _split_sequence(values: list[Any] | tuple[Any, ...], *, secret: bool) -> tup
     visible = [HIDDEN if shown is _HIDDEN_WHOLE else shown for shown, _ in parts]
     hidden = {index: kept for index, (_, kept) in enumerate(parts) if kept is not None}
     return (tuple(visible) if isinstance(values, tuple) else visible), hidden or None
+
+
+def _looks_like_credentials(value: Any) -> bool:
+    return isinstance(value, str) and _SCHEME_AND_CREDENTIALS.fullmatch(value) is not None
 
 
 def _is_telling(text: str) -> bool:
@@ -238,10 +245,14 @@ def _leaves(tree: Mapping[Any, Any]) -> Iterator[str]:
 
 
 def _credentials(value: str) -> Iterator[str]:
-    """Yield what is secret inside of a header or an address."""
+    """Yield what is secret inside of a header, a cookie or an address."""
     *scheme, rest = value.split()[-2:] or [""]
-    if scheme and scheme[0].lower() in ("basic", "bearer"):
+    if scheme and scheme[0].lower() in ("basic", "bearer", "token"):
         yield rest
+    for pair in value.split(";"):
+        name, is_pair, rest = pair.strip().partition("=")
+        if is_pair and name.replace("-", "_").isidentifier():
+            yield rest
     userinfo = _USERINFO.match(value)
     if userinfo:
         # A name without a password is a token.

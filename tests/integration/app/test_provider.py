@@ -17,9 +17,10 @@ from llamabot.app.provider import AppProvider
 from llamabot.app.trust import trust
 from llamabot.domain.messages import to_messages
 from llamabot.ports.completion import CompletionRequest
+from llamabot.ports.embedding import EmbeddingPort
 from llamabot.ports.errors import ConfigurationError, UnknownArgument, UsageError
-from llamabot.ports.provider import Provider, set_provider_factory
-from llamabot.testing import CountingIds, InMemoryRecorder, ScriptedCompletion, TickingClock
+from llamabot.ports.provider import Provider, current_embedding, set_provider_factory
+from llamabot.testing import CountingIds, HashedEmbedding, InMemoryRecorder, ScriptedCompletion, TickingClock
 
 CANARY = "sk-canary-4711"
 
@@ -237,6 +238,58 @@ def test_asks_no_provider_while_offline(provider: AppProvider, monkeypatch: pyte
     request = CompletionRequest("openai/x", to_messages("hi"))
     with pytest.raises(ConfigurationError, match="LLAMABOT_OFFLINE"):
         provider.completion("openai/x").complete(request)  # type: ignore[union-attr]  # the adapter has both colours
+
+
+def test_takes_an_embedder_from_configure_then_the_settings_then_its_own(
+    provider: AppProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = provider.embedding()
+    assert isinstance(own, lmb.OnnxEmbedding)
+    assert provider.embedding() is own
+    _go_to(tmp_path / "p", 'embedding = "embedded/other"')
+    other = provider.embedding()
+    assert "other" in _missing(other)
+    monkeypatch.setenv("LLAMABOT_EMBEDDING", "embedded/another")
+    assert "another" in _missing(provider.embedding())
+    lmb.configure(embedding="embedded/configured")
+    assert "configured" in _missing(provider.embedding())
+    hashed = HashedEmbedding()
+    lmb.configure(embedding=hashed)
+    assert provider.embedding() is hashed
+    lmb.configure(embedding=None)
+    assert "another" in _missing(provider.embedding())
+
+
+def test_replaces_an_embedder_in_a_block(provider: AppProvider) -> None:
+    given, replaced, configured = HashedEmbedding(8), HashedEmbedding(9), HashedEmbedding(10)
+    lmb.configure(embedding=configured)
+    assert current_embedding() is configured
+    assert current_embedding(given) is given
+    with lmb.override(embedding=replaced):
+        assert current_embedding(given) is replaced
+    assert current_embedding(given) is given
+
+
+def test_asks_a_container_for_an_embedder(provider: AppProvider) -> None:
+    container, hashed = lmb.Container(), HashedEmbedding()
+    container.embedding.override(providers.Object(hashed))
+    lmb.configure(container=container)
+    assert provider.embedding() is hashed
+
+
+@pytest.mark.parametrize("wrong", [HashedEmbedding, 384, Path("minilm.onnx")])
+def test_refuses_what_is_no_embedder(provider: AppProvider, wrong: object) -> None:
+    with pytest.raises(ConfigurationError, match="embedding="):
+        lmb.configure(embedding=wrong)  # type: ignore[arg-type]  # it is the test
+    with pytest.raises(ConfigurationError, match="embedding="), lmb.override(embedding=wrong):
+        pass
+
+
+def _missing(embedding: EmbeddingPort) -> str:
+    """Return what an embedder says of its model, which is not here."""
+    with pytest.raises(ConfigurationError, match="is not installed") as caught:
+        embedding.embed(["a"])
+    return str(caught.value)
 
 
 def _read_again() -> None:

@@ -32,11 +32,13 @@ def test_says_nothing_where_nothing_is_set(tmp_path: Path) -> None:
 
 
 def test_lets_the_environment_beat_the_file(tmp_path: Path) -> None:
-    _toml(tmp_path, 'model = "openai/file"\nrecord = "file.db"')
-    said = read_settings({"LLAMABOT_MODEL": "openai/env", "LLAMABOT_RECORD": "metadata"}, tmp_path)
-    assert (said.model, said.record) == ("openai/env", "metadata")
-    said = read_settings({"LLAMABOT_MODEL": "", "LLAMABOT_RECORD": ""}, tmp_path)
-    assert (said.model, said.record) == ("openai/file", str(tmp_path / "file.db"))
+    _toml(tmp_path, 'model = "openai/file"\nembedding = "embedded/file"\nrecord = "file.db"')
+    said = read_settings(
+        {"LLAMABOT_MODEL": "openai/env", "LLAMABOT_EMBEDDING": "openai/vec", "LLAMABOT_RECORD": "metadata"}, tmp_path
+    )
+    assert (said.model, said.embedding, said.record) == ("openai/env", "openai/vec", "metadata")
+    said = read_settings({"LLAMABOT_MODEL": "", "LLAMABOT_EMBEDDING": "", "LLAMABOT_RECORD": ""}, tmp_path)
+    assert (said.model, said.embedding, said.record) == ("openai/file", "embedded/file", str(tmp_path / "file.db"))
 
 
 @pytest.mark.parametrize("word", ["off", "OFF", " Off ", "0", "false", "No", "none"])
@@ -85,8 +87,9 @@ def test_resolves_a_path_of_the_file_against_the_file(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("model = ", "cannot be read"),
-        ('modle = "x"', "has a setting 'modle' that does not exist; there are model, record, options"),
+        ('modle = "x"', "has a setting 'modle' that does not exist; there are model, embedding, record, options"),
         ("model = 3", "'model' must be a string"),
+        ("embedding = 3", "'embedding' must be a string"),
         ('options = "x"', "'options' must be a table"),
         ('record = "a\\u0000b"', "'record' has a NUL character"),
         (b"model = '\xff'", "cannot be read"),
@@ -115,6 +118,7 @@ def test_says_so_when_the_file_is_a_folder(tmp_path: Path) -> None:
         ("options.some_new_option = 1", "options.some_new_option"),
         ('model = "huggingface/https://evil.example"', "model"),
         ('model = "bedrock/arn:aws:bedrock:evil.example:1:x"', "model"),
+        ('embedding = "huggingface/https://evil.example"', "embedding"),
         ('record = "../runs.db"', "record"),
         ('record = "/tmp/runs.db"', "record"),
         ('record = "~/runs.db"', "record"),

@@ -71,8 +71,10 @@ def test_does_not_black_out_words_for_placeholders(server: ChatServer, monkeypat
         {"api_key": CANARY},
         {"api_key": "sk-other-key", "extra_headers": {"X-Auth-Token": CANARY}},
         {"api_key": "sk-other-key", "extra_headers": {"Proxy-Authorization": f"Bearer {CANARY}"}},
+        {"api_key": "sk-other-key", "extra_headers": {"X-Team": f"Token {CANARY}"}},
+        {"api_key": "sk-other-key", "extra_headers": {"Cookie": f"lang=en; session={CANARY}"}},
     ],
-    ids=["key", "header", "bearer"],
+    ids=["key", "header", "bearer", "scheme", "cookie"],
 )
 def test_hides_secrets_wherever_they_are_given(server: ChatServer, options: dict[str, Any]) -> None:
     visible, secrets = split_secrets(options)
@@ -106,6 +108,16 @@ def test_writes_no_key_into_any_log(server: ChatServer, way: Way, caplog: pytest
     assert ours == []
     assert base64.b64encode(CANARY.encode()).decode() not in written
     assert CANARY not in written.replace(ECHO, "")
+
+
+def test_writes_no_key_into_a_vendors_log(server: ChatServer, caplog: pytest.LogCaptureFixture) -> None:
+    address = server.api_base.replace("http://", f"http://me:{CANARY}@")
+    hidden = {"extra_headers": {"X-Auth-Token": CANARY}, "extra_body": {"access_token": CANARY}}
+    server.respond = anything
+    with caplog.at_level(logging.DEBUG):
+        ALL["complete"](LiteLLMCompletion({"api_base": address, "api_key": "sk-other-key", **hidden}), asking())
+    assert CANARY not in "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records)
+    assert CANARY in server.exchanges[0].headers["x-auth-token"]
 
 
 def test_scrubs_the_key_whatever_it_is_made_of(server: ChatServer) -> None:

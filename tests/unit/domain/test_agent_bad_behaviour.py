@@ -326,3 +326,30 @@ def test_sync_tools_do_not_block_the_loop_of_an_async_agent() -> None:
         return await task
 
     assert told(asyncio.run(go())) == [("True", False)]
+
+
+@both
+def test_a_tool_that_awaits_what_was_cancelled_has_failed_and_the_run_goes_on(kind: Any) -> None:
+    """Nobody has cancelled the run."""
+
+    @lmb.tool
+    async def wait() -> str:
+        """Wait for something that will not come."""
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+        return ""
+
+    @lmb.tool
+    def give_up() -> str:
+        """Give up."""
+        raise asyncio.CancelledError("it was cancelled elsewhere")
+
+    two = calls(("1", "wait", "{}"), ("2", "give_up", "{}"))
+    result = act(kind, [wait, give_up], two, calls(("3", "wait", "{}")), calls(("4", "give_up", "{}")), "done")
+    waited, gave_up = (
+        ("wait failed: CancelledError", True),
+        ("give_up failed: CancelledError: it was cancelled elsewhere", True),
+    )
+    assert told(result) == [waited, gave_up, waited, gave_up]
+    assert result.text == "done"

@@ -84,3 +84,11 @@ def test_adds_to_a_conversation_only_turns_that_are_whole() -> None:
     bot("second")
     assert [message.text for message in memory.recall()] == ["second", "done"]
     assert [message.text for message in completion.requests[1].messages] == ["Choose.", "second"]
+
+
+@pytest.mark.parametrize("kind", [lmb.ToolBot, lmb.AsyncToolBot, lmb.AgentBot, lmb.AsyncAgentBot])
+def test_tools_may_come_from_any_iterable_and_from_nothing_else(kind: Any) -> None:
+    assert kind(tools=(tool for tool in [add]))._known == kind(tools=[add])._known != ()
+    for wrong in (None, 5, add, "add", [5]):
+        with pytest.raises(lmb.errors.ConfigurationError, match="tools="):
+            kind(tools=wrong)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
 
+import annotated_types
 import msgspec
 import pydantic
 import pytest
@@ -222,8 +225,17 @@ def no_schema(city: str, value: complex) -> None: ...
 def called(call: Callable[[], int]) -> None: ...
 def unseen(value: Unseen) -> None: ...
 def unclear(ctx: lmb.RunContext[int] | None) -> None: ...
-def foreign(age: Annotated[int, pydantic.Field(ge=0)]) -> None: ...
-def foreign_inside(age: Annotated[int, pydantic.Field(ge=0)] | None) -> None: ...
+def foreign(age: Annotated[int, annotated_types.Predicate(bool)]) -> None: ...
+def foreign_inside(age: dict[str, list[Annotated[int, annotated_types.Predicate(bool)]]]) -> None: ...
+def foreign_default(age: Annotated[int, pydantic.Field(3, ge=0)]) -> None: ...
+def foreign_wrong(age: Annotated[int, annotated_types.Ge("old")]) -> None: ...
+
+
+class Bounded(TypedDict):
+    age: Annotated[int, pydantic.Field(ge=0)] | None
+
+
+def foreign_field(value: list[Bounded]) -> None: ...
 def größe(x: int) -> None: ...
 def other_script(größe: int) -> None: ...
 def counting() -> Iterator[int]:
@@ -251,6 +263,9 @@ def fine(x: int) -> int:
         (unclear, ["'ctx'", "RunContext alone"]),
         (foreign, ["'age'", "msgspec.Meta(ge=0"]),
         (foreign_inside, ["'age'", "msgspec.Meta(ge=0"]),
+        (foreign_default, ["'age'", "overlooked"]),
+        (foreign_wrong, ["'age'", "no schema shows"]),
+        (foreign_field, ["Bounded.age", "msgspec.Meta"]),
         (größe, ["größe", "name=…"]),
         (other_script, ["'größe'", "a-z"]),
         (counting, ["counting", "list"]),
@@ -335,3 +350,54 @@ print('docstring_parser' in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "False", "True"]
+
+
+def test_bounds_of_pydantic_and_texts_reach_the_schema_wherever_they_stand_and_hold() -> None:
+    """They stand at a parameter, within a type, at one of several alternatives, and at the fields of classes."""
+
+    def visit(
+        age: Annotated[int, pydantic.Field(ge=0, lt=200, description="in years")],
+        codes: list[Annotated[str, annotated_types.MaxLen(3), "a code"]],
+        ratio: dict[str, Annotated[float, annotated_types.Interval(gt=0, le=1)] | None],
+        word: Annotated[str, pydantic.StringConstraints(pattern="^a+$")] | None = None,
+    ) -> int:
+        """Visit."""
+        return age
+
+    shown = spec_of(visit).parameters["properties"]
+    assert shown["age"] == {"type": "integer", "minimum": 0, "exclusiveMaximum": 200, "description": "in years"}
+    assert shown["codes"]["items"] == {"type": "string", "maxLength": 3, "description": "a code"}
+    numbers = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+    assert shown["ratio"]["additionalProperties"]["anyOf"] == [numbers, {"type": "null"}]
+    assert shown["word"]["anyOf"][0] == {"type": "string", "pattern": "^a+$"}
+    for wrong in ('"age": -1', '"codes": ["abcd"]', '"ratio": {"x": 0}', '"word": "b"'):
+        fine = {"age": 1, "codes": ["a"], "ratio": {"x": 1}, "word": "aa"}
+        arguments = json.dumps({**fine, **json.loads(f"{{{wrong}}}")})
+        assert ask(visit, arguments).is_error
+        assert ask(visit, json.dumps(fine)).text == "1"
+
+
+class Street(msgspec.Struct, rename="camel"):
+    house_number: Annotated[int, "of the house"]
+
+
+@dataclasses.dataclass
+class Home:
+    city: Annotated[str, "where it is"]
+    streets: list[Street]
+
+
+class Trip(TypedDict):
+    home: NotRequired[Annotated[Home, "where it begins"]]
+    days: Annotated[int | None, "how long", msgspec.Meta(description="in days")]
+
+
+def test_texts_at_the_fields_of_classes_reach_the_schema() -> None:
+    def plan(trip: Trip) -> None:
+        """Plan."""
+
+    definitions = spec_of(plan).parameters["$defs"]
+    assert definitions["Street"]["properties"]["houseNumber"]["description"] == "of the house"
+    assert definitions["Home"]["properties"]["city"]["description"] == "where it is"
+    assert definitions["Trip"]["properties"]["home"]["description"] == "where it begins"
+    assert definitions["Trip"]["properties"]["days"]["description"] == "in days"

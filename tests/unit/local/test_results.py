@@ -15,6 +15,7 @@ from tests.unit.domain.outputs import Address, Person, Pet, Point
 from tests.unit.local.calls import ask, context_of
 
 import llamabot as lmb
+from llamabot.adapters.local import LocalToolbox
 from llamabot.adapters.local.results import text_of
 from llamabot.ports.errors import UsageError
 
@@ -163,8 +164,26 @@ def test_what_a_function_raises_is_told_with_its_type(error: Exception, text: st
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), asyncio.CancelledError()])
 def test_what_ends_a_process_or_a_task_goes_through(error: BaseException) -> None:
+    context = context_of()
+    context.cancellation.cancel()
+    box = LocalToolbox([_raising(error)])
     with pytest.raises(type(error)):
-        ask(_raising(error))
+        box.call(lmb.ToolCall("c", box.tools()[0].name, "{}"), context)
+
+
+def test_a_task_that_is_cancelled_in_a_tool_stays_cancelled() -> None:
+    async def wait() -> None:
+        await asyncio.sleep(60)
+
+    async def cancelled() -> None:
+        coming = LocalToolbox([wait]).acall(lmb.ToolCall("c", "wait", "{}"), context_of())
+        task = asyncio.create_task(coming)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
 
 
 def test_stopping_the_run_ends_it_with_the_very_value() -> None:

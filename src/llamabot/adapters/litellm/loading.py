@@ -42,7 +42,11 @@ _SWITCHES: Mapping[str, object] = {
     "REPEATED_STREAMING_CHUNK_LIMIT": sys.maxsize,
 }
 
-_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "litellm")
+_LOGGERS: Mapping[str, int] = {
+    **dict.fromkeys(("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "litellm"), logging.CRITICAL + 1),
+    # In detail they write addresses with their credentials, headers and bodies.
+    **dict.fromkeys(("httpx", "openai"), logging.WARNING),
+}
 
 
 def loaded() -> Any:
@@ -88,11 +92,11 @@ def _imported() -> Any:
 
 def _silence() -> None:
     """Keep its loggers still, from its import on: they write to standard output wherever the root logger is verbose."""
-    for name in _LOGGERS:
+    for name, level in _LOGGERS.items():
         logger = logging.getLogger(name)
         # A level that somebody chose stays.
         if logger.level == logging.NOTSET:
-            logger.setLevel(logging.CRITICAL + 1)
+            logger.setLevel(level)
 
 
 def _ask_once(litellm: Any) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from types import NoneType, SimpleNamespace, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from types import NoneType, SimpleNamespace
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from llamabot.adapters.local.annotations import bare, describe_fields, readable
 from llamabot.adapters.local.options import NAME
 from llamabot.ports.errors import ToolDefinitionError
 from llamabot.ports.schema import schema_of
@@ -16,7 +17,6 @@ from llamabot.ports.tools import RunContext
 
 __all__ = ["Parameters", "read_parameters"]
 
-_FOREIGN_BOUNDS = ("annotated_types", "pydantic")
 _UNWANTED = {
     inspect.Parameter.POSITIONAL_ONLY: "is positional-only, but a model names its arguments; take the / away",
     inspect.Parameter.VAR_POSITIONAL: "takes any number of values; take one list instead, as values: list[str]",
@@ -55,7 +55,7 @@ def read_parameters(function: Callable[..., Any], name: str) -> Parameters:
             contexts.append(parameter.name)
         else:
             _check_name(parameter.name, where)
-            fields[parameter.name] = (_with_description(type_, where), parameter)
+            fields[parameter.name] = (readable(type_, where), parameter)
     arguments, schema = _described(fields, f"tool {name!r}")
     described = frozenset(field for field, shown in schema["properties"].items() if "description" in shown)
     return Parameters(arguments, msgspec.json.encode(schema), tuple(contexts), described)
@@ -96,14 +96,14 @@ def _type_of(function: Callable[..., Any], parameter: inspect.Parameter, where: 
 
 def _takes_none(type_: Any) -> bool:
     """Say whether None is among the alternatives; `x: str = None` is read as `x: str | None = None`."""
-    bare = _bare(type_)
-    return bare in (Any, NoneType) or NoneType in get_args(bare) or None in get_args(bare) or _is_run_context(bare)
+    plain = bare(type_)
+    return plain in (Any, NoneType) or NoneType in get_args(plain) or None in get_args(plain) or _is_run_context(plain)
 
 
 def _is_context(type_: Any, where: str) -> bool:
-    if _is_run_context(_bare(type_)):
+    if _is_run_context(bare(type_)):
         return True
-    if any(map(_is_run_context, map(_bare, get_args(_bare(type_))))):
+    if any(map(_is_run_context, map(bare, get_args(bare(type_))))):
         raise ToolDefinitionError(f"{where} is the run's context or something else; annotate it as RunContext alone")
     return False
 
@@ -112,34 +112,9 @@ def _is_run_context(type_: Any) -> bool:
     return (get_origin(type_) or type_) is RunContext
 
 
-def _bare(type_: Any) -> Any:
-    return type_.__origin__ if get_origin(type_) is Annotated else type_
-
-
 def _check_name(name: str, where: str) -> None:
     if not NAME.fullmatch(name):
         raise ToolDefinitionError(f"{where} has a name that providers refuse; they take a-z, A-Z, 0-9 and _")
-
-
-def _with_description(type_: Any, where: str) -> Any:
-    """Return a type whose description, if it is a plain text, is one that the schema shows.
-
-    The text may stand at the type or at one of its alternatives: `Annotated[str, "a city"] | None`.
-    """
-    extras = [extra for each in (type_, *_alternatives(type_)) for extra in getattr(each, "__metadata__", ())]
-    for extra in extras:
-        if type(extra).__module__.partition(".")[0] in _FOREIGN_BOUNDS:
-            raise ToolDefinitionError(
-                f"{where} has a bound that would be overlooked: {extra!r:.80}; write it as "
-                'Annotated[int, msgspec.Meta(ge=0, description="…")]'
-            )
-    texts = [extra for extra in extras if isinstance(extra, str)]
-    return Annotated[type_, msgspec.Meta(description=texts[0])] if texts else type_
-
-
-def _alternatives(type_: Any) -> tuple[Any, ...]:
-    bare = _bare(type_)
-    return get_args(bare) if get_origin(bare) in (Union, UnionType) else ()
 
 
 def _described(
@@ -155,6 +130,7 @@ def _described(
             _check_alone(name, field, where)
         raise ToolDefinitionError(f"{where}: its parameters have no JSON schema together: {error}") from error
     del schema["title"]
+    describe_fields(schema, {name: type_ for name, (type_, _) in fields.items()})
     for name, (_, parameter) in fields.items():
         _show_default(schema["properties"][name], parameter.default)
     return arguments, schema

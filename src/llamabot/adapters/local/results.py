@@ -31,7 +31,7 @@ def answered(call: ToolCall, tool: Tool, value: Any, *, returns_nothing: bool = 
     return ToolResult(call.id, text)
 
 
-def failed(call: ToolCall, error: Exception) -> ToolResult:
+def failed(call: ToolCall, error: BaseException) -> ToolResult:
     """Return the result of a call that raised: `StopRun` ends the run, everything else is told to the model."""
     if isinstance(error, StopRun):
         return ToolResult(call.id, text_of(error.value), ends_run=True, value=error.value)

@@ -5,6 +5,7 @@ A function runs where it is called: no threads, no time-outs, no locks. Those ar
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
@@ -66,6 +67,10 @@ class LocalToolbox:
             value = function(**arguments)
         except (RunPaused, RunBusy):  # a run inside the tool waits, and so does the one that called
             raise
+        except asyncio.CancelledError as error:
+            if _is_cancelled(context):
+                raise
+            return failed(call, error)  # of something that the tool has awaited
         except Exception as error:  # noqa: BLE001 - what a tool raises is an answer to the model
             return failed(call, error)
         return answered(call, self._tools[call.name], value, returns_nothing=definition.returns_nothing)
@@ -81,6 +86,10 @@ class LocalToolbox:
             value = await function(**arguments) if tool.colour == "async" else function(**arguments)
         except (RunPaused, RunBusy):  # a run inside the tool waits, and so does the one that called
             raise
+        except asyncio.CancelledError as error:
+            if _is_cancelled(context):
+                raise
+            return failed(call, error)  # of something that the tool has awaited
         except Exception as error:  # noqa: BLE001 - what a tool raises is an answer to the model
             return failed(call, error)
         return answered(call, tool, value, returns_nothing=definition.returns_nothing)
@@ -110,6 +119,15 @@ class LocalToolbox:
         for name in definition.parameters.contexts:
             arguments[name] = context
         return definition, function, arguments
+
+
+def _is_cancelled(context: RunContext[Any]) -> bool:
+    """Say whether who called is no longer interested, or its task is being cancelled."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs in this thread
+        task = None
+    return context.cancelled or (task is not None and task.cancelling() > 0)
 
 
 def _object_in(arguments: str) -> str:
