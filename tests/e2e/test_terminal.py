@@ -39,7 +39,7 @@ def _slow(fragments: list[str], pause_s: float) -> tuple[str, ...]:
 
 
 def test_shows_an_answer_as_it_arrives_and_obeys_nothing_in_it() -> None:
-    with Terminal("ask", "?", program=_slow(HOSTILE, 0.4)) as terminal:
+    with Terminal("ask", "?", program=_slow(HOSTILE, 0.2)) as terminal:
         terminal.wait_for("[bold]red[/bold]")
         assert "the end" not in terminal.seen
         assert terminal.end() == 0

@@ -3,15 +3,14 @@
 exits        says why on stderr, in many lines, and ends
 babbles      writes lines that are no MCP, and waits
 silent       waits
+
+What waits ends with its stdin, as programs do; that one which does not is stopped is shown with `mcp_bare.py stubborn`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
-
-FOREVER_S = 600.0
 
 
 def exits() -> None:
@@ -22,11 +21,11 @@ def exits() -> None:
 
 def babbles() -> None:
     print("Welcome to the server!", flush=True)
-    time.sleep(FOREVER_S)
+    sys.stdin.read()
 
 
 def silent() -> None:
-    time.sleep(FOREVER_S)
+    sys.stdin.read()
 
 
 if __name__ == "__main__":
