@@ -121,9 +121,9 @@ class MemoryContract:
         if hasattr(memory, "arecall"):
             assert asyncio.run(talk()) == memory.recall() == (UserMessage("one"),)
 
-    @pytest.mark.parametrize("window", [0, -1])
-    def test_refuses_a_window_without_a_turn(self, window: int, tmp_path: Path) -> None:
-        with pytest.raises(ConfigurationError, match="at least 1"):
+    @pytest.mark.parametrize("window", [0, -1, 1.5, "20"])
+    def test_refuses_a_window_without_a_turn(self, window: Any, tmp_path: Path) -> None:
+        with pytest.raises(ConfigurationError, match="a whole number from 1 on"):
             self.make(tmp_path, window)
 
 

@@ -163,10 +163,17 @@ class RecorderContract:
         recorder.append(a_run("running")[:-1])
         assert [run.run_id for run in recorder.runs(status=status)] == [str(status)]
 
-    @pytest.mark.parametrize("wrong", [{"status": "no status"}, {"since": "yesterday"}, {"since": 3}, {"tags": ["x"]}])
+    @pytest.mark.parametrize(
+        "wrong", [{"status": "no status"}, {"since": "yesterday"}, {"since": 3}, {"tags": ["x"]}, {"tags": {"a": 1}}]
+    )
     def test_refuses_a_filter_that_could_find_nothing(self, recorder: Any, wrong: dict[str, Any]) -> None:
         with pytest.raises(UsageError, match=next(iter(wrong))):
             list(recorder.runs(**wrong))
+
+    @pytest.mark.parametrize("limit", ["3", 1.5])
+    def test_refuses_a_limit_that_counts_no_runs(self, recorder: Any, limit: Any) -> None:
+        with pytest.raises(UsageError, match="limit="):
+            list(recorder.runs(limit=limit))
 
     def test_takes_the_latest_end_for_how_a_run_stands(self, recorder: Any) -> None:
         recorder.append(a_run("resumed", NOW_NS, status=RunStatus.FAILED))

@@ -16,6 +16,7 @@ import msgspec
 from llamabot.app.building import EMBEDDED_PREFIX, build_recorder, build_toolbox
 from llamabot.app.settings import Settings, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
+from llamabot.domain.settings import BotSettings
 from llamabot.ports.errors import ConfigurationError, UsageError
 from llamabot.ports.provider import check_instruments, current_provider
 from llamabot.ports.secrets import split_secrets
@@ -37,6 +38,11 @@ _NO_MODEL = (
     'model = "…" in llamabot.toml. Without any key or network: run `llamabot local install` and use '
     '"embedded/smollm2"'
 )
+
+_MAKERS = {
+    "completion": (("complete", "acomplete"), "an adapter, for example lmb.LiteLLMCompletion(…)"),
+    "container": (("completion",), "lmb.Container()"),
+}
 
 
 # What may be said by its name in the place of a port.
@@ -90,11 +96,12 @@ class AppProvider:
 
     def configure(self, **changes: Unpack[Configuration]) -> None:
         """Change the defaults. What was made under the old ones is not used again; the log in memory goes on."""
-        refuse_unknown("configure()", changes, Configuration.__annotations__)
+        refuse_unknown("configure()", changes, Configuration.__annotations__, BotSettings.__annotations__)
         check_kinds(changes)
         if isinstance(record := changes.get("recorder"), str):
             changes["recorder"] = record_word(record)
         check_instruments({n: p for n, p in changes.items() if not isinstance(p, _NAMED.get(n, ()))})
+        _check_makers(changes)
         with self._lock:
             self._configured = cast("Configuration", {**self._configured, **changes})
             dropped = [key for key in self._made if _depends(key, changes)]
@@ -191,6 +198,16 @@ class AppProvider:
                     kept = self._made[kind, name] = (make(), basis)
         made: T = kept[0]
         return made
+
+
+def _check_makers(changes: Mapping[str, Any]) -> None:
+    """Raise `ConfigurationError` for an adapter or a container that is none, or that is a class."""
+    for name, (methods, wanted) in _MAKERS.items():
+        port = changes.get(name)
+        if isinstance(port, type):
+            raise ConfigurationError(f"{name}={port.__name__} is a class; make an object of it: {port.__name__}(…)")
+        if port is not None and not any(hasattr(port, method) for method in methods):
+            raise ConfigurationError(f"{name}= is {wanted}, not {type(port).__name__}")
 
 
 def _depends(key: tuple[str, str | None], changes: Mapping[str, Any]) -> bool:

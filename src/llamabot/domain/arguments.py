@@ -37,6 +37,15 @@ _FORMER_NAMES = {
     "top_p": "options={'top_p': …}",
 }
 
+_HOMES = {
+    "output": "lmb.StructuredBot",
+    "state": "bot(…, state=…)",
+    "stream": "bot.stream(…)",
+    "tags": "bot(…, tags=…)",
+    "tools": "lmb.ToolBot or lmb.AgentBot",
+}
+"""Where arguments of other classes and of calls belong."""
+
 _KINDS: Mapping[str, tuple[Any, str]] = {
     "limits": (Limits, "lmb.Limits(…)"),
     "max_attempts": (int, "a whole number"),
@@ -87,6 +96,8 @@ def check_kinds(given: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"{name}= is {wanted}, not {type(value).__name__}")
         if isinstance(value, str) and kind is str:
             _check_whole(name, value)
+        if name == "options" and value and not all(isinstance(option, str) for option in value):
+            raise ConfigurationError(f"{name}= is {wanted}; each name is text")
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigurationError(f"{name}= is {wanted}, not {value!r}")
 
@@ -126,6 +137,8 @@ def _advice(name: str, known: tuple[str, ...]) -> str:
     former = _FORMER_NAMES.get(name)
     if former is not None and former.partition("=")[0] in known:
         return f"use {former}"
+    if name in _HOMES:
+        return f"use {_HOMES[name]}"
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]!r}?"

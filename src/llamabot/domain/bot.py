@@ -34,7 +34,7 @@ from llamabot.domain.settling import Settled, current_settled
 from llamabot.domain.toolset import Toolset
 from llamabot.domain.world import World
 from llamabot.ports.completion import CompletionRequest
-from llamabot.ports.errors import ConfigurationError, UsageError
+from llamabot.ports.errors import ConfigurationError, UnknownArgument, UsageError
 from llamabot.ports.messages import DeveloperMessage, Message, SystemMessage
 from llamabot.ports.provider import check_instruments
 from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
@@ -70,15 +70,21 @@ class Bot(Generic[T]):
 
     def __repr__(self) -> str:
         prompt = self._system[0].text if self._system else ""
-        shown = "".join(f", {name}={value!r}" for name, value in self._settings.items())
-        options = f", options={dict(self._options)!r}" if self._options else ""
-        return f"{type(self).__name__}({prompt!r}{shown}{options})"
+        shown = "".join(f", {name}={value!r}" for name, value in self._shown().items())
+        return f"{type(self).__name__}({prompt!r}{shown})"
+
+    def _shown(self) -> dict[str, Any]:
+        """Return what the representation shows beside the prompt."""
+        return {**self._settings, **({"options": dict(self._options)} if self._options else {})}
 
     def _core(self, call: Call) -> Core[Answer[T]]:
         """Do the bot's work, as effects. No colour, no I/O, no state outside of the generator."""
         raise NotImplementedError
 
     def _changed(self, changes: Mapping[str, Any]) -> Self:
+        for name in changes:
+            if name in self._parameters:
+                raise UnknownArgument(f"{type(self).__name__}.with_() does not change {name!r}: make another bot")
         self._refuse_unknown(".with_", changes)
         changed = copy.copy(self)
         changed._set(changes)  # noqa: SLF001 - it is one of us

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -46,6 +46,7 @@ _LOOSE = (str, Text, Image)
 _KNOWN = _LOOSE + _MESSAGES
 _LEFT = "The call was not answered: the run ended before."
 _WAYS = "an address is given as image(url=…), bytes as image(data=…)"
+_WANTED = {"url": "an address", "data": "bytes", "media_type": "text such as image/png"}
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -95,10 +96,15 @@ def image(
     """
     if sum(source is not None for source in (path, url, data)) != 1:
         raise UsageError("image() takes exactly one of a path, url= or data=")
+    for name, value, kind in (("url", url, str), ("data", data, bytes | bytearray), ("media_type", media_type, str)):
+        if value is not None and not isinstance(value, kind):
+            raise UsageError(f"{name}= is {_WANTED[name]}, not {type(value).__name__}; {_WAYS}")
+    if url == "":
+        raise UsageError("url= is empty")
     if url is not None:
         return Image(url=url, media_type=media_type)
-    content = data if path is None else _read(path)
-    return Image(data=content, media_type=media_type or _media_type(content or b"", path))
+    content = bytes(data or b"") if path is None else _read(path)
+    return Image(data=content, media_type=media_type or _media_type(content, path))
 
 
 def tool_message(result: ToolResult) -> ToolMessage:
@@ -136,13 +142,16 @@ def to_messages(*inputs: MessageLike) -> tuple[Message, ...]:
         return (_valid(UserMessage(inputs[0])),)
     messages: list[Message] = []
     loose: list[str | Part] = []
-    for item in _flat(inputs):
-        if isinstance(item, _MESSAGES):
-            messages += _users(loose)
-            messages.append(item)
-            loose = []
-        else:
-            loose.append(item)
+    try:
+        for item in _flat(inputs):
+            if isinstance(item, _MESSAGES):
+                messages += _users(loose)
+                messages.append(item)
+                loose = []
+            else:
+                loose.append(item)
+    except RecursionError as error:
+        raise UsageError("the list of messages is nested too deeply, or holds itself") from error
     return tuple(_valid(message) for message in (*messages, *_users(loose)))
 
 
@@ -150,8 +159,10 @@ def to_json(message: Message) -> str:
     """Return a message as JSON text, images included.
 
     Raises:
-        UsageError: it holds something that JSON cannot.
+        UsageError: it is no message, or holds something that JSON cannot.
     """
+    if not isinstance(message, _MESSAGES):
+        raise UsageError(f"to_json takes one message, not {type(message).__name__}; lmb.user(…) makes one of a string")
     try:
         return msgspec.json.encode(message).decode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -189,7 +200,7 @@ def _flat(inputs: Iterable[MessageLike]) -> Iterator[str | Part | Message]:
         else:
             raise UsageError(
                 f"a bot takes strings, images, messages and lists of them, not {type(item).__name__}; "
-                "an image is made with lmb.image(…)"
+                "a message is made with lmb.user(…), an image with lmb.image(…)"
             )
 
 
@@ -200,9 +211,8 @@ def _users(loose: Sequence[str | Part]) -> list[UserMessage]:
 
 
 def _valid(message: Message) -> Message:
-    content = message.content
     try:
-        for text in [content] if isinstance(content, str) else _texts(content):
+        for text in _texts(message.content):
             if not text.isascii():
                 text.encode()
         if isinstance(message, AssistantMessage | ToolMessage):
@@ -215,8 +225,14 @@ def _valid(message: Message) -> Message:
     return message
 
 
-def _texts(parts: Iterable[Part]) -> list[str]:
-    return [part.text for part in parts if isinstance(part, Text)]
+def _texts(content: Content) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    given: Any = content  # the constructors check nothing
+    for part in given if isinstance(given, tuple | list) else (given,):
+        if not isinstance(part, Image) and not (isinstance(part, Text) and isinstance(part.text, str)):
+            raise UsageError(f"a message holds text and images, not {part!r:.80}; lmb.user(…) makes one of strings")
+    return [part.text for part in content if isinstance(part, Text)]
 
 
 def _read(path: str | PathLike[str]) -> bytes:

@@ -36,6 +36,11 @@ def check_colours(colour: Colour, completion: AnyCompletion | None, memory: AnyM
             raise ConfigurationError(f"{name}={port.__name__} is a class; make an object of it: {port.__name__}(…)")
     needed = colour.value
     if completion is not None and not hasattr(completion, needed):
+        if not any(hasattr(completion, one.value) for one in Colour):
+            raise ConfigurationError(
+                f"completion= is an adapter, for example lmb.LiteLLMCompletion(…), not {type(completion).__name__}; "
+                "a model is named with model="
+            )
         other = "an async" if colour is Colour.SYNC else "a sync"
         raise ConfigurationError(
             f"completion={type(completion).__name__} has no {needed}(): it serves {other} bot; "

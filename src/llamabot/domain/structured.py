@@ -68,8 +68,11 @@ class StructuredBody(Bot[T], Generic[T]):
 
     def _set(self, changes: Mapping[str, Any]) -> None:
         super()._set(changes)
-        if self._settings.get("max_attempts", 1) < 1:
+        if (self._settings.get("max_attempts", _MAX_ATTEMPTS) or 0) < 1:
             raise ConfigurationError("max_attempts counts completions: it is at least 1")
+
+    def _shown(self) -> dict[str, Any]:
+        return {"output": self._output_type(), **super()._shown()}
 
     def _core(self, call: Call) -> Core[Answer[T]]:
         output: Output[T] = self._output()
@@ -95,15 +98,18 @@ class StructuredBody(Bot[T], Generic[T]):
             messages = (*messages, *_again(completion, error))
 
     def _output(self) -> Output[T]:
-        if self._type is not None:
-            return output_of(self._type)
-        # typing puts the parameter of StructuredBot[X](…) on the object after it is made
-        parameters = get_args(getattr(self, "__orig_class__", None))
-        if not parameters:
+        type_ = self._output_type()
+        if type_ is None:
             raise ConfigurationError(
                 "no output type: use StructuredBot(…, output=Person), or StructuredBot[Literal['a', 'b']](…)"
             )
-        return output_of(parameters[0])
+        return output_of(type_)
+
+    def _output_type(self) -> Any:
+        if self._type is not None:
+            return self._type
+        # typing puts the parameter of StructuredBot[X](…) on the object after it is made
+        return next(iter(get_args(getattr(self, "__orig_class__", None))), None)
 
 
 class StructuredBot(StructuredBody[T], SyncShell[T]):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.messages import Message
 
-__all__ = ["AsyncMemoryPort", "MemoryPort"]
+__all__ = ["AsyncMemoryPort", "MemoryPort", "check_turns"]
 
 
 class MemoryPort(Protocol):
@@ -40,3 +41,9 @@ class AsyncMemoryPort(Protocol):
 
     async def aremember(self, turn: Sequence[Message]) -> None:
         """Add one turn, whole or not at all."""
+
+
+def check_turns(turns: Any) -> None:
+    """Raise `ConfigurationError` unless a window counts turns, or is None for no window."""
+    if turns is not None and (not isinstance(turns, int) or turns < 1):
+        raise ConfigurationError(f"turns must be a whole number from 1 on, or None to keep all; got {turns!r}")

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.errors import ConfigurationError, UnknownArgument
 
 if TYPE_CHECKING:
     from llamabot.ports.clock import ClockPort
@@ -134,7 +134,8 @@ def override(**ports: Any) -> Iterator[None]:
     """
     for name in ports:
         if name not in PORT_NAMES:
-            raise TypeError(f"override() knows no port {name!r}; there are {', '.join(PORT_NAMES)}")
+            settings = "; a model is set with lmb.configure(model=…) or bot.with_(model=…)" if name == "model" else ""
+            raise UnknownArgument(f"override() has no argument {name!r}; there are {', '.join(PORT_NAMES)}{settings}")
     check_instruments(ports)
     token = _overrides.set({**_overrides.get(), **ports})
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -56,14 +57,17 @@ class RunFilter(msgspec.Struct, frozen=True):
     status: RunStatus | str | None = None
     since: datetime | None = None
     parent_id: str | None = None
+    limit: int | None = None
 
     def __post_init__(self) -> None:
-        if self.tags is not None and not isinstance(self.tags, Mapping):
+        if self.tags is not None and not _are_tags(self.tags):
             raise UsageError(f'tags={self.tags!r}: they are names and values, such as tags={{"user": "7"}}')
         if self.status is not None and self.status not in list(RunStatus):
             raise UsageError(f"status={self.status!r}: it is one of {', '.join(RunStatus)}")
         if self.since is not None and not isinstance(self.since, datetime):
             raise UsageError(f"since={self.since!r}: it is a datetime, such as datetime.now() - timedelta(days=1)")
+        if self.limit is not None and not isinstance(self.limit, int):
+            raise UsageError(f"limit={self.limit!r}: it is a number of runs")
 
     @property
     def since_ns(self) -> int:
@@ -78,6 +82,10 @@ class RunFilter(msgspec.Struct, frozen=True):
             and self.parent_id in (None, run.parent_id)
             and run.started_ns >= self.since_ns
         )
+
+
+def _are_tags(tags: Any) -> bool:
+    return isinstance(tags, Mapping) and all(isinstance(text, str) for pair in tags.items() for text in pair)
 
 
 def summarize(events: Iterable[RunEvent]) -> RunSummary | None:

@@ -262,9 +262,10 @@ def test_a_dropped_memory_lets_its_file_go(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["chat.db"]
 
 
-def test_refuses_what_is_no_path() -> None:
+@pytest.mark.parametrize("path", ["", "half \ud800", None])
+def test_refuses_what_is_no_path(path: Any) -> None:
     with pytest.raises(ConfigurationError, match="not the path of a file"):
-        SqliteMemory("", "user-7")
+        SqliteMemory(path, "user-7")
 
 
 @pytest.mark.parametrize("conversation", [7, None, "\ud800"])

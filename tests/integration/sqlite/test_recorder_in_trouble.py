@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import pytest
 from tests.contract.children import run
@@ -320,11 +321,12 @@ print(recorder.health.lost_events, [len(recorder.events(run_id)) for run_id in (
     assert done.stdout == f"1 {[0, 1, len(a_run('well'))]}\n", done.stderr
 
 
-@pytest.mark.parametrize("keep_days", [-1, math.nan, math.inf])
-def test_prune_wants_a_number_of_days(recorder: SqliteRecorder, keep_days: float) -> None:
+@pytest.mark.parametrize("keep_days", [-1, math.nan, math.inf, "30", None])
+def test_prune_wants_a_number_of_days(recorder: SqliteRecorder, keep_days: Any) -> None:
     recorder.append(a_run("kept"))
     with pytest.raises(ConfigurationError, match="keep_days"):
         recorder.prune(keep_days)
+    assert recorder.prune(1e300) == 0
     assert recorder.prune(1e12) == 0
     assert [run.run_id for run in recorder.runs()] == ["kept"]
 
@@ -342,8 +344,8 @@ def _ticket(recorder: SqliteRecorder, events: list[RunEvent]) -> Future[None]:
     return ticket
 
 
-@pytest.mark.parametrize("path", ["", ":memory:", "a\0b"])
-def test_refuses_what_is_no_path(path: str) -> None:
+@pytest.mark.parametrize("path", ["", ":memory:", "a\0b", "half \ud800", None, 7, b"runs\0.db"])
+def test_refuses_what_is_no_path(path: Any) -> None:
     with pytest.raises(ConfigurationError, match="not the path of a file"):
         SqliteRecorder(path)
 

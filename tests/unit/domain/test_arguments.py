@@ -32,6 +32,10 @@ def _bot(kind: Any = lmb.SimpleBot, **settings: Any) -> Any:
         ("mock_response", "use completion=ScriptedCompletion([…])"),
         ("system", "use system_prompt"),
         ("sytem_prompt", "did you mean 'system_prompt'?"),
+        ("stream", "use bot.stream(…)"),
+        ("tags", "use bot(…, tags=…)"),
+        ("tools", "use lmb.ToolBot or lmb.AgentBot"),
+        ("output", "use lmb.StructuredBot"),
         ("frobnicate", "what only the provider knows goes into options={'frobnicate': …}"),
     ],
 )
@@ -68,13 +72,20 @@ def test_a_structured_bot_knows_its_own_arguments() -> None:
         _bot(lmb.StructuredBot, pydantic_model=int)
     with pytest.raises(TypeError, match="'max_attempts'"):
         _bot().with_(max_attempts=1)
-    with pytest.raises(TypeError, match=r"StructuredBot\.with_\(\) has no argument 'output'; there are"):
+    with pytest.raises(TypeError, match=r"StructuredBot\.with_\(\) does not change 'output': make another bot"):
         bot.with_(output=str)
 
 
 def test_with_refuses_what_the_constructor_refuses() -> None:
     with pytest.raises(TypeError, match="use model"):
         _bot().with_(model_name="x")
+    with pytest.raises(TypeError, match=r"SimpleBot\.with_\(\) does not change 'system_prompt'"):
+        _bot().with_(system_prompt="x")
+
+
+def test_what_belongs_to_a_bot_is_no_default_of_the_process() -> None:
+    with pytest.raises(TypeError, match=r"'timeout_s' is a setting of the bot: use bot\.with_\(timeout_s=…\)"):
+        lmb.configure(timeout_s=5)  # type: ignore[call-arg]  # the mistake
 
 
 def test_people_see_every_argument_in_the_signature() -> None:
@@ -90,7 +101,7 @@ def test_a_timeout_that_is_no_time_is_refused(timeout_s: float) -> None:
         _bot(timeout_s=timeout_s)
 
 
-@pytest.mark.parametrize("max_attempts", [0, -1, "three"])
+@pytest.mark.parametrize("max_attempts", [0, -1, "three", None])
 def test_a_structured_bot_must_be_allowed_an_attempt(max_attempts: Any) -> None:
     with pytest.raises(ConfigurationError, match="max_attempts"):
         _bot(lmb.StructuredBot, output=int, max_attempts=max_attempts)
@@ -109,6 +120,7 @@ def test_a_structured_bot_must_be_allowed_an_attempt(max_attempts: Any) -> None:
         ({"max_tokens": 5.5}, "max_tokens= is a whole number, not float"),
         ({"timeout_s": "5"}, "timeout_s= is a number of seconds, not str"),
         ({"limits": {"deadline_s": 3}}, "limits= is lmb.Limits(…), not dict"),
+        ({"options": {3: "sk-canary"}}, "options= is names with their values; each name is text"),
         ({"options": "sk-canary"}, "options= is names with their values, not str"),
     ],
 )
@@ -144,6 +156,23 @@ def test_what_is_no_port_is_refused_wherever_it_is_given(wrong: Any, told: str) 
     if wrong != {"recorder": "runs.db"}:  # where the whole process records to may be a path
         with pytest.raises(ConfigurationError, match=re.escape(told)):
             lmb.configure(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"completion": "gpt-5"}, "completion= is an adapter, for example lmb.LiteLLMCompletion(…), not str"),
+        ({"completion": lmb.LiteLLMCompletion}, "completion=LiteLLMCompletion is a class; make an object of it"),
+        ({"container": 3}, "container= is lmb.Container(), not int"),
+        ({"container": lmb.Container}, "container=Container is a class; make an object of it"),
+    ],
+)
+def test_what_cannot_answer_is_refused_wherever_it_is_given(wrong: Any, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        lmb.configure(**wrong)
+    if "completion" in wrong:
+        with pytest.raises(ConfigurationError, match=re.escape(told)):
+            lmb.SimpleBot(**wrong)
 
 
 def test_options_that_hold_themselves_are_refused() -> None:

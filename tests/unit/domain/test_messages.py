@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,28 @@ def test_messages_keep_their_order_and_their_roles() -> None:
 def test_what_is_no_message_is_refused_by_its_type(wrong: Any) -> None:
     with pytest.raises(UsageError, match=type(wrong).__name__):
         to_messages("hi", wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lmb.UserMessage(5),  # type: ignore[arg-type]  # the mistake
+        lmb.SystemMessage(None),  # type: ignore[arg-type]  # the mistake
+        lmb.AssistantMessage(("a",)),  # type: ignore[arg-type]  # the mistake
+        lmb.UserMessage((lmb.Text(5),)),  # type: ignore[arg-type]  # the mistake
+        lmb.Text(b"a"),  # type: ignore[arg-type]  # the mistake
+    ],
+)
+def test_a_message_made_by_hand_of_something_else_is_refused(wrong: Any) -> None:
+    with pytest.raises(UsageError, match="a message holds text and images"):
+        to_messages(wrong)
+
+
+def test_a_list_that_holds_itself_is_refused() -> None:
+    endless: list[Any] = ["a"]
+    endless.append(endless)
+    with pytest.raises(UsageError, match="holds itself"):
+        to_messages(endless)
 
 
 @pytest.mark.parametrize("text", ["plot.png", "https://example.org/plot.png", "file:///etc/passwd", "/etc/passwd"])
@@ -109,6 +132,19 @@ class TestImages:
             lmb.image(source)
         assert "https:/e" not in str(caught.value)
 
+    @pytest.mark.parametrize(
+        ("source", "told"),
+        [
+            ({"data": "text"}, "data= is bytes, not str"),
+            ({"url": b"https://example.org"}, "url= is an address, not bytes"),
+            ({"url": ""}, "url= is empty"),
+            ({"data": b"x", "media_type": 5}, "media_type= is text such as image/png, not int"),
+        ],
+    )
+    def test_a_source_of_the_wrong_kind_is_refused(self, source: dict[str, Any], told: str) -> None:
+        with pytest.raises(UsageError, match=re.escape(told)):
+            lmb.image(**source)
+
     @pytest.mark.parametrize("data", [b"", b"plain text"])
     def test_bytes_that_are_no_picture_are_refused(self, data: bytes) -> None:
         with pytest.raises(UsageError, match="media_type="):
@@ -151,6 +187,11 @@ class TestJson:
     def test_a_message_that_json_cannot_hold_is_refused_clearly(self, broken: lmb.Message) -> None:
         with pytest.raises(UsageError, match="no form in JSON"):
             lmb.to_json(broken)
+
+    @pytest.mark.parametrize("wrong", ["text", None, [lmb.user("a")], {"role": "user"}])
+    def test_what_is_no_message_is_not_written(self, wrong: Any) -> None:
+        with pytest.raises(UsageError, match=f"one message, not {type(wrong).__name__}"):
+            lmb.to_json(wrong)
 
 
 def test_a_message_shows_its_text() -> None:

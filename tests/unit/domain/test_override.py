@@ -15,7 +15,7 @@ import llamabot as lmb
 from llamabot.domain.effects import Complete, Core, Together
 from llamabot.domain.threads import in_threads
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
-from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.errors import ConfigurationError, UnknownArgument
 from llamabot.ports.provider import override, overrides
 from llamabot.testing import CountingIds, FunctionCompletion, InMemoryRecorder, ScriptedCompletion, TickingClock
 
@@ -150,7 +150,8 @@ class TestContexts:
 
     def test_an_unknown_port_is_refused_and_the_known_ones_named(self) -> None:
         with pytest.raises(
-            TypeError, match=r"no port 'model'.*clock, completion, docstore, embedding, ids, memory, recorder"
+            UnknownArgument,
+            match=r"no argument 'model'.*clock, completion, docstore, .*recorder.*lmb\.configure\(model=",
         ):
             override(model="x").__enter__()
         assert overrides() == {}

@@ -203,6 +203,12 @@ class TestOutputTypes:
         bot = lmb.AsyncStructuredBot[list[int]](completion=completion, recorder=InMemoryRecorder())
         assert asyncio.run(bot("?")) == [1, 2]
 
+    def test_a_bot_shows_its_type(self) -> None:
+        assert repr(lmb.StructuredBot("Count.", output=int, model="m")) == (
+            "StructuredBot('Count.', output=<class 'int'>, model='m')"
+        )
+        assert "output=typing.Literal['a']" in repr(lmb.StructuredBot[Literal["a"]]("Choose."))
+
     def test_a_bot_without_a_type_says_how_to_name_one(self) -> None:
         bot: Any = lmb.StructuredBot(completion=ScriptedCompletion(), recorder=InMemoryRecorder())
         with pytest.raises(ConfigurationError, match="output=Person"):

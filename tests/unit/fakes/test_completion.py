@@ -85,6 +85,11 @@ class TestSteps:
         with pytest.raises(StreamTruncated):
             _whole([])
 
+    @pytest.mark.parametrize("script", ["hi", 7, None, lmb.AssistantMessage("hi")])
+    def test_a_script_that_is_no_list_is_refused_before_its_letters_answer(self, script: Any) -> None:
+        with pytest.raises(UsageError, match="a list of steps"):
+            ScriptedCompletion(script)
+
     @pytest.mark.parametrize("step", [7, None, {"text": "a"}, lmb.user("a")])
     def test_what_is_no_step_is_refused_by_its_type(self, step: Any) -> None:
         with pytest.raises(UsageError, match=type(step).__name__):

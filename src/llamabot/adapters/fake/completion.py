@@ -98,6 +98,8 @@ class ScriptedCompletion(_Fake):
 
     def __init__(self, script: Iterable[Step] = (), *, capabilities: ModelCapabilities = _TAKES_SCHEMA) -> None:
         super().__init__(capabilities)
+        if isinstance(script, str) or not isinstance(script, Iterable):
+            raise UsageError(f"a script is a list of steps: ScriptedCompletion([{script!r:.40}])")
         self._steps: deque[Step] = deque(script)
         self._length = len(self._steps)
         self._lock = threading.Lock()

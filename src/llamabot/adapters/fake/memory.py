@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.memory import check_turns
 from llamabot.ports.messages import Message
 
 __all__ = ["ChatMemory"]
@@ -22,8 +22,7 @@ class ChatMemory:
     """
 
     def __init__(self, turns: int | None = 20) -> None:
-        if turns is not None and turns < 1:
-            raise ConfigurationError(f"turns must be at least 1, or None to keep all; got {turns!r}")
+        check_turns(turns)
         self._window = turns
         self._turns: list[tuple[Message, ...]] = []
 

@@ -116,7 +116,7 @@ class InMemoryRecorder:
         limit: int | None = None,
     ) -> Iterator[RunSummary]:
         """Yield summaries of the runs that fit every filter, the latest start first."""
-        wanted = RunFilter(tags, status, since, parent_id)
+        wanted = RunFilter(tags, status, since, parent_id, limit)
         fitting = (summary for run in self._started() if (summary := run.summary()) and wanted.fits(summary))
         return islice(fitting, None if limit is None else max(limit, 0))
 

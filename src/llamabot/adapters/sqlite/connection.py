@@ -139,7 +139,10 @@ def file_at(path: str | os.PathLike[str]) -> Path:
     Raises:
         ConfigurationError: it cannot be the path of a file.
     """
-    text = os.fspath(path)
+    try:
+        text = os.fsdecode(os.fsencode(os.fspath(path)))
+    except (TypeError, UnicodeEncodeError) as error:
+        raise ConfigurationError(f"{path!r} is not the path of a file: {error}") from error
     if not text or text == ":memory:" or "\0" in text:
         raise ConfigurationError(f"{text!r} is not the path of a file")
     try:

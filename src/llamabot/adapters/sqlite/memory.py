@@ -14,6 +14,7 @@ import msgspec
 from llamabot.adapters.sqlite.connection import KeptConnection, SqliteFile, file_at
 from llamabot.adapters.sqlite.schema import MEMORY
 from llamabot.ports.errors import ConfigurationError, MemoryFailed
+from llamabot.ports.memory import check_turns
 from llamabot.ports.messages import Message
 
 __all__ = ["SqliteMemory"]
@@ -42,8 +43,7 @@ class SqliteMemory:
     def __init__(
         self, path: str | os.PathLike[str], conversation: str, *, turns: int | None = 20, patience_s: float = 10.0
     ) -> None:
-        if turns is not None and turns < 1:
-            raise ConfigurationError(f"turns must be at least 1, or None to keep all; got {turns!r}")
+        check_turns(turns)
         try:
             conversation.encode()
         except (AttributeError, UnicodeEncodeError) as error:

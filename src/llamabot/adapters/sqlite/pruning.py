@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ from llamabot.ports.errors import ConfigurationError
 __all__ = ["delete_run", "prune_runs"]
 
 _AT_ONCE = 50  # runs in one transaction, so that writers wait for milliseconds
+_EVER_DAYS = 1_000_000
 _NS_PER_DAY = 86_400 * 10**9
 
 _WITH_INNER = """
@@ -66,9 +68,10 @@ _SWEEP = "DELETE FROM blobs WHERE digest NOT IN (SELECT digest FROM run_blobs)"
 
 def prune_runs(connection: KeptConnection, keep_days: float) -> int:
     """Delete the runs to which, and to the runs inside which, nothing was written for so long; return how many."""
-    if not 0 <= keep_days < math.inf:
+    given: Any = keep_days
+    if not isinstance(given, int | float) or not 0 <= keep_days < math.inf:
         raise ConfigurationError(f"keep_days={keep_days!r}: it is a number of days, from 0 on and not infinite")
-    oldest_ns = max(0, time.time_ns() - int(keep_days * _NS_PER_DAY))
+    oldest_ns = max(0, time.time_ns() - int(min(keep_days, _EVER_DAYS) * _NS_PER_DAY))
     pruned = 0
     with connection.file.errors("prune"), connection.existing(keep=False) as opened:
         if opened is None:

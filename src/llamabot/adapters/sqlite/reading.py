@@ -54,13 +54,13 @@ def read_events(connection: KeptConnection, run_id: str) -> tuple[RunEvent, ...]
     return (*(Blob(run_id, digest, data) for digest, data in blobs), *events)
 
 
-def read_runs(connection: KeptConnection, wanted: RunFilter, limit: int | None) -> Iterator[RunSummary]:
+def read_runs(connection: KeptConnection, wanted: RunFilter) -> Iterator[RunSummary]:
     """Yield the summaries of the runs that are wanted, the latest start first.
 
     They are read a page at a time; between pages the file is free.
     """
     before: tuple[int, int] | None = None
-    rest, size = limit, _FIRST_PAGE
+    rest, size = wanted.limit, _FIRST_PAGE
     while rest is None or rest > 0:
         page, before = _page(connection, wanted, before, size if rest is None else min(rest, size))
         yield from page

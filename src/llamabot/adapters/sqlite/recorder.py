@@ -139,9 +139,9 @@ class SqliteRecorder:
         Raises:
             RecorderError: the file cannot be read, or what was appended before cannot be written.
         """
-        wanted = RunFilter(tags, status, since, parent_id)
+        wanted = RunFilter(tags, status, since, parent_id, limit)
         self._see_all()
-        return read_runs(self._read, wanted, limit)
+        return read_runs(self._read, wanted)
 
     def claim(self, run_id: str) -> HeldClaim:
         """Take a run in hand. The claim ends when it is released, or with the process.
