@@ -19,6 +19,7 @@ from llamabot.domain.trace import EffectTrace, RunTrace, read_trace
 from llamabot.ports import errors
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import CompletionError, LlamabotError, ReplayDiverged, UsageError
+from llamabot.ports.messages import Message
 from llamabot.ports.recorder import Blob, ErrorRecord, RunEvent, RunStatus, as_json
 from llamabot.ports.redaction import redacted_json
 from llamabot.ports.summary import RunSummary
@@ -84,6 +85,10 @@ class History:
     def has(self, kind: str) -> bool:
         """Say whether an effect of this kind was begun."""
         return any(effect.effect == kind for effect in self._latest.values())
+
+    def recalled(self) -> tuple[Message, ...]:
+        """Return the conversation that the run began with, () if it had none."""
+        return next((effect.messages for effect in self._latest.values() if effect.effect == "recall"), ())
 
     def attempt(self, path: str) -> int:
         """Return the number of the latest attempt, 0 if there was none."""

@@ -8,13 +8,15 @@ from typing import Any, TypeGuard
 import msgspec
 
 from llamabot.domain.approvals import Approval
-from llamabot.domain.effects import CallTool, Complete, Effect, Remember
+from llamabot.domain.effects import CallTool, Complete, Effect, Recall, Remember
 from llamabot.domain.history import History, revived
+from llamabot.domain.operations import Step, Steps
 from llamabot.domain.settling import Settled
 from llamabot.domain.tool_results import bounded
 from llamabot.domain.trace import EffectTrace
 from llamabot.ports.completion import ModelCapabilities
 from llamabot.ports.errors import ToolOutcomeUnknown
+from llamabot.ports.messages import Message
 from llamabot.ports.tools import Tool, ToolCall, ToolResult
 
 __all__ = [
@@ -65,6 +67,13 @@ class Past:
     def approval(self, call: ToolCall) -> Approval | None:
         """Return what someone has said since to a call of this run."""
         return self.settled.approvals.get(call.id) if self.settled.asked_by == self._run_id else None
+
+    def has_remembered(self, place: str, step: Step) -> Steps[bool]:
+        """Look whether an earlier try has stored a turn and then broke off, before that was in the log."""
+        if not isinstance(step.effect, Remember) or not self.history.begun(place):
+            return False
+        now: tuple[Message, ...] = yield Step(Recall(), step.timeout_s)
+        return _is_added(step.effect.turn, self.history.recalled(), now)
 
     def check_rest(self, members: Sequence[Placed], found: Mapping[str, Any]) -> None:
         """Raise unless those effects that have no outcome may be performed.
@@ -129,6 +138,15 @@ def outcome_of(recorded: EffectTrace | ToolResult) -> Any:
             return recorded.result
         case kind:
             return msgspec.convert(recorded.outcome, _OUTCOMES[kind])
+
+
+def _is_added(turn: tuple[Message, ...], before: tuple[Message, ...], now: tuple[Message, ...]) -> bool:
+    """Say whether a conversation has a turn that it did not have before; it may have had its like."""
+    return (now != before and now[-len(turn) :] == turn) or _times(turn, now) > _times(turn, before)
+
+
+def _times(turn: tuple[Message, ...], messages: tuple[Message, ...]) -> int:
+    return sum(messages[at : at + len(turn)] == turn for at in range(len(messages) - len(turn) + 1))
 
 
 def waits_for(what: str, mend: str, calls: Sequence[ToolCall]) -> str:
