@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.fake.recorder import InMemoryRecorder
     from llamabot.adapters.litellm import LiteLLMCompletion
     from llamabot.adapters.llamacpp import EmbeddedCompletion
+    from llamabot.adapters.loaders import FileLoader
     from llamabot.adapters.local import LocalToolbox, tool
     from llamabot.adapters.mcp import McpToolbox
     from llamabot.adapters.onnx import OnnxEmbedding
@@ -103,6 +104,7 @@ _HOMES = {
     "Document": "llamabot.ports.documents",
     "EmbeddedCompletion": "llamabot.adapters.llamacpp",
     "EndNode": "llamabot.domain.graph.nodes",
+    "FileLoader": "llamabot.adapters.loaders",
     "FinishReason": "llamabot.ports.completion",
     "Finished": "llamabot.domain.result",
     "Image": "llamabot.ports.messages",
@@ -186,6 +188,7 @@ __all__ = [
     "Document",
     "EmbeddedCompletion",
     "EndNode",
+    "FileLoader",
     "FinishReason",
     "Finished",
     "Image",

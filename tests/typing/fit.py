@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.adapters.llamacpp import EmbeddedCompletion
+from llamabot.adapters.loaders import FileLoader
 from llamabot.adapters.local import LocalToolbox
 from llamabot.adapters.mcp import McpToolbox
 from llamabot.adapters.onnx import OnnxEmbedding
@@ -17,6 +18,7 @@ from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
 from llamabot.ports.docstore import CataloguePort, DocStorePort
 from llamabot.ports.embedding import AsyncEmbeddingPort, EmbeddingPort
 from llamabot.ports.ids import IdPort
+from llamabot.ports.loader import LoaderPort
 from llamabot.ports.memory import MemoryPort
 from llamabot.ports.recorder import RecorderPort
 from llamabot.ports.splitter import SplitterPort
@@ -47,4 +49,5 @@ embeddings: list[EmbeddingPort] = [HashedEmbedding(), OnnxEmbedding("minilm.onnx
 async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding()]
 docstores: list[DocStorePort] = [InMemoryDocStore()]
 catalogues: list[CataloguePort] = [InMemoryDocStore()]
+loaders: list[LoaderPort] = [FileLoader()]
 splitters: list[SplitterPort] = [SemanticSplitter()]

@@ -21,7 +21,7 @@
     │   │   ├── RequestRejected
     │   │   └── StreamTruncated
     │   ├── DocStoreError
-    │   ├── DocumentUnreadable
+    │   ├── DocumentUnreadable    .reason
     │   ├── EmbeddingError
     │   ├── MemoryFailed
     │   ├── RecorderError
@@ -239,7 +239,15 @@ class DocStoreError(PortError):
 
 
 class DocumentUnreadable(PortError):
-    """A file could not be turned into documents: it is damaged, encrypted, of no known kind, or has no text."""
+    """A file could not be turned into documents: it is damaged, encrypted, of no known kind, or has no text.
+
+    Attributes:
+        reason: why, in words that go on "it …"; the message names the file too.
+    """
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class EmbeddingError(PortError):

@@ -11,7 +11,14 @@ __all__ = ["LoaderPort"]
 
 
 class LoaderPort(Protocol):
-    """Reads files. Knows nothing of stores."""
+    """Reads files. Knows nothing of stores.
+
+    Attributes:
+        name: of the rule with all its settings; files are read anew when the name has changed.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - told above
 
     def load(self, path: Path, *, source: str) -> tuple[Document, ...]:
         """Return the documents of a file, in their order; never none.

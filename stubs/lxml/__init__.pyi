@@ -1,0 +1,1 @@
+# What we use of lxml 6, which has no types of its own.

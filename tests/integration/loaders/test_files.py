@@ -1,0 +1,332 @@
+"""Files of every kind as they are on a disk, whole, odd and broken."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tests.pdfs import encrypted_pdf, pdf
+
+from llamabot.adapters.loaders import FileLoader
+from llamabot.ports.documents import Document, Section
+from llamabot.ports.errors import DocumentUnreadable
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[..., tuple[Document, ...]]:
+    """Loads a file of some content."""
+
+    def load(name: str, content: str | bytes, **settings: object) -> tuple[Document, ...]:
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return FileLoader(**settings).load(tmp_path / name, source=f"papers/{name}")  # type: ignore[arg-type]  # any of them
+
+    return load
+
+
+Load = Callable[..., tuple[Document, ...]]
+
+
+def _under(document: Document, heading: tuple[str, ...]) -> str:
+    """Return the beginning of the section of that heading."""
+    (start,) = (section.start for section in document.sections if section.heading == heading)
+    return document.text[start:].split("\n")[0]
+
+
+def test_text_is_one_document_that_is_called_by_its_source(load: Load) -> None:
+    assert load("a.txt", "Words.\r\nMore.\r") == (Document("papers/a.txt", "Words.\nMore.\n", source="papers/a.txt"),)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_text_with_a_byte_order_mark_is_read_by_it(load: Load, encoding: str) -> None:
+    assert load("a.txt", "Grüße 字".encode(encoding))[0].text == "Grüße 字"
+
+
+def test_text_in_another_encoding_is_read_if_that_is_named(load: Load) -> None:
+    assert load("a.txt", "Grüße".encode("latin-1"), encoding="latin-1")[0].text == "Grüße"
+
+
+def test_markdown_headings_are_sections(load: Load) -> None:
+    head = "---\ntitle: no heading\n---\n# Pets\n\n## Cats `and` *dogs*\n\n"
+    text = head + "```\n# no heading\n```\n\n> # quoted\n\nCars\n====\n"
+    (document,) = load("a.md", text)
+    assert (document.text, document.format) == (text, "markdown")
+    assert [section.heading for section in document.sections] == [("Pets",), ("Pets", "Cats and dogs"), ("Cars",)]
+    assert _under(document, ("Cars",)) == "Cars"
+
+
+PAGE = """<!DOCTYPE html><html><head><title>T</title><style>p {}</style></head><body>
+<nav><a href="/">Home</a></nav><h1>Pets<a class="headerlink">¶</a></h1>
+<p>A <b>cat</b> &amp; a&nbsp;dog:
+ they<br>play.</p><script>bad("<p>")</script><ul><li>one</li><li><p>two</p></li></ul>
+<h2>Code</h2><pre>  def f():
+    pass</pre><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>
+<p hidden>unseen<p>seen<!-- unseen --><svg><text>unseen</text></svg></body></html>"""
+
+
+def test_a_page_is_read_as_its_reader_sees_it(load: Load) -> None:
+    (document,) = load("a.html", PAGE)
+    assert document.text == (
+        "Pets\n\nA cat & a dog: they\nplay.\n\n- one\n- two\n\nCode\n\n  def f():\n    pass\n\na | b\n1 | 2\n\nseen"
+    )
+    assert [section.heading for section in document.sections] == [("Pets",), ("Pets", "Code")]
+    assert _under(document, ("Pets", "Code")) == "Code"
+
+
+def test_a_page_needs_no_suffix_to_be_known(load: Load) -> None:
+    assert load("download", "\n<!doctype HTML><p>Words.")[0].text == "Words."
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<meta charset="iso-8859-1"><p>Grüße'.encode("latin-1"),
+        '<meta http-equiv="Content-Type" content="text/html; charset=iso-8859-1"><p>Grüße'.encode("latin-1"),
+        '<?xml version="1.0" encoding="utf-8"?><html><p>Grüße</p></html>'.encode(),
+        "<p>Grüße".encode(),
+        "<p>Grüße".encode("windows-1252"),
+        '<meta charset="no such one"><p>Grüße'.encode(),
+        "<p>Grüße".encode("utf-16"),
+    ],
+)
+def test_a_page_is_read_in_the_encoding_that_it_says_or_as_browsers_do(load: Load, page: bytes) -> None:
+    assert load("a.html", page)[0].text == "Grüße"
+
+
+ENTITY_BOMB = "<!DOCTYPE x [<!ENTITY a 'ha'>" + "".join(
+    f"<!ENTITY {name} '&{inner};&{inner};&{inner};&{inner};&{inner};&{inner};&{inner};&{inner};'>"
+    for inner, name in zip("abcdefghij", "bcdefghijk", strict=True)
+)
+
+
+def test_entities_of_a_page_s_own_are_not_expanded_and_nothing_is_fetched(load: Load) -> None:
+    outside = '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/hostname">]><link rel=x href="http://127.0.0.1:1/">'
+    assert len(load("a.html", ENTITY_BOMB + "]><p>&k;</p>")[0].text) < 3_000
+    assert load("b.html", outside + "<p>&f; seen<img src='file:///etc/hostname'></p>")[0].text.endswith("&f; seen")
+
+
+@pytest.mark.parametrize("unit", ["<div>", "<p><b i=1>", "<a ", "<svg>"])
+def test_a_hostile_page_is_read_in_a_time_that_grows_with_its_length_alone(load: Load, unit: str) -> None:
+    # With the square of it, these would take minutes.
+    assert load("a.html", "<p>seen</p>" + unit * (1_000_000 // len(unit)))[0].text.startswith("seen")
+
+
+def test_each_page_of_a_pdf_is_a_section(load: Load) -> None:
+    (document,) = load("a.pdf", pdf(["One (1)\nand more", "", "Three"]))
+    assert document.text == "One (1)\nand more\n\nThree"
+    assert document.sections == (Section(0, page=1), Section(17, page=2), Section(18, page=3))
+
+
+def test_a_pdf_is_known_by_its_content_and_opened_without_a_password_where_none_is_needed(load: Load) -> None:
+    assert load("paper", pdf(["One"]))[0].text == "One"
+    assert load("a.pdf", encrypted_pdf(["One"], ""))[0].text == "One"
+
+
+RST = """=====
+Title
+=====
+
+Intro with ====== in it.
+
+Sub :ref:`x`
+------------
+
+text::
+
+    No title
+    --------
+
+Row  Row
+---- ----
+
+Next
+-----
+A list of things
+that goes on
+"""
+
+
+def test_titles_of_restructured_text_are_sections(load: Load) -> None:
+    (document,) = load("a.rst", RST)
+    assert document.text == RST
+    assert [section.heading for section in document.sections] == [("Title",), ("Title", "Sub x"), ("Title", "Next")]
+    assert _under(document, ("Title", "Next")) == "Next"
+
+
+CODE = '''import x
+
+
+@x.decorated
+class Queue:
+    """Things that wait."""
+
+    async def first(self):
+        return 1
+
+    size = 3
+
+
+def last(): ...
+x.run(r"\\d", "\\d")
+'''
+
+
+def test_classes_and_functions_of_python_are_sections(load: Load) -> None:
+    (document,) = load("a.py", CODE)
+    assert (document.text, document.format) == (CODE, "python")
+    assert document.sections[0] == Section(CODE.index("@x.decorated"), ("Queue",))
+    assert _under(document, ("Queue", "first")) == "    async def first(self):"
+    assert _under(document, ("last",)) == "def last(): ..."
+    assert document.sections[-1].heading == ()
+    assert document.text[document.sections[-1].start :].startswith("x.run")
+
+
+@pytest.mark.parametrize("code", ["print 'old'\n", "(" * 5000, "def f(:\n", "-" * 100_000 + "1", "a." * 50_000 + "b"])
+def test_code_that_does_not_parse_is_still_text(load: Load, code: str) -> None:
+    assert load("a.py", code)[0].text == code
+
+
+def test_code_of_other_languages_says_which(load: Load) -> None:
+    assert load("a.rs", "fn main() {}")[0].format == "rust"
+
+
+def test_a_notebook_is_its_cells_without_outputs(load: Load) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Data\n", "Words."]},
+        {"cell_type": "code", "source": "print('```')", "outputs": [{"text": "unseen"}]},
+        {"cell_type": "code", "source": ""},
+    ]
+    notebook = {"cells": cells, "metadata": {"kernelspec": {"language": "python"}}, "nbformat": 4}
+    (document,) = load("a.ipynb", json.dumps(notebook))
+    assert document.text == "# Data\nWords.\n\n````python\nprint('```')\n````"
+    assert (document.format, document.sections) == ("markdown", (Section(0, ("Data",)),))
+
+
+def test_each_line_of_json_is_a_document_with_what_is_scalar_as_metadata(load: Load) -> None:
+    lines = ['{"text": "One.", "lang": "en", "n": 1, "tags": ["x"]}', "", '{"text": "Two.", "id": 7, "big": 1e400000}']
+    lines[2] = '{"text": "Two.", "id": 7, "big": 99999999999999999999}'
+    assert load("a.jsonl", "\n".join([*lines, '{"text": ""}'])) == (
+        Document("papers/a.jsonl#1", "One.", {"lang": "en", "n": 1}, "papers/a.jsonl"),
+        Document("papers/a.jsonl#7", "Two.", {"id": 7}, "papers/a.jsonl"),
+    )
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_each_row_of_a_csv_is_a_document(load: Load, separator: str) -> None:
+    rows = [["name", "body"], ["a", '"One,; ""quoted""\nand two lines."'], ["b", "Two."]]
+    content = "\n".join(separator.join(row) for row in rows)
+    assert load("a.csv", content, text_column="body", id_column="name") == (
+        Document("papers/a.csv#a", 'One,; "quoted"\nand two lines.', {"name": "a"}, "papers/a.csv"),
+        Document("papers/a.csv#b", "Two.", {"name": "b"}, "papers/a.csv"),
+    )
+
+
+def _zip(name: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(name, "x" * 100)
+    return packed.getvalue()
+
+
+UNREADABLE = {
+    "empty.txt": (b"", "is empty"),
+    "blank.md": (b" \n\n", "white space"),
+    "latin.txt": ("eins\nGrüße".encode("latin-1"), "is not in utf-8: there is a byte 0xfc in line 2"),
+    "half.txt": ("Grüße".encode("utf-16")[:-1], "is not in utf-16"),
+    "binary.txt": (b"\x00\x01words", "is binary"),
+    "control.txt": (b"\x01\x02\x03words", "is binary"),
+    "binary.html": (b"<p>\x00\xff\xfe", "is binary"),
+    "report.docx": (_zip("word/document.xml"), "is a zip archive or an office document"),
+    "damaged.zip": (_zip("x")[:40], "is a zip archive"),
+    "old.doc": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old office document"),
+    "photo.txt": (b"\x89PNG\r\n", "is a picture"),
+    "named.pdf": (b"words", "is no PDF"),
+    "half.pdf": (pdf(["Words"])[:200], "is damaged"),
+    "damaged.pdf": (pdf(["Words"]).replace(b"endstream", b"x"), "is damaged on page 1"),
+    "locked.pdf": (encrypted_pdf(["Words"], "secret"), "is encrypted"),
+    "scan.pdf": (pdf(["", ""]), "has no text"),
+    "circle.pdf": (pdf(["a", "b"]).replace(b"[3 0 R 5 0 R]", b"[2 0 R 2 0 R]"), "is damaged"),
+    "tags.html": (b"<html><script>words</script>", "has no text"),
+    "deep.ipynb": (b'{"cells":' + b"[" * 100_000, "is no notebook"),
+    "old.ipynb": (b'{"worksheets": [], "nbformat": 3}', "is no notebook of format 4"),
+    "deep.jsonl": (b'{"text": "a"}\n{"text":' + b"[" * 100_000, "has no JSON in line 2"),
+    "broken.jsonl": (b'{"text": "a"}\n{"text": ', "has no JSON in line 2"),
+    "list.jsonl": (b'["text"]', "has no object in line 1"),
+    "number.jsonl": (b'{"text": 1}', "has a int where the text should be, in line 1"),
+    "columns.jsonl": (b'{"body": "a", "n": 1}', "has no column 'text' in line 1, but 'body', 'n'"),
+    "twice.jsonl": (b'{"text": "a", "id": 1}\n{"text": "b", "id": "1"}', "has two rows with the id '1'"),
+    "columns.csv": (b"body,n\na,1\n", "has no column 'text' in line 2, but 'body', 'n'"),
+    "quotes.csv": (b'text\n"a', "is no CSV"),
+    "long.csv": (b"text\n" + b"a" * 200_000, "is no CSV: line 1: field larger"),
+    "header.csv": (b"text,n\n", "has no text"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(load: Load, name: str) -> None:
+    content, reason = UNREADABLE[name]
+    with pytest.raises(DocumentUnreadable, match=f"papers/{name} cannot be read: it ") as raised:
+        load(name, content)
+    assert reason in raised.value.reason
+    assert str(raised.value).endswith(raised.value.reason)
+    assert len(raised.value.reason) <= 300
+
+
+def test_a_file_that_is_too_large_is_not_read(load: Load) -> None:
+    with pytest.raises(DocumentUnreadable, match="is too large: more than 1,000 bytes"):
+        load("a.txt", "x" * 1001, most_bytes=1000)
+    assert load("a.txt", "x" * 1000, most_bytes=1000)[0].text == "x" * 1000
+
+
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "round").symlink_to("round")
+    (tmp_path / "closed.txt").write_text("words")
+    (tmp_path / "closed.txt").chmod(0)
+    reasons = {"pipe": "no file", "round": "cannot be opened", "missing": "No such file", ".": "no file"}
+    if os.geteuid():
+        reasons["closed.txt"] = "Permission denied"
+    for name, reason in reasons.items():
+        with pytest.raises(DocumentUnreadable, match=reason):
+            FileLoader().load(tmp_path / name, source=name)
+
+
+SUFFIXES = [".txt", ".md", ".html", ".pdf", ".rst", ".py", ".ipynb", ".jsonl", ".csv", ".tsv", ""]
+PIECES = [b"# a\n", b"a\n===\n", b"<p>", b"<h1>", b'{"text": "a"}\n', b"text,b\n", b'"', b"\r", b'"\\ud800"']
+ODD = [b"\xff\xfe", b"%PDF-", b"\xed\xa0\x80", b"PK\x03\x04"]
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(SUFFIXES), st.lists(st.sampled_from(PIECES + ODD) | st.binary(max_size=8)).map(b"".join))
+@example(".jsonl", b'{"text": "a\\ud800b\\u0000", "n\\ud800": "\\ud800"}')
+@example(".ipynb", b'{"cells": [{"cell_type": "markdown", "source": "a\\r\\ud800"}]}')
+@example(".html", b"<pre>a&#0;&#xd800;\r\nb")
+def test_any_bytes_are_documents_that_a_store_can_hold_or_are_refused(suffix: str, content: bytes) -> None:
+    path = Path(f"any{suffix}")
+    path.write_bytes(content)
+    try:
+        documents = FileLoader().load(path, source="any")
+    except DocumentUnreadable:
+        return
+    assert documents == FileLoader().load(path, source="any")
+    assert len({document.id for document in documents}) == len(documents) > 0
+    for document in documents:
+        assert document.text.strip()
+        assert "\0" not in document.text
+        assert "\r" not in document.text
+        json.dumps([document.id, document.text, dict(document.metadata)], ensure_ascii=False).encode()
+        starts = [section.start for section in document.sections]
+        assert starts == sorted(starts)
+        assert all(0 <= start <= len(document.text) for start in starts)
+
+
+def test_its_name_tells_the_settings_that_change_what_is_read() -> None:
+    assert FileLoader().name == FileLoader(most_bytes=7).name
+    changed = [FileLoader(text_column="body"), FileLoader(id_column="n"), FileLoader(encoding="latin-1")]
+    assert len({FileLoader().name, *(loader.name for loader in changed)}) == 4
