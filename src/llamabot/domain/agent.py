@@ -14,7 +14,7 @@ from llamabot.domain.graph.state import AgentState
 from llamabot.domain.graph.walker import Flow, check_graph, walk
 from llamabot.domain.graph.wiring import mermaid, wire
 from llamabot.domain.limits import Limits
-from llamabot.domain.result import Answer
+from llamabot.domain.result import Conclusion
 from llamabot.domain.settings import BotSettings
 from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.domain.toolbot import with_tools
@@ -89,7 +89,7 @@ class AgentBody(Tooled[Any]):
     def _graph(self, tools: Sequence[Tool]) -> Flow:
         return self._fixed_graph or wire(self._decide, tools)
 
-    def _core(self, call: Call) -> Core[Answer[Any]]:
+    def _core(self, call: Call) -> Core[Conclusion[Any]]:
         tools = yield from self._tools()
         check_durable(tools, is_durable=call.is_durable)
         history = yield from recall(call)
@@ -104,7 +104,7 @@ class AgentBody(Tooled[Any]):
         yield from walk(self._graph(tools), shared)
         if call.has_memory:
             yield from Remember((*call.inputs, *shared.messages[before:]))
-        return Answer(*shared.outcome(), tuple(shared.messages), shared.finish_reason)
+        return Conclusion(*shared.outcome(), tuple(shared.messages), shared.finish_reason)
 
 
 class AgentBot(AgentBody, SyncShell[Any]):
