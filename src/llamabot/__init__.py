@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.sqlite.memory import SqliteMemory
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
     from llamabot.app.container import Container
+    from llamabot.app.docstores import FaissDocStore
     from llamabot.app.provider import configure, recorder
     from llamabot.domain import effects
     from llamabot.domain.agent import AgentBot, AsyncAgentBot
@@ -104,6 +105,7 @@ _HOMES = {
     "Document": "llamabot.ports.documents",
     "EmbeddedCompletion": "llamabot.adapters.llamacpp",
     "EndNode": "llamabot.domain.graph.nodes",
+    "FaissDocStore": "llamabot.app.docstores",
     "FileLoader": "llamabot.adapters.loaders",
     "FinishReason": "llamabot.ports.completion",
     "Finished": "llamabot.domain.result",
@@ -188,6 +190,7 @@ __all__ = [
     "Document",
     "EmbeddedCompletion",
     "EndNode",
+    "FaissDocStore",
     "FileLoader",
     "FinishReason",
     "Finished",

@@ -6,6 +6,9 @@ import pytest
 
 pytest.register_assert_rewrite(
     "tests.contract.completion_contract",
+    "tests.contract.docstore_contract",
+    "tests.contract.docstore_machine",
+    "tests.contract.docstore_model",
     "tests.contract.memory_contract",
     "tests.contract.recorder_contract",
     "tests.contract.recorder_machine",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llamabot.adapters.faiss import FaissIndexes
 from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.adapters.llamacpp import EmbeddedCompletion
 from llamabot.adapters.loaders import FileLoader
@@ -13,16 +14,19 @@ from llamabot.adapters.sqlite.memory import SqliteMemory
 from llamabot.adapters.sqlite.recorder import SqliteRecorder
 from llamabot.adapters.system.clock import SystemClock
 from llamabot.adapters.system.ids import RandomIds
+from llamabot.app.docstores import FaissDocStore
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
 from llamabot.ports.docstore import CataloguePort, DocStorePort
 from llamabot.ports.embedding import AsyncEmbeddingPort, EmbeddingPort
+from llamabot.ports.fusion import FusionRule, KeywordsOnly, ReciprocalRanks, VectorsOnly, WeightedScores
 from llamabot.ports.ids import IdPort
 from llamabot.ports.loader import LoaderPort
 from llamabot.ports.memory import MemoryPort
 from llamabot.ports.recorder import RecorderPort
 from llamabot.ports.splitter import SplitterPort
 from llamabot.ports.tools import AsyncToolboxPort, ToolboxPort
+from llamabot.ports.vectorindex import VectorIndexPort
 from llamabot.testing import (
     ChatMemory,
     CountingIds,
@@ -47,7 +51,9 @@ toolboxes: list[ToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]
 async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]
 embeddings: list[EmbeddingPort] = [HashedEmbedding(), OnnxEmbedding("minilm.onnx")]
 async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding()]
-docstores: list[DocStorePort] = [InMemoryDocStore()]
-catalogues: list[CataloguePort] = [InMemoryDocStore()]
+docstores: list[DocStorePort] = [InMemoryDocStore(), FaissDocStore("store")]
+catalogues: list[CataloguePort] = [InMemoryDocStore(), FaissDocStore("store")]
+indexes: list[VectorIndexPort] = [FaissIndexes()]
+fusions: list[FusionRule] = [VectorsOnly(), KeywordsOnly(), ReciprocalRanks(), WeightedScores()]
 loaders: list[LoaderPort] = [FileLoader()]
 splitters: list[SplitterPort] = [SemanticSplitter()]

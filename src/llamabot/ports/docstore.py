@@ -8,8 +8,18 @@ from typing import Protocol
 import msgspec
 
 from llamabot.ports.documents import Document, Match, Metadata
+from llamabot.ports.errors import UsageError
 
-__all__ = ["AddReport", "AsyncDocStorePort", "CataloguePort", "DocStorePort", "Known"]
+__all__ = [
+    "AddReport",
+    "AsyncDocStorePort",
+    "CataloguePort",
+    "DocStorePort",
+    "Known",
+    "check_document",
+    "check_metadata",
+    "check_search",
+]
 
 
 class AddReport(msgspec.Struct, frozen=True):
@@ -46,7 +56,7 @@ class DocStorePort(Protocol):
         Law: adding twice is adding once; the order of documents with different ids does not matter to any search.
 
         Raises:
-            UsageError: an id is empty, or a value of the metadata is no scalar.
+            UsageError: an id is empty, a text is no string, or a value of the metadata is no scalar.
         """
 
     def remove(self, ids: Iterable[str]) -> int:
@@ -68,7 +78,7 @@ class DocStorePort(Protocol):
         found.
 
         Raises:
-            UsageError: k is negative.
+            UsageError: k is negative, or a value of `where` is no scalar.
         """
 
     def count(self) -> int:
@@ -107,3 +117,48 @@ class AsyncDocStorePort(Protocol):
 
     async def acount(self) -> int:
         """As `count`."""
+
+
+def check_document(document: Document) -> Document:
+    """Return a document that a store can take.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(document, Document):
+        raise UsageError(f"a store takes Documents, not {type(document).__name__}: lmb.Document(id=…, text=…)")
+    for name in ("id", "text", "source", "format", "fingerprint"):
+        value = getattr(document, name)
+        if not isinstance(value, str):
+            raise UsageError(f"the {name} of document {document.id!r} is a {type(value).__name__}, not a string")
+    if not document.id:
+        raise UsageError("a document needs an id that is not empty")
+    check_metadata(document.metadata, f"of document {document.id!r}")
+    return document
+
+
+def check_search(k: int, where: Metadata | None) -> None:
+    """Refuse a search that cannot be.
+
+    Raises:
+        UsageError: k is negative, or a value of `where` is no scalar.
+    """
+    if k < 0:
+        raise UsageError(f"k={k}: it is how many matches are wanted, 0 or more")
+    check_metadata(where or {}, "to look for")
+
+
+def check_metadata(metadata: Metadata, whose: str) -> None:
+    """Refuse metadata that is none.
+
+    Raises:
+        UsageError: a name is no string, or a value no scalar.
+    """
+    for name, value in metadata.items():
+        if not isinstance(name, str):
+            raise UsageError(f"the metadata {whose} has a name {name!r} that is no string")
+        if not isinstance(value, str | int | float | bool | None):
+            raise UsageError(
+                f"the metadata {name!r} {whose} is a {type(value).__name__}; "
+                "it can be a string, a number, a boolean or None"
+            )

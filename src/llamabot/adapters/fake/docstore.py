@@ -8,9 +8,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from llamabot.ports.docstore import AddReport, Known
+from llamabot.ports.docstore import AddReport, Known, check_document, check_search
 from llamabot.ports.documents import Document, Match, Metadata, Passage, Place
-from llamabot.ports.errors import UsageError
 from llamabot.ports.splitter import SplitterPort
 
 __all__ = ["InMemoryDocStore"]
@@ -45,7 +44,7 @@ class InMemoryDocStore:
 
     def add(self, documents: Iterable[Document]) -> AddReport:
         """Add documents, each under its id in the place of an older one; all of them or none."""
-        given = {document.id: _checked(document) for document in documents}
+        given = {document.id: document for document in map(check_document, documents)}
         passages = {id_: self._split(document) for id_, document in given.items()}
         with self._lock:
             known = self._documents
@@ -70,8 +69,7 @@ class InMemoryDocStore:
 
     def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
         """Return the passages that share the most words with the query, the closest first."""
-        if k < 0:
-            raise UsageError(f"k={k}: it is how many matches are wanted, 0 or more")
+        check_search(k, where)
         wanted = _words(query)
         matches = [
             Match(passage, score)
@@ -104,18 +102,6 @@ class InMemoryDocStore:
             document.source, 0, len(document.text), first.heading if first else (), first.page if first else None
         )
         return (Passage(document.id, 0, document.text, place, document.metadata),)
-
-
-def _checked(document: Document) -> Document:
-    if not document.id:
-        raise UsageError("a document needs an id that is not empty")
-    for name, value in document.metadata.items():
-        if not isinstance(value, str | int | float | bool | None):
-            raise UsageError(
-                f"the metadata {name!r} of document {document.id!r} is a {type(value).__name__}; "
-                "it can be a string, a number, a boolean or None"
-            )
-    return document
 
 
 def _fits(metadata: Metadata, where: Metadata) -> bool:

@@ -71,17 +71,28 @@ class Claims:
             RunBusy: somebody has it.
             OSError: the folder cannot be written to.
         """
-        path = self._path(run_id)
-        claim = self._take(path)
+        claim = self.take(run_id)
         if claim is None:
             time.sleep(_SECOND_TRY_S)
-            claim = self._take(path)
+            claim = self.take(run_id)
         if claim is None:
             raise RunBusy(
-                f"run {run_id!r} is in the hands of {_holder(path)}: wait until it has ended or paused there, or end "
-                "that process, which frees it"
+                f"run {run_id!r} is in the hands of {self.holder(run_id)}: wait until it has ended or paused there, or "
+                "end that process, which frees it"
             )
         return claim
+
+    def take(self, name: str) -> HeldClaim | None:
+        """Return the claim on a name, or None if somebody has it.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        return self._take(self._path(name))
+
+    def holder(self, name: str) -> str:
+        """Say who has the claim on a name, as far as that is known."""
+        return _holder(self._path(name))
 
     def give_back(self, path: str, descriptor: int) -> None:
         """Release a claim, if this process holds it: the child of a fork has none of its parent's."""

@@ -1,0 +1,5 @@
+"""Vectors in FAISS indexes."""
+
+from llamabot.adapters.faiss.index import FaissIndexes
+
+__all__ = ["FaissIndexes"]

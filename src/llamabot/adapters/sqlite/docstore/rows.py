@@ -1,0 +1,80 @@
+"""Many rows in one statement.
+
+`executemany` gives the interpreter's lock away for each row and, beside a busy thread, waits up to 5 ms to have it
+back. So numbers go over as one JSON text and blobs as one long one, which SQLite takes apart.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeAlias
+
+__all__ = ["BLOBS", "Table", "as_blobs", "as_list", "in_batches"]
+
+Row: TypeAlias = tuple[Any, ...]
+
+# Selects what `as_blobs` has made of many blobs, whose two parameters come first in a statement.
+BLOBS = "SELECT substr(?2, json_extract(value, '$[0]'), json_extract(value, '$[1]')) FROM json_each(?1)"
+_MOST_ROWS = 4_096
+_MOST_BYTES = 2**26
+
+
+class Table:
+    """Columns of a table that rows are added to.
+
+    Args:
+        name: of the table.
+        numbers: the columns of integers or None, which come first in a row.
+        blobs: the columns of bytes.
+    """
+
+    def __init__(self, name: str, numbers: Sequence[str], blobs: Sequence[str]) -> None:
+        self._numbers = len(numbers)
+        taken = [f"json_extract(value, '$[{place}]')" for place in range(len(numbers))]
+        taken += [
+            f"substr(?2, json_extract(value, '$[{place}]'), json_extract(value, '$[{place + 1}]'))"
+            for place in range(len(numbers), len(numbers) + 2 * len(blobs), 2)
+        ]
+        columns = ", ".join((*numbers, *blobs))
+        self._insert = f"INSERT INTO {name} ({columns}) SELECT {', '.join(taken)} FROM json_each(?1)"  # noqa: S608 - names of ours
+
+    def insert(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+        """Add rows."""
+        numbers: list[list[int | None]] = []
+        data = bytearray()
+        for row in rows:
+            values = list(row[: self._numbers])
+            for blob in row[self._numbers :]:
+                values += (len(data) + 1, len(blob))
+                data += blob
+            numbers.append(values)
+            if len(numbers) >= _MOST_ROWS or len(data) >= _MOST_BYTES:
+                connection.execute(self._insert, (as_list(numbers), data))
+                numbers, data = [], bytearray()
+        if numbers:
+            connection.execute(self._insert, (as_list(numbers), data))
+
+
+def as_blobs(values: Iterable[bytes]) -> tuple[str, bytes]:
+    """Return blobs as the parameters of `BLOBS`."""
+    places: list[tuple[int, int]] = []
+    data = bytearray()
+    for value in values:
+        places.append((len(data) + 1, len(value)))
+        data += value
+    return as_list(places), bytes(data)
+
+
+def as_list(values: Iterable[Any]) -> str:
+    """Return values as JSON for `json_each`."""
+    return json.dumps(list(values), separators=(",", ":"))
+
+
+def in_batches(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield the values in lists of at most so many."""
+    iterator = iter(values)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,190 @@
+"""Documents in SQLite, with an index of their vectors beside it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from llamabot.adapters.sqlite.connection import file_at
+from llamabot.adapters.sqlite.docstore.building import Addition
+from llamabot.adapters.sqlite.docstore.embedder import check_embedding, has_documents
+from llamabot.adapters.sqlite.docstore.encoding import from_blob
+from llamabot.adapters.sqlite.docstore.finding import best, by_keywords, by_vectors, matches, passages_that_fit
+from llamabot.adapters.sqlite.docstore.index_cache import IndexCache
+from llamabot.adapters.sqlite.docstore.preparing import embedded_query
+from llamabot.adapters.sqlite.docstore.reindexing import Reindexing
+from llamabot.adapters.sqlite.docstore.removing import remove
+from llamabot.adapters.sqlite.docstore.saved_index import IndexFiles
+from llamabot.adapters.sqlite.docstore.state import read_state
+from llamabot.adapters.sqlite.docstore.storage import FileStorage, MemoryStorage, Storage
+from llamabot.ports.docstore import AddReport, Known, check_search
+from llamabot.ports.documents import Document, Match, Metadata
+from llamabot.ports.embedding import EmbeddingPort, Vectors
+from llamabot.ports.fusion import FusionRule, KeywordsOnly, VectorsOnly
+from llamabot.ports.splitter import SplitterPort
+from llamabot.ports.vectorindex import VectorIndex, VectorIndexPort
+
+__all__ = ["SqliteDocStore"]
+
+_COUNT = "SELECT count(*) FROM documents"
+_KNOWN = "SELECT id, source, fingerprint FROM documents ORDER BY id"
+_FILE = "documents.db"
+
+
+class SqliteDocStore:
+    """Keeps documents in a folder, or in memory. Safe to share by threads; processes may share the folder.
+
+    One writes at a time, many read meanwhile, and all of them see each `add` whole or not at all. The folder is made
+    with the first document, readable by its owner alone.
+
+    Args:
+        path: of the folder; `~` is expanded; None is memory.
+        embedding: makes the vectors; None is a store without, which finds by words alone.
+        index: makes the index of the vectors; needed with an embedder.
+        splitter: cuts documents into passages; None makes each one passage.
+        fusion: how the halves of a search make one score; None is the default of the halves that there are.
+        relevant_score: a match below it is probably not about the query; None is 0.0, "cannot tell".
+        patience_s: how long to wait while another process or thread writes.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None,
+        *,
+        embedding: EmbeddingPort | None,
+        index: VectorIndexPort | None,
+        splitter: SplitterPort | None = None,
+        fusion: FusionRule | None = None,
+        relevant_score: float | None = None,
+        patience_s: float = 10.0,
+    ) -> None:
+        self.path = None if path is None else file_at(path)
+        self.relevant_score = relevant_score or 0.0
+        self._embedding = embedding
+        self._fusion: FusionRule = fusion or (KeywordsOnly() if embedding is None else VectorsOnly())
+        database = None if self.path is None else self.path / _FILE
+        self._storage: Storage = MemoryStorage() if database is None else FileStorage(database, patience_s=patience_s)
+        self._splitter = splitter
+        self._cache: IndexCache | None = None
+        if index is not None and embedding is not None:
+            files = None if database is None else IndexFiles(database, index)
+            self._cache = IndexCache(index, self._storage, files)
+
+    def add(self, documents: Iterable[Document]) -> AddReport:
+        """Add documents, each under its id in the place of an older one; all of them or none.
+
+        Texts that are embedded already are not embedded again.
+
+        Raises:
+            UsageError: a document cannot be taken.
+            ConfigurationError: the store was built with another embedder.
+            DocStoreError: the folder cannot be written to, or somebody else writes for too long.
+        """
+        with self._storage.errors("add to"):
+            report = Addition(documents, self._embedding, self._splitter).into(self._storage)
+            if report.added or report.changed:
+                self._follow()
+        return report
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Remove documents and return how many were there.
+
+        Raises:
+            DocStoreError: the folder cannot be written to, or somebody else writes for too long.
+        """
+        with self._storage.errors("remove from"):
+            count = remove(self._storage, ids)
+            if count:
+                self._follow()
+        return count
+
+    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
+        """Return the passages that are closest to a query, the closest first.
+
+        Raises:
+            UsageError: k is negative, or a value of `where` is no scalar.
+            ConfigurationError: the store was built with another embedder.
+            DocStoreError: the folder cannot be read.
+        """
+        check_search(k, where)
+        if k == 0 or not query.strip() or self._is_empty():
+            return ()
+        vector = self._embedded(query)
+        with self._storage.errors("search"), self._lent(vector) as lent:
+            if lent is None:
+                return ()
+            connection, index = lent
+            check_embedding(connection, read_state(connection), self._embedding)
+            among = passages_that_fit(connection, where) if where else None
+            vectors = {} if index is None or vector is None else by_vectors(connection, index, vector, k, among)
+            words = by_keywords(connection, query, k, among) if self._fusion.uses_keywords else {}
+            return matches(connection, best(connection, self._fusion.fuse(vectors, words), k))
+
+    def count(self) -> int:
+        """Return how many documents there are."""
+        with self._storage.errors("count"), self._storage.reading() as connection:
+            return 0 if connection is None else int(connection.execute(_COUNT).fetchone()[0])
+
+    def known(self) -> Iterator[Known]:
+        """Yield the documents, in the order of their ids."""
+        with self._storage.errors("read"), self._storage.reading() as connection:
+            rows = [] if connection is None else connection.execute(_KNOWN).fetchall()
+        for row in rows:
+            yield Known(*map(from_blob, row))
+
+    def reindex(self) -> None:
+        """Cut and embed everything anew, with the splitter and the embedder that this object was made with.
+
+        Texts that are embedded already are not embedded again. Others see the store as it was until all is done.
+        """
+        with self._storage.errors("reindex"):
+            Reindexing(self._storage, self._embedding, self._splitter).run()
+            self._follow()
+
+    def close(self) -> None:
+        """Let the files and the index in memory go. Using the store again opens it again; memory stays."""
+        if self._cache is not None:
+            self._cache.forget()
+        self._storage.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({None if self.path is None else str(self.path)!r})"
+
+    def _follow(self) -> None:
+        if self._cache is not None:
+            self._cache.follow()
+
+    def _is_empty(self) -> bool:
+        """Say whether nothing can be found, so that no model is loaded and nobody paid in vain."""
+        with self._storage.errors("search"), self._storage.reading() as connection:
+            if connection is None or not has_documents(connection):
+                return True
+            check_embedding(connection, read_state(connection), self._embedding)
+            return False
+
+    def _embedded(self, query: str) -> Vectors | None:
+        if self._embedding is None or not self._fusion.uses_vectors:
+            return None
+        return embedded_query(self._embedding, query)
+
+    @contextmanager
+    def _lent(self, vector: Vectors | None) -> Iterator[tuple[sqlite3.Connection, VectorIndex | None] | None]:
+        """Lend a connection, and with it an index that sees the same if there is a vector to look for."""
+        if vector is not None and self._cache is not None:
+            with self._cache.lent() as lent:
+                yield lent
+        else:
+            with self._storage.reading() as connection:
+                yield None if connection is None else (connection, None)
