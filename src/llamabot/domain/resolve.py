@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from llamabot.domain.toolset import Toolset
@@ -18,7 +18,7 @@ from llamabot.ports.secrets import Secrets
 __all__ = ["Colour", "check_colours", "resolve_instruments", "resolve_world"]
 
 
-class Colour(Enum):
+class Colour(StrEnum):
     """Whether a shell blocks or awaits: the method that its completion port must have."""
 
     SYNC = "complete"
@@ -34,16 +34,15 @@ def check_colours(colour: Colour, completion: AnyCompletion | None, memory: AnyM
     for name, port in (("completion", completion), ("memory", memory)):
         if isinstance(port, type):
             raise ConfigurationError(f"{name}={port.__name__} is a class; make an object of it: {port.__name__}(…)")
-    needed = colour.value
-    if completion is not None and not hasattr(completion, needed):
-        if not any(hasattr(completion, one.value) for one in Colour):
+    if completion is not None and not hasattr(completion, colour):
+        if not any(hasattr(completion, one) for one in Colour):
             raise ConfigurationError(
                 f"completion= is an adapter, for example lmb.LiteLLMCompletion(…), not {type(completion).__name__}; "
                 "a model is named with model="
             )
         other = "an async" if colour is Colour.SYNC else "a sync"
         raise ConfigurationError(
-            f"completion={type(completion).__name__} has no {needed}(): it serves {other} bot; "
+            f"completion={type(completion).__name__} has no {colour}(): it serves {other} bot; "
             f"use the {'Async' if colour is Colour.SYNC else 'sync'} class of this bot, or another adapter"
         )
     if memory is not None and not _serves(colour, memory):
