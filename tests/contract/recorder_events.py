@@ -74,7 +74,7 @@ def events(draw: st.DrawFn, run_id: str, at_ns: int) -> RunEvent:
             first_ns=st.none() | st.integers(0, 10**12),
         ),
         "paused": st.builds(RunPaused, st.just(run_id), st.just(at_ns), errors),
-        "resumed": st.just(RunResumed(run_id, at_ns, LOG_SCHEMA_VERSION)),
+        "resumed": st.builds(RunResumed, st.just(run_id), st.just(at_ns), st.just(LOG_SCHEMA_VERSION), st.booleans()),
         "finished": st.builds(
             RunFinished, st.just(run_id), st.just(at_ns), st.sampled_from(RunStatus), st.none() | errors
         ),

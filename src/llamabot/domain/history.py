@@ -20,7 +20,7 @@ from llamabot.ports import errors
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import CompletionError, LlamabotError, ReplayDiverged, UsageError
 from llamabot.ports.messages import Message
-from llamabot.ports.recorder import Blob, ErrorRecord, RunEvent, RunStatus, as_json
+from llamabot.ports.recorder import Blob, EffectStarted, ErrorRecord, RunEvent, RunResumed, RunStatus, as_json
 from llamabot.ports.redaction import redacted_json
 from llamabot.ports.summary import RunSummary
 from llamabot.ports.tools import ToolCall
@@ -42,6 +42,7 @@ class History:
     Attributes:
         summary: what the log adds up to.
         digests: of the blobs in it.
+        accepts_changes: as given.
 
     Raises:
         UsageError: there is no such run.
@@ -56,7 +57,8 @@ class History:
         self.summary: RunSummary = trace.summary
         self.digests = frozenset(event.digest for event in events if isinstance(event, Blob))
         self._input = trace.input
-        self._accept_changes = accept_changes
+        self.accepts_changes = accept_changes
+        self._accepted = _accepted(events)
         self._redacted = redacted
         self._latest = {effect.path: effect for effect in trace.effects}
         self._reached = max((_top(effect.path) for effect in trace.effects), default=0)
@@ -115,7 +117,8 @@ class History:
 
     def check_used(self) -> None:
         """Raise `ReplayDiverged` if the run has ended before all that was recorded came to pass."""
-        if self._unused and not self._accept_changes:
+        self._unused -= {path for path, _ in self._accepted}
+        if self._unused and not self.accepts_changes:
             left = ", ".join(f"{path} ({self._latest[path].effect})" for path in sorted(self._unused)[:5])
             raise ReplayDiverged(f"the bot ended, but the log of run {self.summary.run_id} goes on with {left}")
 
@@ -135,7 +138,7 @@ class History:
                 f"at {recorded.path} the bot asks for {effect.kind}, but the log of run {self.summary.run_id} has "
                 f"{recorded.effect}: the code, the memory or the tools have changed"
             )
-        if self._accept_changes:
+        if self.accepts_changes or (recorded.path, recorded.attempt) in self._accepted:
             return
         then, now = _asked(recorded), _asking(effect)
         if self._redacted:
@@ -159,6 +162,18 @@ def revived(record: ErrorRecord, partial: Any = None) -> LlamabotError:
     if isinstance(error, CompletionError):
         error.partial = partial
     return error
+
+
+def _accepted(events: Iterable[RunEvent]) -> frozenset[tuple[str, int]]:
+    """Return the effects, each as its path and attempt, that came before someone accepted changes."""
+    begun: set[tuple[str, int]] = set()
+    accepted: frozenset[tuple[str, int]] = frozenset()
+    for event in events:
+        if isinstance(event, EffectStarted):
+            begun.add((event.path, event.attempt))
+        elif isinstance(event, RunResumed) and event.accepts_changes:
+            accepted = frozenset(begun)
+    return accepted
 
 
 def _is_done(effect: EffectTrace) -> bool:

@@ -110,7 +110,9 @@ class RunLog:
     def run_resumed(self, given: RunInput) -> None:
         """Note that the run goes on; as `run_started`."""
         self._writer.unsent(self._writer.run_input(given)[1])
-        self._outbox.keep(RunResumed(self.run_id, self._now_ns(), schema=LOG_SCHEMA_VERSION))
+        accepts = self._history is not None and self._history.accepts_changes
+        resumed = RunResumed(self.run_id, self._now_ns(), schema=LOG_SCHEMA_VERSION, accepts_changes=accepts)
+        self._outbox.keep(resumed)
 
     def send(self) -> None:
         """Give the recorder what was noted."""

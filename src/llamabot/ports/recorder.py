@@ -157,9 +157,11 @@ class RunResumed(_Event, frozen=True, tag="run_resumed", omit_defaults=True):
 
     Attributes:
         schema: `LOG_SCHEMA_VERSION` of who goes on with it.
+        accepts_changes: what was asked before may differ from what the bot asks now.
     """
 
     schema: int
+    accepts_changes: bool = False
 
 
 class RunFinished(_Event, frozen=True, tag="run_finished", omit_defaults=True):
