@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
     from llamabot.app.container import Container
     from llamabot.app.docstores import FaissDocStore
+    from llamabot.app.ingest import IngestFailure, IngestProgress, IngestReport, ingest
     from llamabot.app.provider import configure, recorder
     from llamabot.domain import effects
     from llamabot.domain.agent import AgentBot, AsyncAgentBot
@@ -111,6 +112,9 @@ _HOMES = {
     "Finished": "llamabot.domain.result",
     "Image": "llamabot.ports.messages",
     "InMemoryRecorder": "llamabot.adapters.fake.recorder",
+    "IngestFailure": "llamabot.app.ingest",
+    "IngestProgress": "llamabot.app.ingest",
+    "IngestReport": "llamabot.app.ingest",
     "Limits": "llamabot.domain.limits",
     "LiteLLMCompletion": "llamabot.adapters.litellm",
     "LocalToolbox": "llamabot.adapters.local",
@@ -157,6 +161,7 @@ _HOMES = {
     "errors": "llamabot.ports.errors",
     "from_json": "llamabot.domain.messages",
     "image": "llamabot.domain.messages",
+    "ingest": "llamabot.app.ingest",
     "override": "llamabot.ports.provider",
     "read_trace": "llamabot.domain.trace",
     "recorder": "llamabot.app.provider",
@@ -196,6 +201,9 @@ __all__ = [
     "Finished",
     "Image",
     "InMemoryRecorder",
+    "IngestFailure",
+    "IngestProgress",
+    "IngestReport",
     "Limits",
     "LiteLLMCompletion",
     "LocalToolbox",
@@ -242,6 +250,7 @@ __all__ = [
     "errors",
     "from_json",
     "image",
+    "ingest",
     "override",
     "read_trace",
     "recorder",

@@ -11,14 +11,16 @@ __all__ = ["LoaderPort"]
 
 
 class LoaderPort(Protocol):
-    """Reads files. Knows nothing of stores.
+    """Reads files. Knows nothing of stores."""
 
-    Attributes:
-        name: of the rule with all its settings; files are read anew when the name has changed.
-    """
+    def fingerprint(self, path: Path, *, source: str) -> str:
+        """Return what stands for a file's content and for the settings of this loader, without parsing it.
 
-    @property
-    def name(self) -> str: ...  # noqa: D102 - told above
+        Law: while it is the same, `load` gives the same.
+
+        Raises:
+            DocumentUnreadable: the file cannot be read.
+        """
 
     def load(self, path: Path, *, source: str) -> tuple[Document, ...]:
         """Return the documents of a file, in their order; never none.

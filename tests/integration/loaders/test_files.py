@@ -326,7 +326,20 @@ def test_any_bytes_are_documents_that_a_store_can_hold_or_are_refused(suffix: st
         assert all(0 <= start <= len(document.text) for start in starts)
 
 
-def test_its_name_tells_the_settings_that_change_what_is_read() -> None:
-    assert FileLoader().name == FileLoader(most_bytes=7).name
-    changed = [FileLoader(text_column="body"), FileLoader(id_column="n"), FileLoader(encoding="latin-1")]
-    assert len({FileLoader().name, *(loader.name for loader in changed)}) == 4
+def test_the_fingerprint_changes_with_the_content_and_with_the_settings_that_change_what_is_read() -> None:
+    def fingerprint(content: str, name: str = "a.csv", **settings: object) -> str:
+        Path(name).write_text(content)
+        return FileLoader(**settings).fingerprint(Path(name), source="a")  # type: ignore[arg-type]  # any of them
+
+    same = [fingerprint("text\na"), fingerprint("text\na"), fingerprint("text\na", most_bytes=7)]
+    others = [
+        fingerprint("text\nb"),
+        fingerprint("text\na", "a.txt"),
+        fingerprint("text\na", text_column="body"),
+        fingerprint("text\na", id_column="n"),
+        fingerprint("text\na", encoding="latin-1"),
+    ]
+    assert len({*same}) == 1
+    assert len({*same, *others}) == 6
+    with pytest.raises(DocumentUnreadable, match="a cannot be read: it is empty"):
+        fingerprint("")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from llamabot.adapters.loaders.code import parse_code
@@ -49,10 +52,16 @@ class FileLoader:
         self._text_column, self._id_column = text_column, id_column
         self._encoding, self._most_bytes = encoding, most_bytes
 
-    @property
-    def name(self) -> str:
-        """Return the name of the readers with those settings that change what they give."""
-        return f"files-{_RULES} text={self._text_column!r} id={self._id_column!r} encoding={self._encoding!r}"
+    def fingerprint(self, path: Path, *, source: str) -> str:
+        """Return a hash of a file's name, its bytes and the settings that change what is read of it.
+
+        Raises:
+            DocumentUnreadable: it cannot be opened, is empty or too large.
+        """
+        with _translated(source):
+            content = _content(path, self._most_bytes)
+        settings = f"{_RULES} {path.suffix!r} {self._text_column!r} {self._id_column!r} {self._encoding!r}\n"
+        return hashlib.sha256(settings.encode() + content).hexdigest()
 
     def load(self, path: Path, *, source: str) -> tuple[Document, ...]:
         """Return the documents of a file: one, or for JSON lines and CSV one a row, with the id `source#row`.
@@ -60,13 +69,8 @@ class FileLoader:
         Raises:
             DocumentUnreadable: the file cannot be read, is of no known kind, or has no text in it; with the reason.
         """
-        try:
+        with _translated(source):
             found = self._parsed(path.name, _content(path, self._most_bytes))
-        except LlamabotError:  # a missing extra is none of the file's faults
-            raise
-        except Exception as error:  # a damaged file breaks its parser in any way
-            reason = _reason(error)
-            raise DocumentUnreadable(f"{source} cannot be read: it {reason}", reason=reason) from error
         return tuple(_document(parsed, source) for parsed in found)
 
     def _parsed(self, name: str, data: bytes) -> tuple[Parsed, ...]:
@@ -99,6 +103,18 @@ class FileLoader:
                 return (Parsed(text),)
             case language:
                 return (parse_code(text, language),)
+
+
+@contextmanager
+def _translated(source: str) -> Iterator[None]:
+    """Raise whatever a damaged file makes its parser raise as `DocumentUnreadable`, with the reason."""
+    try:
+        yield
+    except LlamabotError:  # a missing extra is none of the file's faults
+        raise
+    except Exception as error:
+        reason = _reason(error)
+        raise DocumentUnreadable(f"{source} cannot be read: it {reason}", reason=reason) from error
 
 
 def _content(path: Path, most_bytes: int) -> bytes:
