@@ -10,7 +10,7 @@ import llamabot as lmb
 from llamabot.domain.drivers import adrive, adrive_stream, drive, drive_stream
 from llamabot.domain.effects import Core
 from llamabot.domain.limits import NO_LIMITS, Limits
-from llamabot.domain.result import Answer, Finished, Result
+from llamabot.domain.result import Conclusion, Finished, Result
 from llamabot.domain.run import Run
 from llamabot.domain.world import World
 from llamabot.ports.recorder import EffectFinished, EffectStarted, RunEvent, RunFinished, RunStarted
@@ -36,10 +36,10 @@ def perform(driver: str, core: Core[Any], world: World, limits: Limits = NO_LIMI
     return DRIVERS[driver](run.steps(answered(core)), world).value
 
 
-def answered(core: Core[Any]) -> Core[Answer[Any]]:
+def answered(core: Core[Any]) -> Core[Conclusion[Any]]:
     """Return a core whose value is the answer of a bot."""
     value = yield from core
-    return Answer(value, "", (), lmb.FinishReason.STOP)
+    return Conclusion(value, "", (), lmb.FinishReason.STOP)
 
 
 def assert_orderly(events: Any) -> None:

@@ -11,10 +11,10 @@ from llamabot.domain.call import Call
 from llamabot.domain.effects import Core, Remember
 from llamabot.domain.graph.nodes import DecideNode
 from llamabot.domain.graph.state import AgentState
-from llamabot.domain.graph.walker import Flow, check_graph, walk
+from llamabot.domain.graph.walker import BaseNode, Flow, check_graph, walk
 from llamabot.domain.graph.wiring import mermaid, wire
 from llamabot.domain.limits import Limits
-from llamabot.domain.result import Answer
+from llamabot.domain.result import Conclusion
 from llamabot.domain.settings import BotSettings
 from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.domain.toolbot import with_tools
@@ -64,6 +64,8 @@ class AgentBody(Tooled[Any]):
         graph: Flow | None = None,
         **settings: Unpack[AgentSettings],
     ) -> None:
+        _check_kind("decide", decide, BaseNode, "a node, as lmb.DecideNode()")
+        _check_kind("graph", graph, Flow, "a graph of nodes, as pocketflow.Flow(start=…)")
         if decide is not None and graph is not None:
             raise ConfigurationError("a graph= has its own decide node: give either decide= or graph=")
         self._take(tools)
@@ -89,7 +91,7 @@ class AgentBody(Tooled[Any]):
     def _graph(self, tools: Sequence[Tool]) -> Flow:
         return self._fixed_graph or wire(self._decide, tools)
 
-    def _core(self, call: Call) -> Core[Answer[Any]]:
+    def _core(self, call: Call) -> Core[Conclusion[Any]]:
         tools = yield from self._tools()
         check_durable(tools, is_durable=call.is_durable)
         history = yield from recall(call)
@@ -104,7 +106,12 @@ class AgentBody(Tooled[Any]):
         yield from walk(self._graph(tools), shared)
         if call.has_memory:
             yield from Remember((*call.inputs, *shared.messages[before:]))
-        return Answer(*shared.outcome(), tuple(shared.messages), shared.finish_reason)
+        return Conclusion(*shared.outcome(), tuple(shared.messages), shared.finish_reason)
+
+
+def _check_kind(name: str, given: object, kind: type, wanted: str) -> None:
+    if given is not None and not isinstance(given, kind):
+        raise ConfigurationError(f"{name}= is {wanted}, not {given!r:.200}")
 
 
 class AgentBot(AgentBody, SyncShell[Any]):

@@ -26,7 +26,7 @@ from llamabot.domain.logged import RunInput
 from llamabot.domain.messages import MessageLike, to_messages
 from llamabot.domain.operations import Steps, Wait
 from llamabot.domain.resolve import Colour, check_colours, resolve_instruments, resolve_world
-from llamabot.domain.result import Answer, Result
+from llamabot.domain.result import Conclusion, Result
 from llamabot.domain.resuming import claimed, recorded, releasing
 from llamabot.domain.run import Run
 from llamabot.domain.settings import BotSettings, CallSettings, ResumeSettings
@@ -77,7 +77,7 @@ class Bot(Generic[T]):
         """Return what the representation shows beside the prompt."""
         return {**self._settings, **({"options": dict(self._options)} if self._options else {})}
 
-    def _core(self, call: Call) -> Core[Answer[T]]:
+    def _core(self, call: Call) -> Core[Conclusion[T]]:
         """Do the bot's work, as effects. No colour, no I/O, no state outside of the generator."""
         raise NotImplementedError
 
@@ -221,7 +221,7 @@ class Bot(Generic[T]):
             **more,
         )
 
-    def _core_within(self, setup: Setup, messages: tuple[Message, ...]) -> Core[Answer[T]]:
+    def _core_within(self, setup: Setup, messages: tuple[Message, ...]) -> Core[Conclusion[T]]:
         """Return the core; where a cost is limited, after a look at whether the price is known."""
         call = Call(messages, setup.request, setup.has_memory, setup.is_durable, setup.state)
         core = self._core(call)

@@ -12,8 +12,8 @@ from llamabot.ports.tools import ToolCall, ToolResult
 
 __all__ = [
     "Announcement",
-    "Answer",
     "AttemptRejected",
+    "Conclusion",
     "Decided",
     "Finished",
     "ReasoningDelta",
@@ -28,7 +28,7 @@ __all__ = [
 T = TypeVar("T")
 
 
-class Answer(msgspec.Struct, Generic[T], frozen=True):
+class Conclusion(msgspec.Struct, Generic[T], frozen=True):
     """What a core returns; see `Result`."""
 
     value: T

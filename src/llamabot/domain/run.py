@@ -23,7 +23,7 @@ from llamabot.domain.limits import NO_LIMITS, Limits
 from llamabot.domain.logged import RunInput
 from llamabot.domain.operations import DeadlinePassed, Group, Settle, Step, Steps, Tell
 from llamabot.domain.past import Past, Placed, as_recorded, must_not_repeat, outcome_of, waits_for
-from llamabot.domain.result import Answer, Result, ToolFinished, ToolStarted
+from llamabot.domain.result import Conclusion, Result, ToolFinished, ToolStarted
 from llamabot.domain.run_log import RunLog
 from llamabot.domain.settling import NOTHING_SETTLED, Settled
 from llamabot.domain.tool_results import bounded, timed_out
@@ -88,7 +88,7 @@ class Run:
         """The run's id."""
         return self._log.run_id
 
-    def steps(self, core: Core[Answer[T]], given: RunInput | None = None) -> Steps[Result[T]]:
+    def steps(self, core: Core[Conclusion[T]], given: RunInput | None = None) -> Steps[Result[T]]:
         """Yield the operations of a core, each in the log; return what the run gave.
 
         What the core raises leaves with the run's id, transcript and usage on it.

@@ -6,7 +6,7 @@ from llamabot.domain.asking import ask, recall, remember
 from llamabot.domain.bot import Bot
 from llamabot.domain.call import Call
 from llamabot.domain.effects import Core
-from llamabot.domain.result import Answer
+from llamabot.domain.result import Conclusion
 from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.ports.messages import AssistantMessage
 
@@ -16,13 +16,13 @@ __all__ = ["AsyncSimpleBot", "SimpleBot"]
 class SimpleBody(Bot[AssistantMessage]):
     """System prompt, conversation, question; one completion; the answer as it came."""
 
-    def _core(self, call: Call) -> Core[Answer[AssistantMessage]]:
+    def _core(self, call: Call) -> Core[Conclusion[AssistantMessage]]:
         history = yield from recall(call)
         messages = (*self._system, *history, *call.inputs)
         completion = yield from ask(call.request, messages)
         yield from remember(call, completion.message)
         message = completion.message
-        return Answer(message, message.text, (*messages, message), completion.finish_reason)
+        return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
 
 
 class SimpleBot(SimpleBody, SyncShell[AssistantMessage]):

@@ -13,7 +13,7 @@ from llamabot.domain.bot import Bot
 from llamabot.domain.call import Call
 from llamabot.domain.effects import Core, DescribeModel, Emit
 from llamabot.domain.output import Output, OutputRejected, output_of
-from llamabot.domain.result import Answer, AttemptRejected
+from llamabot.domain.result import AttemptRejected, Conclusion
 from llamabot.domain.settings import BotSettings
 from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.ports.completion import Completion, CompletionRequest, FinishReason
@@ -74,7 +74,7 @@ class StructuredBody(Bot[T], Generic[T]):
     def _shown(self) -> dict[str, Any]:
         return {"output": self._output_type(), **super()._shown()}
 
-    def _core(self, call: Call) -> Core[Answer[T]]:
+    def _core(self, call: Call) -> Core[Conclusion[T]]:
         output: Output[T] = self._output()
         history = yield from recall(call)
         capabilities = yield from DescribeModel(call.request.model)
@@ -90,7 +90,7 @@ class StructuredBody(Bot[T], Generic[T]):
             else:
                 yield from remember(call, completion.message)
                 message = completion.message
-                return Answer(value, message.text, (*messages, message), completion.finish_reason)
+                return Conclusion(value, message.text, (*messages, message), completion.finish_reason)
             attempts.append(Attempt(completion.message.text, error))
             yield from Emit(AttemptRejected(error))
             if len(attempts) >= self._settings.get("max_attempts", _MAX_ATTEMPTS):

@@ -12,7 +12,7 @@ from llamabot.domain.asking import recall, remember
 from llamabot.domain.call import Call
 from llamabot.domain.deciding import decide
 from llamabot.domain.effects import Core
-from llamabot.domain.result import Answer
+from llamabot.domain.result import Conclusion
 from llamabot.domain.settings import BotSettings
 from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.domain.tooled import Tooled
@@ -67,7 +67,7 @@ class ToolBody(Tooled[tuple[ToolCall, ...]]):
             raise ConfigurationError(f"tool_choice={choice!r} is none of {', '.join((*_CHOICES, *names))}")
         super()._set(changes)
 
-    def _core(self, call: Call) -> Core[Answer[tuple[ToolCall, ...]]]:
+    def _core(self, call: Call) -> Core[Conclusion[tuple[ToolCall, ...]]]:
         tools = yield from self._tools()
         history = yield from recall(call)
         messages = (*self._system, *history, *call.inputs)
@@ -75,7 +75,7 @@ class ToolBody(Tooled[tuple[ToolCall, ...]]):
         message = (completion := (yield from decide(request, messages))).message
         if not message.tool_calls:  # a turn whose calls are not answered is no whole turn
             yield from remember(call, message)
-        return Answer(message.tool_calls, message.text, (*messages, message), completion.finish_reason)
+        return Conclusion(message.tool_calls, message.text, (*messages, message), completion.finish_reason)
 
 
 def with_tools(request: CompletionRequest, tools: Sequence[Tool], choice: str = "auto") -> CompletionRequest:

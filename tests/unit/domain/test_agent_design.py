@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
+from typing import Any
 
 import pytest
 from pocketflow import Flow
@@ -70,3 +71,12 @@ def test_draws_a_graph_of_the_users_own_from_its_edges_whatever_it_is_called() -
     agent = lmb.AgentBot(graph=Flow(start=start))
     assert len(agent.mermaid().splitlines()) == 1 + 4
     assert '["&quot;]; click &lt;b&gt;&amp;"]' in agent.mermaid()
+
+
+@pytest.mark.parametrize("kind", [lmb.AgentBot, lmb.AsyncAgentBot])
+@pytest.mark.parametrize("name", ["decide", "graph"])
+@pytest.mark.parametrize("given", [lmb.DecideNode, Flow, "decide", 5])
+def test_what_is_no_node_and_no_graph_is_refused_when_the_agent_is_made(kind: Any, name: str, given: Any) -> None:
+    """The class of a node instead of a node is a slip that is soon made."""
+    with pytest.raises(lmb.errors.ConfigurationError, match=f"{name}= is a"):
+        kind(**{name: given})

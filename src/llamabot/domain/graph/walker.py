@@ -17,7 +17,7 @@ from pocketflow import AsyncNode, BaseNode, BatchFlow, BatchNode, Flow
 from llamabot.domain.effects import Core
 from llamabot.ports.errors import GraphNotClosed
 
-__all__ = ["Flow", "check_graph", "edges", "label", "walk"]
+__all__ = ["BaseNode", "Flow", "check_graph", "edges", "label", "walk"]
 
 
 def walk(flow: Flow, shared: Any) -> Core[Any]:
