@@ -11,7 +11,9 @@ from tests.servers.chat import ChatServer, body, call, delta, finish, sse, usage
 from tests.servers.loopback import Exchange, Raw, Reply
 
 from llamabot.adapters.litellm import LiteLLMCompletion
-from llamabot.ports.completion import Completion, FinishReason, ModelCapabilities, Usage
+from llamabot.adapters.litellm.loading import load
+from llamabot.adapters.litellm.reading import Reading
+from llamabot.ports.completion import Completion, CompletionChunk, FinishReason, ModelCapabilities, Usage
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import ToolCall
 
@@ -130,6 +132,15 @@ def test_names_the_model_as_the_provider_does(server: ChatServer, port: LiteLLMC
 def test_takes_a_models_refusal_for_its_answer(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
     server.respond = saying({"content": None, "refusal": "I must not."})
     assert way(port, asking()).message == AssistantMessage("I must not.")
+
+
+def test_takes_a_text_and_its_end_in_one_piece() -> None:
+    litellm = load()
+    delta, reading = litellm.utils.Delta(content="so"), Reading(None, "openai/scripted", litellm, several=False)
+    choice = litellm.utils.StreamingChoices(finish_reason="stop", delta=delta)
+    chunk = reading.chunk(litellm.ModelResponseStream(choices=[choice], model="scripted-1"))
+    assert chunk == CompletionChunk("so", finish_reason=FinishReason.STOP, model="scripted-1")
+    assert reading.rest() is None
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)

@@ -181,6 +181,13 @@ def test_says_where_a_missing_key_goes(server: ChatServer, way: Way, model: str)
     assert server.exchanges == []
 
 
+def test_names_the_variable_whose_key_is_refused(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-4f9a1c7e")
+    server.script(failure(401, "Incorrect API key"))
+    error = raised(ALL["complete"], LiteLLMCompletion({"api_base": server.api_base}))
+    assert "check the environment variable OPENAI_API_KEY" in str(error)
+
+
 WAITS: dict[str, tuple[str | None, float | None]] = {
     "seconds": ("7", 7.0),
     "a part of a second": ("0.25", 0.25),

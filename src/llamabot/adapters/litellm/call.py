@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -100,12 +101,14 @@ class Call:
         self._permits -= 1
 
     def _key_names(self) -> Sequence[str]:
-        """Return the variables that this model's provider reads its key from and that are not set."""
+        """Return the variables that this model's provider reads its key from: those not set, else the usual one."""
+        litellm, model = loaded(), self._request.model
         try:
-            missing: list[str] = loaded().validate_environment(self._request.model)["missing_keys"]
+            missing: list[str] = litellm.validate_environment(model)["missing_keys"]
+            usual = f"{litellm.get_llm_provider(model)[1].upper()}_API_KEY"
         except Exception:  # noqa: BLE001 - it only helps to tell the mend of another error
             return ()
-        return missing
+        return missing or [name for name in (usual,) if name in os.environ]
 
 
 def _refuse_offline() -> None:
