@@ -38,6 +38,7 @@ _PROJECT_MARKS = (SETTINGS_FILE, ".git", "pyproject.toml")
 _KNOWN = ("model", "embedding", "record", "options")
 _NO_PATHS = ("off", "metadata")
 _OFF = ("off", "0", "false", "no", "none")
+_ON = ("on", "1", "true", "yes")
 # Some providers take an address for a model's name and send the key there. A plain name has at most a `:tag`.
 _PLAIN_MODEL = re.compile(r"([\w.@+-]+/)*[\w.@+-]+(:[\w.-]+)?")
 _HARMLESS_OPTIONS = frozenset(
@@ -125,8 +126,13 @@ def record_word(record: str) -> str:
     """Return what a record means if it is no path: `off`, `metadata` or ""; else the path as it was given.
 
     Whoever writes `OFF` or `0` wants nothing kept, and no log in a file of that name.
+
+    Raises:
+        ConfigurationError: it says that runs are to be recorded, but not where.
     """
     word = record.strip().lower()
+    if word in _ON:
+        raise ConfigurationError(f"record={record!r} says not where: name the path of a file, or metadata, or off")
     return "off" if word in _OFF else word if word in ("", "metadata") else record
 
 

@@ -48,6 +48,15 @@ def test_takes_every_word_for_off_as_off(tmp_path: Path, word: str) -> None:
     assert read_settings({}, tmp_path).record == "off"
 
 
+@pytest.mark.parametrize("word", ["1", "true", "Yes", " on "])
+def test_makes_no_log_of_a_word_that_names_no_file(tmp_path: Path, word: str) -> None:
+    with pytest.raises(ConfigurationError, match="name the path of a file"):
+        read_settings({"LLAMABOT_RECORD": word}, tmp_path)
+    (tmp_path / "llamabot.toml").write_text(f'record = "{word}"')
+    with pytest.raises(ConfigurationError, match="name the path of a file"):
+        read_settings({}, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("record", "meant"),
     [
