@@ -54,7 +54,7 @@ class AgentBody(Tooled[Any]):
     _parameters = ("system_prompt", "tools", "decide", "graph")
     _limits = Limits()
 
-    @shows(AgentSettings)
+    @shows(AgentSettings, BotSettings)
     def __init__(
         self,
         system_prompt: str | SystemMessage | DeveloperMessage = "",
@@ -64,6 +64,7 @@ class AgentBody(Tooled[Any]):
         graph: Flow | None = None,
         **settings: Unpack[AgentSettings],
     ) -> None:
+        """Make an agent; a graph with an action that leads nowhere is refused now."""
         _check_kind("decide", decide, BaseNode, "a node, as lmb.DecideNode()")
         _check_kind("graph", graph, Flow, "a graph of nodes, as pocketflow.Flow(start=…)")
         if decide is not None and graph is not None:

@@ -110,20 +110,38 @@ def check_tags(tags: Mapping[Any, Any] | None) -> None:
         _check_whole("tags", name + value)
 
 
-def shows(settings: type[Any]) -> Callable[[F], F]:
-    """Show the keys of a `TypedDict` as keyword arguments in a function's signature."""
+def shows(settings: type[Any], *bases: type[Any]) -> Callable[[F], F]:
+    """Show the keys of a `TypedDict` as keyword arguments in a function's signature, and what they are in its help.
+
+    Args:
+        settings: with all keys.
+        bases: describe those keys that `settings` has from them.
+    """
 
     def show(function: F) -> F:
         signature = inspect.signature(function)
         parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         parameters += [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=annotation)
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=..., annotation=_written(annotation))
             for name, annotation in settings.__annotations__.items()
         ]
         function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # no stub has it
+        function.__doc__ = _with_keywords(function, settings, *bases)
         return function
 
     return show
+
+
+def _written(annotation: Any) -> Any:
+    """Return an annotation as its author wrote it."""
+    return getattr(annotation, "__forward_arg__", annotation)
+
+
+def _with_keywords(function: Any, *settings: type[Any]) -> str:
+    """Return a function's docstring with what is said of its keywords."""
+    described = [inspect.getdoc(kind) or "" for kind in settings]
+    keywords = "\n".join(text.partition("Attributes:\n")[2] for text in described)
+    return f"{inspect.getdoc(function) or ''}\n\nKeywords:\n{keywords}"
 
 
 def _check_whole(name: str, text: str) -> None:

@@ -57,6 +57,7 @@ class Bot(Generic[T]):
     def __init__(
         self, system_prompt: str | SystemMessage | DeveloperMessage = "", **settings: Unpack[BotSettings]
     ) -> None:
+        """Make a bot; nothing is opened or asked."""
         self._system = _system_messages(system_prompt)
         self._settings: dict[str, Any] = {}
         self._options: Mapping[str, Any] = {}

@@ -46,7 +46,7 @@ class StructuredBody(Bot[T], Generic[T]):
     _settings_type = StructuredSettings
     _parameters = ("system_prompt", "output")
 
-    @shows(StructuredSettings)
+    @shows(StructuredSettings, BotSettings)
     def __init__(
         self,
         system_prompt: str | SystemMessage | DeveloperMessage = "",
@@ -54,6 +54,7 @@ class StructuredBody(Bot[T], Generic[T]):
         output: type[T] | Output[T] | None = None,
         **settings: Unpack[StructuredSettings],
     ) -> None:
+        """Make a bot; a type that has no JSON schema is refused now."""
         self._type: Any = None
         if output is not None:
             output_of(output)  # refuses now what could only fail later

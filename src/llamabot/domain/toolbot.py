@@ -43,7 +43,7 @@ class ToolBody(Tooled[tuple[ToolCall, ...]]):
     _settings_type = ToolSettings
     _parameters = ("system_prompt", "tools")
 
-    @shows(ToolSettings)
+    @shows(ToolSettings, BotSettings)
     def __init__(
         self,
         system_prompt: str | SystemMessage | DeveloperMessage = "",
@@ -51,6 +51,7 @@ class ToolBody(Tooled[tuple[ToolCall, ...]]):
         tools: Sequence[ToolLike] = (),
         **settings: Unpack[ToolSettings],
     ) -> None:
+        """Make a bot; a function that cannot be a tool is refused now."""
         self._take(tools)
         super().__init__(system_prompt)
         self._refuse_unknown("", settings, self._parameters)

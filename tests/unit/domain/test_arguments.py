@@ -93,6 +93,15 @@ def test_people_see_every_argument_in_the_signature() -> None:
     assert {"output", "max_attempts", "model"} <= set(inspect.signature(lmb.StructuredBot).parameters)
     for method in (lmb.SimpleBot.run, lmb.SimpleBot.stream, lmb.AsyncSimpleBot.__call__):
         assert set(CallSettings.__annotations__) <= set(inspect.signature(method).parameters)
+    assert "model: 'str | None' = " in str(inspect.signature(lmb.SimpleBot))
+
+
+@pytest.mark.parametrize("kind", [lmb.SimpleBot, lmb.StructuredBot, lmb.ToolBot, lmb.AgentBot])
+def test_people_are_told_what_every_argument_is(kind: Any) -> None:
+    told = inspect.getdoc(kind.__init__) or ""
+    keywords = set(inspect.signature(kind).parameters) - set(kind._parameters)
+    assert [name for name in keywords if f"\n    {name}: " not in told] == []
+    assert "\n    tags: " in (inspect.getdoc(kind.run) or "")
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, math.inf, math.nan])
