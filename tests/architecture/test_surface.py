@@ -10,10 +10,12 @@ import pytest
 from tests.project import SRC, name_of, python_files, tree
 
 import llamabot
+import llamabot.testing
 
 MODULES = python_files("src")
 PACKAGE = SRC / "llamabot" / "__init__.py"
-EAGER = [path for path in MODULES if path != PACKAGE]
+KIT = SRC / "llamabot" / "testing" / "__init__.py"
+EAGER = [path for path in MODULES if path not in (PACKAGE, KIT)]
 
 
 def test_shows_what_it_promises_and_nothing_else() -> None:
@@ -51,9 +53,35 @@ def test_names_what_it_does_not_have() -> None:
 
 
 def test_offers_its_testing_kit_without_an_extra() -> None:
-    code = "import sys, llamabot.testing as kit; kit.ScriptedCompletion; print(*sys.modules)"
+    code = "import sys, llamabot.testing as kit, llamabot.testing.faults; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"hypothesis", "pytest"} & set(loaded) == set()
+
+
+def test_its_strategies_load_hypothesis_and_no_adapter_of_a_vendor() -> None:
+    code = "import sys, hypothesis.strategies; before = {*sys.modules}\n"
+    code += "import llamabot.testing.strategies; print(*{*sys.modules} - before)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    vendors = {name.partition(".")[0] for name in loaded} - {*sys.stdlib_module_names, "llamabot"}
+    assert vendors == {"msgspec"}
+    adapters = {name.split(".")[2] for name in loaded if name.startswith("llamabot.adapters.")}
+    assert adapters == {"fake"}
+    assert "asyncio" not in loaded
+    assert len(loaded) < 65, "each module costs those who import the kit"
+
+
+def test_its_testing_kit_keeps_each_promise() -> None:
+    assert [name for name in llamabot.testing.__all__ if not hasattr(llamabot.testing, name)] == []
+    assert dir(llamabot.testing) == llamabot.testing.__all__
+    shown = {
+        alias.name: node.module
+        for node in ast.walk(tree(KIT))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert [
+        name for name in llamabot.testing.__all__ if getattr(llamabot.testing, name).__module__ != shown[name]
+    ] == []
 
 
 def test_sorts_what_a_module_offers() -> None:

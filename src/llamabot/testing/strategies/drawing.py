@@ -1,0 +1,30 @@
+"""Strategies made of a function that draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+__all__ = ["drawn"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def drawn(function: Callable[Concatenate[DrawFn, P], T], *given: P.args, **named: P.kwargs) -> SearchStrategy[T]:
+    """Return a strategy for what a function makes of what it draws.
+
+    As `st.composite`, which reads the function's source: that is left to the first use here, since for all of the kit
+    it takes a third of the import.
+    """
+    strategy: SearchStrategy[T] = _composite(function)(*given, **named)
+    return strategy
+
+
+@cache
+def _composite(function: Callable[..., Any]) -> Callable[..., SearchStrategy[Any]]:
+    return st.composite(function)
