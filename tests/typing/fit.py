@@ -30,12 +30,14 @@ from llamabot.ports.vectorindex import VectorIndexPort
 from llamabot.testing import (
     ChatMemory,
     CountingIds,
+    EchoToolbox,
     FunctionCompletion,
     HashedEmbedding,
     InMemoryDocStore,
     InMemoryRecorder,
     ScriptedCompletion,
     TickingClock,
+    VirtualClock,
 )
 
 FAKE, FUNCTION, LITELLM = ScriptedCompletion(), FunctionCompletion(lambda request: request.model), LiteLLMCompletion()
@@ -45,10 +47,10 @@ completions: list[CompletionPort] = [FAKE, FUNCTION, LITELLM, EMBEDDED]
 async_completions: list[AsyncCompletionPort] = [FAKE, FUNCTION, LITELLM, EMBEDDED]
 recorders: list[RecorderPort] = [InMemoryRecorder(), SqliteRecorder("runs.db")]
 memories: list[MemoryPort] = [ChatMemory(), SqliteMemory("chat.db", conversation="user-7")]
-clocks: list[ClockPort] = [SystemClock(), TickingClock()]
+clocks: list[ClockPort] = [SystemClock(), TickingClock(), VirtualClock()]
 ids: list[IdPort] = [RandomIds(), CountingIds()]
-toolboxes: list[ToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]
-async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server")]
+toolboxes: list[ToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server"), EchoToolbox()]
+async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server"), EchoToolbox()]
 embeddings: list[EmbeddingPort] = [HashedEmbedding(), OnnxEmbedding("minilm.onnx")]
 async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding()]
 docstores: list[DocStorePort] = [InMemoryDocStore(), FaissDocStore("store")]

@@ -88,7 +88,8 @@ class Budget:
     def deadline_passed(self) -> bool:
         """Say whether the time is up."""
         remaining_s = self.remaining_s()
-        return remaining_s is not None and remaining_s <= 0
+        # Who waits for all of a fraction of a second cannot wait for less than a nanosecond of it.
+        return remaining_s is not None and remaining_s < 1 / _NS_PER_S
 
     def deadline_reached(self) -> LimitReached:
         """Return the error for it."""

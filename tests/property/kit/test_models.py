@@ -65,6 +65,33 @@ def test_an_answer_keeps_to_its_request(data: st.DataObject, request: Completion
         assert _fits(completion.message.text, request.output.schema)
 
 
+@pytest.mark.parametrize(
+    ("choice", "called"),
+    [
+        ("required", [{"look"}, {"stop"}]),
+        ("look", [{"look"}]),
+        ("none", [set()]),
+        ("auto", [set(), {"look"}, {"stop"}]),
+    ],
+)
+def test_an_answer_keeps_to_the_choice_that_it_has(choice: str, called: list[set[str]]) -> None:
+    request = CompletionRequest("", (lmb.user("go"),), tools=(LOOK, STOP), tool_choice=choice)
+
+    @given(strategies.completions_for(request))
+    @settings(max_examples=20)
+    def check(completion: lmb.Completion) -> None:
+        names = {call.name for call in completion.message.tool_calls}
+        assert bool(names) in {bool(some) for some in called}
+        assert names <= set().union(*called)
+
+    check()
+    for some in called:
+        assert minimal(
+            strategies.completions_for(request),
+            lambda completion, some=some: {call.name for call in completion.message.tool_calls} == some,
+        )
+
+
 def test_an_answer_may_call_where_it_need_not() -> None:
     request = CompletionRequest("", (lmb.user("go"),), tools=(LOOK,), output=OutputSchema("answer", STOP.parameters))
     calling = minimal(strategies.completions_for(request), lambda completion: bool(completion.message.tool_calls))
