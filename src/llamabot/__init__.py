@@ -35,23 +35,27 @@ if TYPE_CHECKING:
     from llamabot.app.provider import configure, recorder
     from llamabot.domain import effects
     from llamabot.domain.agent import AgentBot, AsyncAgentBot
+    from llamabot.domain.answer import Answer
     from llamabot.domain.approvals import Approved, Denied
     from llamabot.domain.graph.nodes import DecideNode, EndNode, ToolNode, ToolsNode
     from llamabot.domain.graph.state import AgentState
     from llamabot.domain.limits import Limits
     from llamabot.domain.messages import assistant, developer, from_json, image, system, to_json, user
+    from llamabot.domain.querybot import AsyncQueryBot, QueryBot
     from llamabot.domain.result import (
         AttemptRejected,
         Decided,
         Finished,
         ReasoningDelta,
         Result,
+        Retrieved,
         StreamEvent,
         TextDelta,
         ToolFinished,
         ToolStarted,
         ValueNotKept,
     )
+    from llamabot.domain.retrieval_tool import retrieval_tool
     from llamabot.domain.simple import AsyncSimpleBot, SimpleBot
     from llamabot.domain.span import span
     from llamabot.domain.structured import AsyncStructuredBot, StructuredBot
@@ -87,9 +91,11 @@ _HOMES = {
     "AddReport": "llamabot.ports.docstore",
     "AgentBot": "llamabot.domain.agent",
     "AgentState": "llamabot.domain.graph.state",
+    "Answer": "llamabot.domain.answer",
     "Approved": "llamabot.domain.approvals",
     "AssistantMessage": "llamabot.ports.messages",
     "AsyncAgentBot": "llamabot.domain.agent",
+    "AsyncQueryBot": "llamabot.domain.querybot",
     "AsyncSimpleBot": "llamabot.domain.simple",
     "AsyncStructuredBot": "llamabot.domain.structured",
     "AsyncToolBot": "llamabot.domain.toolbot",
@@ -125,8 +131,10 @@ _HOMES = {
     "OnnxEmbedding": "llamabot.adapters.onnx",
     "Passage": "llamabot.ports.documents",
     "Place": "llamabot.ports.documents",
+    "QueryBot": "llamabot.domain.querybot",
     "ReasoningDelta": "llamabot.domain.result",
     "Result": "llamabot.domain.result",
+    "Retrieved": "llamabot.domain.result",
     "RunContext": "llamabot.ports.tools",
     "RunTrace": "llamabot.domain.trace",
     "Secret": "llamabot.ports.secrets",
@@ -165,6 +173,7 @@ _HOMES = {
     "override": "llamabot.ports.provider",
     "read_trace": "llamabot.domain.trace",
     "recorder": "llamabot.app.provider",
+    "retrieval_tool": "llamabot.domain.retrieval_tool",
     "span": "llamabot.domain.span",
     "system": "llamabot.domain.messages",
     "to_json": "llamabot.domain.messages",
@@ -176,9 +185,11 @@ __all__ = [
     "AddReport",
     "AgentBot",
     "AgentState",
+    "Answer",
     "Approved",
     "AssistantMessage",
     "AsyncAgentBot",
+    "AsyncQueryBot",
     "AsyncSimpleBot",
     "AsyncStructuredBot",
     "AsyncToolBot",
@@ -214,8 +225,10 @@ __all__ = [
     "OnnxEmbedding",
     "Passage",
     "Place",
+    "QueryBot",
     "ReasoningDelta",
     "Result",
+    "Retrieved",
     "RunContext",
     "RunTrace",
     "Secret",
@@ -254,6 +267,7 @@ __all__ = [
     "override",
     "read_trace",
     "recorder",
+    "retrieval_tool",
     "span",
     "system",
     "to_json",

@@ -94,7 +94,7 @@ def _astream(bot: AsyncShell[Any], inputs: Any) -> Any:
 
 def _whole(events: list[Any]) -> Any:
     """Return the result that a stream ended with, after checking that what it told on the way is the same."""
-    *told, last = events
+    *told, last = _after_retrieval(events)
     assert isinstance(last, lmb.Finished)
     rejected = [at for at, event in enumerate(told) if isinstance(event, lmb.AttemptRejected)]
     answer = told[rejected[-1] + 1 :] if rejected else told
@@ -108,6 +108,14 @@ def _whole(events: list[Any]) -> Any:
         assert event.text, "an event that tells nothing"
         event.text.encode()
     return last.result
+
+
+def _after_retrieval(events: list[Any]) -> list[Any]:
+    """Return the events without the first, if it tells what was found, after checking that it tells the same."""
+    if not isinstance(events[0], lmb.Retrieved):
+        return events
+    assert events[0].matches == events[-1].result.value.sources
+    return events[1:]
 
 
 WAYS: dict[str, Callable[[Any, Any], Any]] = {

@@ -15,7 +15,7 @@ import llamabot as lmb
 from llamabot.domain.streams import AsyncEventStream, EventStream
 from llamabot.ports.recorder import RunEvent, RunStatus
 from llamabot.ports.summary import RunSummary
-from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import FunctionCompletion, InMemoryDocStore, InMemoryRecorder, ScriptedCompletion
 
 
 class Person(msgspec.Struct):
@@ -205,6 +205,26 @@ def errors_carry_what_the_run_had_reached() -> None:
         assert_type(error.usage, lmb.Usage | None)
     except lmb.errors.AnswerNotParsed as error:
         assert_type(error.attempts, tuple[lmb.errors.Attempt, ...])
+
+
+async def answers_come_from_documents() -> None:
+    store = InMemoryDocStore([lmb.Document(id="a", text="…", metadata={"lang": "en"})])
+    bot = lmb.QueryBot("Answer.", docstore=store, k=3, where={"lang": "en"}, context_tokens=900, min_score=None)
+    answer = bot("Which linkers?", k=5, where=None, min_score=0.5, docstore=store, memory=memory)
+    assert_type(answer, lmb.Answer)
+    assert_type(answer.sources, tuple[lmb.Match, ...])
+    assert_type(answer.citations, tuple[lmb.Match, ...])
+    assert_type(answer.unknown_citations, int)
+    assert_type(bot.with_(not_found="Nothing.").run("…", context_tokens=9), lmb.Result[lmb.Answer])
+    assert_type(bot.resume("run", docstore=store), lmb.Result[lmb.Answer])
+    for event in bot.stream("…", k=1):
+        if isinstance(event, lmb.Retrieved):
+            assert_type(event.matches, tuple[lmb.Match, ...])
+    twin = lmb.AsyncQueryBot(docstore=store)
+    assert_type(await twin("…", k=1), lmb.Answer)
+    assert_type((await twin.run("…")).value.text, str)
+    lmb.AgentBot(tools=[lmb.retrieval_tool(store, k=3), bot.as_tool("library")])
+    bot("…", kk=1)  # type: ignore[call-arg]  # it is called k
 
 
 async def tools_come_from_servers() -> None:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from llamabot.domain.limits import Limits
+from llamabot.ports.docstore import check_metadata
 from llamabot.ports.errors import ConfigurationError, UnknownArgument, UsageError
 
-__all__ = ["check_kinds", "check_tags", "refuse_unknown", "shows"]
+__all__ = ["check_kinds", "check_tags", "check_where", "refuse_unknown", "shows"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,6 +39,7 @@ _FORMER_NAMES = {
 }
 
 _HOMES = {
+    "docstore": "lmb.QueryBot",
     "output": "lmb.StructuredBot",
     "state": "bot(…, state=…)",
     "stream": "bot.stream(…)",
@@ -47,15 +49,20 @@ _HOMES = {
 """Where arguments of other classes and of calls belong."""
 
 _KINDS: Mapping[str, tuple[Any, str]] = {
+    "context_tokens": (int, "a whole number"),
+    "k": (int, "a whole number"),
     "limits": (Limits, "lmb.Limits(…)"),
     "max_attempts": (int, "a whole number"),
     "max_tokens": (int, "a whole number"),
+    "min_score": (int | float, "a number"),
     "model": (str, "text"),
     "name": (str, "text"),
+    "not_found": (str, "text"),
     "options": (Mapping, "names with their values"),
     "tags": (Mapping, "names with their values"),
     "temperature": (int | float, "a number"),
     "timeout_s": (int | float, "a number of seconds"),
+    "where": (Mapping, "names with their values"),
 }
 
 
@@ -108,6 +115,20 @@ def check_tags(tags: Mapping[Any, Any] | None) -> None:
         if not isinstance(name, str) or not isinstance(value, str):
             raise UsageError(f'tags are text, not {name!r}: {value!r}; write tags={{"{name}": "{value}"}}')
         _check_whole("tags", name + value)
+
+
+def check_where(where: Mapping[Any, Any] | None) -> None:
+    """Raise unless a filter is one, and can be written in the log.
+
+    Raises:
+        UsageError: a name is no string, or a value no scalar.
+        ConfigurationError: a text has half a character, or a number is not finite.
+    """
+    check_metadata(where or {}, "to look for")
+    for name, value in (where or {}).items():
+        _check_whole("where", f"{name}{value}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigurationError(f"where= has {name!r}: {value!r}; a number is finite")
 
 
 def shows(settings: type[Any], *bases: type[Any]) -> Callable[[F], F]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
+from llamabot.domain.answer import Answer, cited_sources
 from llamabot.domain.result import Result
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import RunContext
@@ -23,7 +24,9 @@ def child_id(context: RunContext[Any], question: str) -> str:
 
 
 def told(result: Result[Any]) -> Any:
-    """Return what the other bot's model is told: a message's text, or the value itself."""
+    """Return what the other bot's model is told: a message's text, an answer with its sources, or the value itself."""
+    if isinstance(result.value, Answer):
+        return "\n\n".join(filter(None, (result.text, cited_sources(result.value))))
     return result.text if isinstance(result.value, AssistantMessage) else result.value
 
 

@@ -12,7 +12,7 @@ from llamabot.ports.completion import Completion, CompletionRequest, FinishReaso
 from llamabot.ports.errors import ConfigurationError, ContentRefused
 from llamabot.ports.messages import AssistantMessage, Message
 
-__all__ = ["ask", "priced", "recall", "remember"]
+__all__ = ["ask", "priced", "recall", "refused", "remember"]
 
 T = TypeVar("T")
 
@@ -46,8 +46,13 @@ def ask(request: CompletionRequest, messages: tuple[Message, ...]) -> Core[Compl
     """
     completion = yield from Complete(msgspec.structs.replace(request, messages=messages))
     if completion.finish_reason is FinishReason.CONTENT_FILTER:
-        raise ContentRefused("the provider's content filter ended the answer", partial=completion.message)
+        raise refused(completion)
     return completion
+
+
+def refused(completion: Completion) -> ContentRefused:
+    """Return the error for an answer that the provider's filter ended."""
+    return ContentRefused("the provider's content filter ended the answer", partial=completion.message)
 
 
 def remember(call: Call, answer: AssistantMessage) -> Core[None]:

@@ -32,7 +32,7 @@ from llamabot.domain.run import Run
 from llamabot.domain.settings import BotSettings, CallSettings, ResumeSettings
 from llamabot.domain.settling import Settled, current_settled
 from llamabot.domain.toolset import Toolset
-from llamabot.domain.world import World
+from llamabot.domain.world import AnyDocStore, World
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import ConfigurationError, UnknownArgument, UsageError
 from llamabot.ports.messages import DeveloperMessage, Message, SystemMessage
@@ -51,6 +51,10 @@ class Bot(Generic[T]):
     _colour: ClassVar[Colour]
     _limits: ClassVar[Limits] = NO_LIMITS
     _settings_type: ClassVar[type[Any]] = BotSettings
+    _call_type: ClassVar[type[Any]] = CallSettings
+    _resume_type: ClassVar[type[Any]] = ResumeSettings
+    _recorded: ClassVar[tuple[str, ...]] = ()
+    """Settings of a call that the log keeps, because only bots of this kind have them."""
     _parameters: ClassVar[tuple[str, ...]] = ("system_prompt",)
 
     @shows(BotSettings)
@@ -118,8 +122,9 @@ class Bot(Generic[T]):
 
     def _begin(self, inputs: tuple[MessageLike, ...], call: CallSettings) -> tuple[Steps[Result[T]], World]:
         """Return a new run."""
-        if not call.keys() <= _CALL_NAMES:
-            refuse_unknown("a call of a bot", call, _CALL_NAMES, self._settings_type.__annotations__)
+        known = self._call_type.__annotations__
+        if not call.keys() <= known.keys():
+            refuse_unknown("a call of a bot", call, known, self._settings_type.__annotations__)
         check_kinds(call)
         messages = to_messages(*inputs)
         if not messages:
@@ -132,7 +137,7 @@ class Bot(Generic[T]):
         """Return a new run; where it could be resumed after a crash, in this caller's hand alone."""
         check_tags(call.get("tags"))
         options = call.get("options")
-        given = RunInput(messages, split_secrets(options)[0] if options else {}, setup.limits)
+        given = RunInput(messages, split_secrets(options)[0] if options else {}, setup.limits, setup.settings)
         run = self._run(setup, tags=call.get("tags"), run_id=run_id)
         steps = run.steps(self._core_within(setup, messages), given)
         recorder = setup.world.recorder
@@ -142,7 +147,7 @@ class Bot(Generic[T]):
 
     def _resumption(self, run_id: str, call: ResumeSettings) -> Steps[tuple[Steps[Result[T]], World]]:
         """Return a run that goes on where its log ends; a completed one is told again."""
-        refuse_unknown("resume()", call, ResumeSettings.__annotations__)
+        refuse_unknown("resume()", call, self._resume_type.__annotations__)
         settled = Settled.of(call.get("approvals") or {}, call.get("outcomes") or {})
         recorder, _, _ = resolve_instruments(self._settings)
         if recorder is None:
@@ -202,13 +207,15 @@ class Bot(Generic[T]):
         if world is None:
             memory = call["memory"] if "memory" in call else settings.get("memory")
             memory = None if memory is _RECORDED else memory
-            world, model = resolve_world(self._colour, settings, memory, secrets, self._toolset())
+            docstore = self._docstore(call)
+            world, model = resolve_world(self._colour, settings, memory, secrets, self._toolset(), docstore)
             is_durable = getattr(world.recorder, "durable", False)
         request = msgspec.structs.replace(self._request, model=settings.get("model") or model or "", options=options)
         limits = call.get("limits") or settings.get("limits") or self._limits
         has_memory = world.memory is not None or call.get("memory") is _RECORDED
         is_priced = limits.cost_usd is not None and not retold
-        return Setup(world, request, limits, secrets, call.get("state"), has_memory, is_durable, is_priced)
+        own = {name: call[name] for name in self._recorded if name in call}
+        return Setup(world, request, limits, secrets, call.get("state"), has_memory, is_durable, is_priced, own)
 
     def _run(self, setup: Setup, **more: Any) -> Run:
         return Run(
@@ -224,12 +231,16 @@ class Bot(Generic[T]):
 
     def _core_within(self, setup: Setup, messages: tuple[Message, ...]) -> Core[Conclusion[T]]:
         """Return the core; where a cost is limited, after a look at whether the price is known."""
-        call = Call(messages, setup.request, setup.has_memory, setup.is_durable, setup.state)
+        call = Call(messages, setup.request, setup.has_memory, setup.is_durable, setup.state, setup.settings)
         core = self._core(call)
         return priced(setup.request.model, core) if setup.is_priced else core
 
     def _toolset(self) -> Toolset | None:
         """Return the tools of a run; bots that have some say which."""
+        return None
+
+    def _docstore(self, call: Mapping[str, Any]) -> AnyDocStore | None:
+        """Return the store of a call; bots that have one say which."""
         return None
 
     def _call_options(self, options: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], Secrets]:
@@ -242,12 +253,12 @@ class Bot(Generic[T]):
 
 _RECORDED: Any = object()
 """The memory of a run that is told again: what it gave stands in the log."""
-_CALL_NAMES = CallSettings.__annotations__.keys()
 
 
 def _as_recorded(call: Mapping[str, Any], history: History) -> dict[str, Any]:
     """Return the settings of the recorded call, with those given now in their place."""
-    recorded: dict[str, Any] = {"options": history.input.options, "limits": history.input.limits}
+    given = history.input
+    recorded: dict[str, Any] = {**given.settings, "options": given.options, "limits": given.limits}
     if history.completed and history.has("recall"):
         recorded["memory"] = _RECORDED
     return {**recorded, **call}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ class Call(msgspec.Struct, frozen=True):
         has_memory: whether `Recall` and `Remember` are there to be used.
         is_durable: whether what is logged outlives the process.
         state: the caller's own object.
+        settings: those of this call alone that only bots of its kind have.
     """
 
     inputs: tuple[Message, ...]
@@ -31,6 +33,7 @@ class Call(msgspec.Struct, frozen=True):
     has_memory: bool
     is_durable: bool = False
     state: Any = None
+    settings: Mapping[str, Any] = {}
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -38,6 +41,7 @@ class Setup(msgspec.Struct, frozen=True):
 
     Attributes:
         is_priced: its cost is limited, so that it begins with a look at whether the model's price is known.
+        settings: as in a `Call`.
     """
 
     world: World
@@ -48,3 +52,4 @@ class Setup(msgspec.Struct, frozen=True):
     has_memory: bool
     is_durable: bool
     is_priced: bool
+    settings: Mapping[str, Any]

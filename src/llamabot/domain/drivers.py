@@ -1,7 +1,8 @@
 """The four drivers: the only place where sync, async and streaming differ.
 
 Each performs the operations of one run until it ends. The loops have the same shape on purpose; they cannot be one,
-because a colour is syntax. What an effect means on a port stands in `performing`.
+because a colour is syntax. What an effect means on a port stands in `performing`, how a streamed answer is read in
+`reading`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
-from llamabot.domain.effects import Complete
+from llamabot.domain.effects import Complete, Rephrase
 from llamabot.domain.operations import Group, Operation, Settle, Step, Steps, Tell, Wait
-from llamabot.domain.performing import Reading, aperform, aread, perform, read
+from llamabot.domain.performing import aperform, perform
+from llamabot.domain.reading import Reading, aread, read
 from llamabot.domain.result import Announcement, Finished, Result, StreamEvent
 from llamabot.domain.threads import in_thread, in_threads, in_threads_told, settled
 from llamabot.domain.world import World
@@ -199,6 +201,7 @@ class _Together:
 
 
 def _reading(operation: Operation, world: World) -> Reading | None:
-    if isinstance(operation, Step) and isinstance(operation.effect, Complete):
-        return Reading(operation, operation.effect.request, world)
-    return None
+    if not isinstance(operation, Step) or isinstance(operation.effect, Rephrase):
+        return None
+    effect = operation.effect
+    return Reading(operation, effect.request, world) if isinstance(effect, Complete) else None

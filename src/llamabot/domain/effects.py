@@ -17,7 +17,9 @@ import msgspec
 
 from llamabot.domain.approvals import Approval
 from llamabot.domain.result import Announcement
+from llamabot.domain.retrieval import Retrieval
 from llamabot.ports.completion import Completion, CompletionRequest, ModelCapabilities
+from llamabot.ports.documents import Metadata
 from llamabot.ports.messages import Message
 from llamabot.ports.tools import Tool, ToolCall, ToolResult
 
@@ -32,6 +34,9 @@ __all__ = [
     "ListTools",
     "Recall",
     "Remember",
+    "Rephrase",
+    "Retrieve",
+    "Say",
     "Together",
 ]
 
@@ -60,6 +65,38 @@ class Complete(Effect[Completion], frozen=True):
 
     kind: ClassVar[str] = "complete"
     request: CompletionRequest
+
+
+class Rephrase(Complete, frozen=True):
+    """Ask the model for other words of a question; nobody who streams the run is told."""
+
+    kind: ClassVar[str] = "rephrase"
+
+
+class Say(Effect[None], frozen=True):
+    """Answer without the model.
+
+    Attributes:
+        messages: the transcript, of which the last one is the answer.
+    """
+
+    kind: ClassVar[str] = "say"
+    messages: tuple[Message, ...]
+
+
+class Retrieve(Effect[Retrieval], frozen=True):
+    """Search the document store.
+
+    Attributes:
+        query: what is looked for.
+        k: most matches.
+        where: only documents whose metadata has all of these.
+    """
+
+    kind: ClassVar[str] = "retrieve"
+    query: str
+    k: int = 8
+    where: Metadata | None = None
 
 
 class DescribeModel(Effect[ModelCapabilities], frozen=True):

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from llamabot.domain.effects import CallTool, Complete, Effect, Remember
-from llamabot.domain.log import encoded
+from llamabot.domain.effects import CallTool, Complete, Effect, Remember, Retrieve, Say
+from llamabot.domain.encoding import encoded
 from llamabot.domain.logged import RunInput
 from llamabot.domain.trace import EffectTrace, RunTrace, read_trace
 from llamabot.ports import errors
@@ -182,10 +182,12 @@ def _is_done(effect: EffectTrace) -> bool:
 
 def _asked(recorded: EffectTrace) -> Any:
     match recorded.effect:
-        case "complete":
+        case "complete" | "rephrase":
             return _comparable(recorded.request)
-        case "remember":
+        case "remember" | "say":
             return recorded.messages
+        case "retrieve":
+            return recorded.search
         case "call_tool":
             return None if recorded.call is None else (recorded.call.id, recorded.call.name)
         case _:
@@ -196,8 +198,10 @@ def _asking(effect: Effect[Any]) -> Any:
     match effect:
         case Complete(request):
             return _comparable(request)
-        case Remember(turn):
-            return turn
+        case Remember(messages) | Say(messages):
+            return messages
+        case Retrieve():
+            return effect
         case CallTool(call):
             return (call.id, call.name)
         case _:

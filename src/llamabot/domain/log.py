@@ -8,37 +8,42 @@ that effect; a long one is a blob. The writer and the reader live together here 
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
+from llamabot.domain.encoding import digest_of, encoded, kept, what_json_has
 from llamabot.domain.logged import (
     LoggedCall,
     LoggedInput,
+    LoggedMatch,
     LoggedMessage,
     LoggedRequest,
     LoggedResult,
+    LoggedRetrieval,
+    LoggedSearch,
     Produced,
+    Quoted,
+    Quoting,
     RunInput,
     Stored,
 )
 from llamabot.domain.messages import tool_message
+from llamabot.domain.quotations import quoted, quoted_place
 from llamabot.domain.result import ValueNotKept
-from llamabot.ports.assembly import mend_text
+from llamabot.domain.retrieval import Retrieval
 from llamabot.ports.completion import Completion, CompletionRequest
-from llamabot.ports.messages import AssistantMessage, Message, ToolMessage
-from llamabot.ports.recorder import Blob, RunEvent, as_json
+from llamabot.ports.documents import Match, Metadata, Passage
+from llamabot.ports.messages import AssistantMessage, Message, ToolMessage, UserMessage
+from llamabot.ports.recorder import Blob, RunEvent
 from llamabot.ports.tools import ToolCall, ToolResult
 
-__all__ = ["LogReader", "LogWriter", "encoded"]
+__all__ = ["LogReader", "LogWriter"]
 
 _INLINE_CHARACTERS = 1000
-_REPR_CHARACTERS = 1000
+_WORTH_A_REFERENCE = 20
 _INPUT_PATH = "0"
-_NOT_RECORDED = "[not recorded]"
 
 
 class LogWriter:
@@ -55,6 +60,8 @@ class LogWriter:
         self._produced: dict[int, tuple[Message, Produced]] = {}
         self._calls: dict[str, str] = {}
         self._answered: dict[str, tuple[ToolMessage, Produced]] = {}
+        self._quotable: list[tuple[str, str | Quoted | Produced]] = []
+        self._said: list[tuple[str, Produced]] = []
         self._base: tuple[str, tuple[Message, ...]] | None = None
 
     def run_input(self, given: RunInput) -> tuple[LoggedInput, list[Blob]]:
@@ -62,8 +69,13 @@ class LogWriter:
         blobs: list[Blob] = []
         messages = self._messages(given.messages, blobs)
         self.produced(_INPUT_PATH, given.messages)
-        options = {name: _what_json_has(value) for name, value in given.options.items()} if given.options else {}
-        return LoggedInput(messages, options, given.limits), blobs
+        self._said = [
+            (message.content, Produced(_INPUT_PATH, index))
+            for index, message in enumerate(given.messages)
+            if isinstance(message.content, str) and len(message.content) >= _WORTH_A_REFERENCE
+        ]
+        options = {name: what_json_has(value) for name, value in given.options.items()} if given.options else {}
+        return LoggedInput(messages, options, given.limits, given.settings), blobs
 
     def request(self, path: str, request: CompletionRequest) -> tuple[LoggedRequest, list[Blob]]:
         """Return the difference to the request before, and the blobs that this run has not used yet."""
@@ -98,12 +110,34 @@ class LogWriter:
 
     def result(self, result: ToolResult) -> LoggedResult:
         """Return a tool's answer as the log keeps it."""
-        value, value_repr = _kept(result.value)
+        value, value_repr = kept(result.value)
         return LoggedResult(result.call_id, result.text, result.is_error, result.ends_run, value, value_repr)
 
     def answered(self, path: str, message: ToolMessage) -> None:
         """Note that the effect at `path` gave this answer, so that later messages equal to it can refer to it."""
         self._answered[message.call_id] = (message, Produced(path))
+
+    def search(self, query: str, k: int, where: Metadata | None) -> tuple[LoggedSearch, list[Blob]]:
+        """Return a search as the log keeps it, and the blobs that this run has not used yet."""
+        blobs: list[Blob] = []
+        return LoggedSearch(self._message(UserMessage(query), blobs), k, where), blobs
+
+    def retrieval(self, found: Retrieval) -> tuple[LoggedRetrieval, list[Blob]]:
+        """Return what a search gave as the log keeps it: each passage once, however many runs find it."""
+        blobs: list[Blob] = []
+        matches = [
+            LoggedMatch(self._blob(match.passage, blobs), match.score, tokens)
+            for match, tokens in zip(found.matches, found.tokens, strict=True)
+        ]
+        return LoggedRetrieval(tuple(matches), found.relevant_score), blobs
+
+    def retrieved(self, found: Retrieval) -> None:
+        """Note that these passages are in the log, so that messages which quote them can refer to them."""
+        for match in found.matches:
+            digest = digest_of(encoded(match.passage))
+            if digest in self._digests:
+                place = quoted_place(match.passage)
+                self._quotable += [(place, place), (quoted(match.passage.text), Quoted(digest))]
 
     def _common(self, messages: tuple[Message, ...]) -> tuple[str | None, int]:
         if self._base is None:
@@ -127,13 +161,33 @@ class LogWriter:
             answered = self._answered.get(message.call_id)
             if answered is not None and answered[0] == message:
                 return answered[1]
+        quoting = self._quoting(message) if self._quotable else None
+        if quoting is not None:
+            return quoting
         if isinstance(message.content, str) and len(message.content) <= _INLINE_CHARACTERS:
             return message
         return Stored(self._blob(message, blobs))
 
+    def _quoting(self, message: Message) -> Quoting | None:
+        """Return a message as its parts, None if it quotes no passage.
+
+        What one document or the user has said is a part of its own, so that hiding a credential in it hides no more.
+        """
+        if not isinstance(message, UserMessage) or not isinstance(message.content, str):
+            return None
+        parts: list[str | Quoted | Produced] = []
+        rest = message.content
+        for text, reference in (*self._quotable, *self._said):
+            before, found, after = rest.partition(text) if text else (rest, "", "")
+            if found:
+                parts += [before, reference]
+                rest = after
+        is_quoting = any(isinstance(part, Quoted) for part in parts)
+        return Quoting(tuple(part for part in (*parts, rest) if part != "")) if is_quoting else None
+
     def _blob(self, value: Any, blobs: list[Blob]) -> str:
         data = encoded(value)
-        digest = blake2b(data, digest_size=16).hexdigest()
+        digest = digest_of(data)
         if digest not in self._digests:
             self._digests.add(digest)
             blobs.append(Blob(self._run_id, digest, data.decode()))
@@ -157,7 +211,7 @@ class LogReader:
         logged = msgspec.convert(data, LoggedInput)
         messages = tuple(map(self._message, logged.messages))
         self._produced[_INPUT_PATH] = messages
-        return RunInput(messages, logged.options, logged.limits)
+        return RunInput(messages, logged.options, logged.limits, logged.settings)
 
     def request(self, path: str, data: Mapping[str, Any]) -> CompletionRequest:
         """Return the request that was logged at `path`."""
@@ -190,56 +244,31 @@ class LogReader:
             self._produced[produced_by] = messages
         return messages
 
+    def search(self, data: Mapping[str, Any]) -> tuple[str, int, Metadata | None]:
+        """Return a search that was logged: what was looked for, how many matches, in which documents."""
+        logged = msgspec.convert(data, LoggedSearch)
+        return self._message(logged.query).text, logged.k, logged.where
+
+    def retrieval(self, data: Mapping[str, Any]) -> Retrieval:
+        """Return what a search gave."""
+        logged = msgspec.convert(data, LoggedRetrieval)
+        matches = tuple(Match(self._passage(match.passage), match.score) for match in logged.matches)
+        return Retrieval(matches, tuple(match.tokens for match in logged.matches), logged.relevant_score)
+
+    def _part(self, part: str | Quoted | Produced) -> str:
+        if isinstance(part, Quoted):
+            return quoted(self._passage(part.digest).text)
+        return part if isinstance(part, str) else self._message(part).text
+
+    def _passage(self, digest: str) -> Passage:
+        return msgspec.json.decode(self._blobs[digest], type=Passage)
+
     def _message(self, logged: LoggedMessage) -> Message:
+        if isinstance(logged, Quoting):
+            return UserMessage("".join(map(self._part, logged.parts)))
         if isinstance(logged, Produced):
             return self._produced[logged.path][logged.index]
         if isinstance(logged, Stored):
             message: Message = msgspec.json.decode(self._blobs[logged.digest], type=Message)
             return message
         return logged
-
-
-_ENCODER = msgspec.json.Encoder(enc_hook=as_json)
-
-
-def _kept(value: Any) -> tuple[Any, str | None]:
-    """Return an object as JSON, or the beginning of its repr."""
-    try:
-        if hasattr(value, "model_dump_json"):
-            return msgspec.json.decode(value.model_dump_json()), None
-        return msgspec.json.decode(msgspec.json.encode(value)), None
-    except Exception:  # noqa: BLE001 - the object is the user's own: whatever it does, the answer is not lost
-        return None, _cut_repr(value)
-
-
-def _cut_repr(value: Any) -> str:
-    try:
-        return mend_text(reprlib.repr(value) if isinstance(value, _CONTAINERS) else repr(value))[:_REPR_CHARACTERS]
-    except Exception:  # noqa: BLE001 - as above
-        return f"<{type(value).__qualname__}>"
-
-
-_CONTAINERS = (str, bytes, bytearray, list, tuple, dict, set, frozenset)
-
-
-def encoded(value: CompletionRequest | Message) -> bytes:
-    """Return a request or a message as the JSON that the log keeps of it."""
-    try:
-        return _ENCODER.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        # Options and messages are the user's own and may hold what JSON cannot: no answer is lost for that.
-        return _ENCODER.encode(_what_can_be_told(value))
-
-
-def _what_json_has(value: Any) -> Any:
-    try:
-        _ENCODER.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        return _NOT_RECORDED
-    return value
-
-
-def _what_can_be_told(value: CompletionRequest | Message) -> CompletionRequest | Message:
-    if isinstance(value, CompletionRequest):
-        return msgspec.structs.replace(value, options=dict.fromkeys(map(mend_text, value.options), _NOT_RECORDED))
-    return type(value)(mend_text(value.text))

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from llamabot.domain.limits import NO_LIMITS, Limits
+from llamabot.ports.documents import Metadata
 from llamabot.ports.messages import (
     AssistantMessage,
     DeveloperMessage,
@@ -20,10 +21,15 @@ from llamabot.ports.messages import (
 __all__ = [
     "LoggedCall",
     "LoggedInput",
+    "LoggedMatch",
     "LoggedMessage",
     "LoggedRequest",
     "LoggedResult",
+    "LoggedRetrieval",
+    "LoggedSearch",
     "Produced",
+    "Quoted",
+    "Quoting",
     "RunInput",
     "Stored",
 ]
@@ -42,8 +48,20 @@ class Stored(msgspec.Struct, frozen=True, tag_field="role", tag="stored"):
     digest: str
 
 
+class Quoted(msgspec.Struct, frozen=True, tag_field="role", tag="quoted"):
+    """The text of a passage as `quoted` gives it; the passage is kept as a blob."""
+
+    digest: str
+
+
+class Quoting(msgspec.Struct, frozen=True, tag_field="role", tag="quoting"):
+    """A message of the user that is put together of texts, of passages, and of what the user has said."""
+
+    parts: tuple[str | Quoted | Produced, ...]
+
+
 LoggedMessage: TypeAlias = (
-    SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | Produced | Stored
+    SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | Produced | Stored | Quoting
 )
 
 
@@ -75,6 +93,38 @@ class LoggedCall(msgspec.Struct, frozen=True, omit_defaults=True):
     arguments: str | None = None
 
 
+class LoggedSearch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A search of the document store.
+
+    Attributes:
+        query: as the user would say it; so a long one that is the question itself is stored once.
+    """
+
+    query: LoggedMessage
+    k: int
+    where: Metadata | None = None
+
+
+class LoggedMatch(msgspec.Struct, frozen=True):
+    """A passage that was found.
+
+    Attributes:
+        passage: its digest.
+        tokens: about how many it takes as a quotation.
+    """
+
+    passage: str
+    score: float
+    tokens: int
+
+
+class LoggedRetrieval(msgspec.Struct, frozen=True):
+    """What a search gave."""
+
+    matches: tuple[LoggedMatch, ...]
+    relevant_score: float
+
+
 class RunInput(msgspec.Struct, frozen=True):
     """What a call was given, so that it can be gone through again.
 
@@ -82,11 +132,13 @@ class RunInput(msgspec.Struct, frozen=True):
         messages: what the user said.
         options: those of this call alone.
         limits: those of this call, or the bot's.
+        settings: those of this call alone that only bots of its kind have.
     """
 
     messages: tuple[Message, ...]
     options: Mapping[str, Any] = {}
     limits: Limits = NO_LIMITS
+    settings: Mapping[str, Any] = {}
 
 
 class LoggedInput(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,6 +147,7 @@ class LoggedInput(msgspec.Struct, frozen=True, omit_defaults=True):
     messages: tuple[LoggedMessage, ...]
     options: Mapping[str, Any] = {}
     limits: Limits = NO_LIMITS
+    settings: Mapping[str, Any] = {}
 
 
 class LoggedResult(msgspec.Struct, frozen=True, omit_defaults=True):

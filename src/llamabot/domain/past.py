@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from llamabot.domain.approvals import Approval
-from llamabot.domain.effects import CallTool, Complete, Effect, Recall, Remember
+from llamabot.domain.effects import CallTool, Complete, Effect, Recall, Remember, Retrieve, Say
 from llamabot.domain.history import History, revived
 from llamabot.domain.operations import Step, Steps
 from llamabot.domain.settling import Settled
@@ -109,11 +109,17 @@ class Past:
 
 def as_recorded(effect: Effect[Any], recorded: EffectTrace | ToolResult) -> Effect[Any]:
     """Return an effect as the log has it, which later entries refer to; a changed bot asks something else today."""
-    if isinstance(effect, Complete) and isinstance(recorded, EffectTrace) and recorded.request is not None:
-        return Complete(recorded.request)
-    if isinstance(effect, Remember) and isinstance(recorded, EffectTrace):
-        return Remember(recorded.messages)
-    return effect
+    if not isinstance(recorded, EffectTrace):
+        return effect
+    match effect:
+        case Complete() if recorded.request is not None:
+            return type(effect)(recorded.request)
+        case Remember() | Say():
+            return type(effect)(recorded.messages)
+        case Retrieve() if recorded.search is not None:
+            return recorded.search
+        case _:
+            return effect
 
 
 def must_not_repeat(effect: Effect[Any]) -> TypeGuard[CallTool]:
@@ -128,12 +134,14 @@ def outcome_of(recorded: EffectTrace | ToolResult) -> Any:
     if recorded.error is not None:
         raise revived(recorded.error, recorded.partial)
     match recorded.effect:
-        case "complete":
+        case "complete" | "rephrase":
             return recorded.completion
         case "recall":
             return recorded.messages
-        case "remember":
+        case "remember" | "say":
             return None
+        case "retrieve":
+            return recorded.retrieval
         case "call_tool":
             return recorded.result
         case kind:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from llamabot.domain.toolset import Toolset
-from llamabot.domain.world import AnyCompletion, AnyMemory, World
+from llamabot.domain.world import AnyCompletion, AnyDocStore, AnyMemory, World
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.ids import IdPort
@@ -15,7 +15,7 @@ from llamabot.ports.provider import current_provider, overrides
 from llamabot.ports.recorder import RecorderPort
 from llamabot.ports.secrets import Secrets
 
-__all__ = ["Colour", "check_colours", "resolve_instruments", "resolve_world"]
+__all__ = ["Colour", "check_colours", "check_docstore", "resolve_instruments", "resolve_world"]
 
 
 class Colour(StrEnum):
@@ -52,12 +52,34 @@ def check_colours(colour: Colour, completion: AnyCompletion | None, memory: AnyM
         )
 
 
+def check_docstore(colour: Colour, docstore: AnyDocStore | None) -> None:
+    """Refuse what is no document store, or one that lacks the methods of this colour.
+
+    Raises:
+        ConfigurationError: it does.
+    """
+    if isinstance(docstore, type):
+        raise ConfigurationError(f"docstore={docstore.__name__} is a class; make an object of it")
+    if docstore is None or hasattr(docstore, "search"):
+        return
+    if not hasattr(docstore, "asearch"):
+        raise ConfigurationError(
+            f'docstore= is a document store, for example lmb.FaissDocStore("store/"), not {type(docstore).__name__}'
+        )
+    if colour is Colour.SYNC:
+        raise ConfigurationError(
+            f"docstore={type(docstore).__name__} has no search(): it serves an async bot; use the Async class of this "
+            "bot, or another store"
+        )
+
+
 def resolve_world(
     colour: Colour,
     settings: Mapping[str, Any],
     memory: AnyMemory | None,
     secrets: Secrets,
     toolset: Toolset | None = None,
+    docstore: AnyDocStore | None = None,
 ) -> tuple[World, str]:
     """Return the ports of a call, and its model's name, "" where an injected adapter is left to choose.
 
@@ -73,7 +95,7 @@ def resolve_world(
     check_colours(colour, completion, memory)
     if secrets and hasattr(completion, "with_secrets"):
         completion = completion.with_secrets(secrets)
-    return World(completion, memory, *resolve_instruments(settings), toolset), model
+    return World(completion, memory, *resolve_instruments(settings), toolset, docstore), model
 
 
 def resolve_instruments(settings: Mapping[str, Any]) -> tuple[RecorderPort | None, ClockPort, IdPort]:

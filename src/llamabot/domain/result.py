@@ -7,6 +7,7 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from llamabot.ports.completion import FinishReason, Usage
+from llamabot.ports.documents import Match
 from llamabot.ports.messages import Message
 from llamabot.ports.tools import ToolCall, ToolResult
 
@@ -18,6 +19,7 @@ __all__ = [
     "Finished",
     "ReasoningDelta",
     "Result",
+    "Retrieved",
     "StreamEvent",
     "TextDelta",
     "ToolFinished",
@@ -90,6 +92,12 @@ class AttemptRejected(msgspec.Struct, frozen=True, tag_field="type", tag="attemp
     error: str
 
 
+class Retrieved(msgspec.Struct, frozen=True, tag_field="type", tag="retrieved"):
+    """These passages were found and go to the model, the closest first; () where nothing relevant was found."""
+
+    matches: tuple[Match, ...]
+
+
 class Decided(msgspec.Struct, frozen=True, tag_field="type", tag="decided"):
     """The model asks for these calls."""
 
@@ -114,5 +122,5 @@ class Finished(msgspec.Struct, Generic[T], frozen=True, tag_field="type", tag="f
     result: Result[T]
 
 
-Announcement: TypeAlias = AttemptRejected | Decided | ToolStarted | ToolFinished
-StreamEvent: TypeAlias = TextDelta | ReasoningDelta | Announcement | Finished[T]
+Announcement: TypeAlias = TextDelta | AttemptRejected | Retrieved | Decided | ToolStarted | ToolFinished
+StreamEvent: TypeAlias = ReasoningDelta | Announcement | Finished[T]

@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any
 
-from llamabot.domain.effects import CallTool, Complete, Effect, ListTools, Recall, Remember
+from llamabot.domain.effects import CallTool, Complete, Effect, Rephrase, Say
+from llamabot.domain.entries import logged_input, logged_outcome, note_outcome
 from llamabot.domain.history import History
 from llamabot.domain.log import LogWriter
 from llamabot.domain.logged import RunInput
@@ -120,23 +121,24 @@ class RunLog:
 
     def asked(self, effect: Effect[Any]) -> None:
         """Take in what the model is about to be asked: the transcript, whether or not it comes to that."""
-        if isinstance(effect, Complete):
+        if isinstance(effect, Say):
+            self.messages = effect.messages
+        elif isinstance(effect, Complete) and not isinstance(effect, Rephrase):
             self.messages = effect.request.messages
 
     def effects_started(self, effects: Sequence[tuple[str, Effect[Any]]]) -> Future[None] | None:
         """Write the starts of effects that begin together, each with its path, as one append."""
         events: list[RunEvent] = []
         for path, effect in effects:
-            logged = self._input(path, effect, events)
+            logged, blobs = logged_input(self._writer, path, effect)
+            events += blobs
             attempt = self._attempt(path)
             events.append(EffectStarted(self.run_id, self._now_ns(), path, effect.kind, attempt, logged))
         return self._outbox.send(events)
 
     def effect_answered(self, path: str, effect: Effect[Any], outcome: Any) -> None:
         """Take in what the log already has, so that what follows is summed up and can refer to it."""
-        unused: list[RunEvent] = []
-        self._input(path, effect, unused)
-        self._writer.unsent(unused)
+        self._writer.unsent(logged_input(self._writer, path, effect)[1])
         if isinstance(effect, Complete):
             self._completed(effect, outcome)
         self._produced(path, effect, outcome)
@@ -145,11 +147,10 @@ class RunLog:
         """Write an outcome; the ticket is there if the core must not see it before it is committed."""
         if not self._is_first_end(path):
             return None
-        events: list[RunEvent] = []
         usage, cost_usd = None, None
         if isinstance(step.effect, Complete):
             usage, cost_usd = self._completed(step.effect, outcome)
-        logged = self._outcome(step.effect, outcome, events)
+        logged, blobs = logged_outcome(self._writer, step.effect, outcome)
         finished = EffectFinished(
             self.run_id,
             self._now_ns(),
@@ -161,18 +162,17 @@ class RunLog:
             cost_usd=cost_usd,
             first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
         )
-        ticket = self._outbox.send([*events, finished])
+        ticket = self._outbox.send([*blobs, finished])
         # Only now, for another thread may write: what it refers to must be in the log before it.
         self._produced(path, step.effect, outcome)
         return ticket
 
     def effect_settled(self, path: str, effect: Effect[Any], outcome: Any) -> Future[None] | None:
         """Write the outcome of an attempt that a crash cut off, as someone has told it."""
-        events: list[RunEvent] = []
-        logged = self._outcome(effect, outcome, events)
+        logged, blobs = logged_outcome(self._writer, effect, outcome)
         attempt = self._attempt(path) - 1
         return self._outbox.send(
-            [*events, EffectFinished(self.run_id, self._now_ns(), path, effect.kind, attempt, logged)]
+            [*blobs, EffectFinished(self.run_id, self._now_ns(), path, effect.kind, attempt, logged)]
         )
 
     def effect_failed(
@@ -225,39 +225,10 @@ class RunLog:
     def _attempt(self, path: str) -> int:
         return 1 if self._history is None else self._history.attempt(path) + 1
 
-    def _outcome(self, effect: Effect[Any], outcome: Any, events: list[RunEvent]) -> Any:
-        match effect:
-            case Recall():
-                logged, blobs = self._writer.messages(outcome)
-                events += blobs
-                return logged
-            case CallTool():
-                return self._writer.result(outcome)
-            case _:
-                return outcome
-
     def _produced(self, path: str, effect: Effect[Any], outcome: Any) -> None:
-        match effect:
-            case Complete():
-                self._writer.produced(path, (outcome.message,))
-            case Recall():
-                self._writer.produced(path, outcome)
-            case CallTool():
-                message = self._results[outcome.call_id] = tool_message(outcome)
-                self._writer.answered(path, message)
-
-    def _input(self, path: str, effect: Effect[Any], events: list[RunEvent]) -> Any:
-        if isinstance(effect, Complete):
-            request, blobs = self._writer.request(path, effect.request)
-            events += blobs
-            return request
-        if isinstance(effect, Remember):
-            turn, blobs = self._writer.messages(effect.turn)
-            events += blobs
-            return turn
+        note_outcome(self._writer, path, effect, outcome)
         if isinstance(effect, CallTool):
-            return self._writer.call(effect.call)
-        return None if isinstance(effect, ListTools | Recall) else effect
+            self._results[outcome.call_id] = tool_message(outcome)
 
     def _completed(self, effect: Complete, completion: Completion) -> tuple[Usage, float | None]:
         usage, cost_usd = completion.usage or NO_USAGE, completion.cost_usd
@@ -267,7 +238,8 @@ class RunLog:
                 self._unpriced = True
             else:
                 self._known_cost_usd = (self._known_cost_usd or 0.0) + cost_usd
-        self.messages = (*effect.request.messages, completion.message)
+        if not isinstance(effect, Rephrase):
+            self.messages = (*effect.request.messages, completion.message)
         return usage, cost_usd
 
     def _error(self, error: BaseException, note: str = "") -> ErrorRecord:

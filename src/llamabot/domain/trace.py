@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from llamabot.domain.call_ids import told_apart
+from llamabot.domain.effects import Retrieve
 from llamabot.domain.log import LogReader
 from llamabot.domain.logged import LoggedCall, RunInput
 from llamabot.domain.messages import closed, tool_message
+from llamabot.domain.retrieval import Retrieval
 from llamabot.ports.completion import Completion, CompletionRequest, Usage
 from llamabot.ports.errors import UsageError
 from llamabot.ports.messages import AssistantMessage, Message
@@ -27,9 +29,11 @@ class EffectTrace(msgspec.Struct, frozen=True):
     Attributes:
         finished_ns: None if it was cut off by a crash.
         first_ns: nanoseconds from the start to the first fragment of a stream.
-        request: what a `complete` asked; None if only metadata was recorded.
-        completion: what a `complete` gave.
-        messages: what a `recall` gave or a `remember` stored.
+        request: what a `complete` or a `rephrase` asked; None if only metadata was recorded.
+        completion: what it gave.
+        messages: what a `recall` gave or a `remember` stored; of a `say`, the transcript with its answer.
+        search: what a `retrieve` looked for.
+        retrieval: what it found.
         call: what a `call_tool` ran, or an `ask_approval` asked about.
         result: what it gave.
         outcome: what any other effect gave, as JSON has it.
@@ -45,6 +49,8 @@ class EffectTrace(msgspec.Struct, frozen=True):
     request: CompletionRequest | None = None
     completion: Completion | None = None
     messages: tuple[Message, ...] = ()
+    search: Retrieve | None = None
+    retrieval: Retrieval | None = None
     call: LoggedCall | None = None
     result: ToolResult | None = None
     outcome: Any = None
@@ -70,7 +76,9 @@ class RunTrace(msgspec.Struct, frozen=True):
         """The transcript: the last request's messages, the answer to it, and the results of the tools it called."""
         results = {effect.result.call_id: tool_message(effect.result) for effect in self.effects if effect.result}
         for effect in reversed(self.effects):
-            if effect.request is not None:
+            if effect.effect == "say":
+                return effect.messages
+            if effect.request is not None and effect.effect != "rephrase":
                 asked = effect.request.messages
                 answer = effect.completion.message if effect.completion else effect.partial
                 messages = asked if answer is None else (*asked, told_apart(answer, asked))
@@ -107,39 +115,29 @@ def read_trace(events: Iterable[RunEvent]) -> RunTrace:
 
 
 def _started(event: EffectStarted, reader: LogReader) -> EffectTrace:
-    request: CompletionRequest | None = None
-    messages: tuple[Message, ...] = ()
-    if event.effect == "complete" and isinstance(event.input, Mapping):
-        request = reader.request(event.path, event.input)
-    elif event.effect == "remember" and event.input is not None:
-        messages = reader.messages(event.input)
-    return EffectTrace(
-        event.path, event.attempt, event.effect, event.at_ns, request=request, messages=messages, call=_call(event)
-    )
+    read = {} if event.input is None else _asked(event, reader)
+    return EffectTrace(event.path, event.attempt, event.effect, event.at_ns, **read)
 
 
-def _call(event: EffectStarted) -> LoggedCall | None:
-    if not event.input:
-        return None
+def _asked(event: EffectStarted, reader: LogReader) -> dict[str, Any]:
+    """Return what is known of what an effect was asked, by the names in `EffectTrace`."""
     match event.effect:
+        case "complete" | "rephrase":
+            return {"request": reader.request(event.path, event.input)}
+        case "remember" | "say":
+            return {"messages": reader.messages(event.input)}
+        case "retrieve":
+            return {"search": Retrieve(*reader.search(event.input))}
         case "call_tool":
-            return msgspec.convert(event.input, LoggedCall)
+            return {"call": msgspec.convert(event.input, LoggedCall)}
         case "ask_approval":
-            return msgspec.convert(event.input["calls"][0], LoggedCall)
+            return {"call": msgspec.convert(event.input["calls"][0], LoggedCall)}
         case _:
-            return None
+            return {}
 
 
 def _finished(started: EffectTrace, event: EffectFinished, reader: LogReader) -> EffectTrace:
-    read: dict[str, Any] = {}
-    if event.effect == "complete" and isinstance(event.outcome, Mapping):
-        read["completion"] = reader.completion(event.path, event.outcome)
-    elif event.effect == "recall" and event.outcome is not None:
-        read["messages"] = reader.messages(event.outcome, produced_by=event.path)
-    elif event.effect == "call_tool" and event.outcome is not None:
-        read["result"] = reader.result(event.path, event.outcome)
-    else:
-        read["outcome"] = event.outcome
+    read = {} if event.outcome is None else _given(event, reader)
     if event.partial is not None:
         read["partial"] = msgspec.convert(event.partial, AssistantMessage)
     return msgspec.structs.replace(
@@ -151,6 +149,21 @@ def _finished(started: EffectTrace, event: EffectFinished, reader: LogReader) ->
         cost_usd=event.cost_usd,
         **read,
     )
+
+
+def _given(event: EffectFinished, reader: LogReader) -> dict[str, Any]:
+    """Return what an effect gave, by the names in `EffectTrace`."""
+    match event.effect:
+        case "complete" | "rephrase":
+            return {"completion": reader.completion(event.path, event.outcome)}
+        case "recall":
+            return {"messages": reader.messages(event.outcome, produced_by=event.path)}
+        case "retrieve":
+            return {"retrieval": reader.retrieval(event.outcome)}
+        case "call_tool":
+            return {"result": reader.result(event.path, event.outcome)}
+        case _:
+            return {"outcome": event.outcome}
 
 
 def _calls(message: AssistantMessage | None) -> tuple[ToolCall, ...]:

@@ -7,13 +7,15 @@ import msgspec
 from llamabot.domain.toolset import Toolset
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+from llamabot.ports.docstore import AsyncDocStorePort, DocStorePort
 from llamabot.ports.ids import IdPort
 from llamabot.ports.memory import AsyncMemoryPort, MemoryPort
 from llamabot.ports.recorder import RecorderPort
 
-__all__ = ["AnyCompletion", "AnyMemory", "World"]
+__all__ = ["AnyCompletion", "AnyDocStore", "AnyMemory", "World"]
 
 AnyCompletion = CompletionPort | AsyncCompletionPort
+AnyDocStore = DocStorePort | AsyncDocStorePort
 AnyMemory = MemoryPort | AsyncMemoryPort
 
 
@@ -22,6 +24,7 @@ class World(msgspec.Struct, frozen=True):
 
     Attributes:
         toolset: the bot's tools; None for bots that have none.
+        docstore: what the bot's answers are from; None for bots that have none.
     """
 
     completion: AnyCompletion
@@ -30,3 +33,4 @@ class World(msgspec.Struct, frozen=True):
     clock: ClockPort
     ids: IdPort
     toolset: Toolset | None = None
+    docstore: AnyDocStore | None = None

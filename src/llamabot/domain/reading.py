@@ -1,0 +1,169 @@
+"""How a streamed answer is read, in both colours, and how long an effect may take."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from concurrent.futures import Future
+from inspect import isgenerator
+from typing import Any
+
+import msgspec
+
+from llamabot.domain.operations import DeadlinePassed, Step
+from llamabot.domain.result import ReasoningDelta, TextDelta
+from llamabot.domain.threads import call_within
+from llamabot.domain.world import World
+from llamabot.ports.assembly import Assembler
+from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
+
+__all__ = ["Reading", "aread", "awithin", "bounded", "positive", "read"]
+
+_END: Any = object()
+
+
+class Reading:
+    """A streamed completion as it arrives; belongs to one step."""
+
+    def __init__(self, step: Step, request: CompletionRequest, world: World) -> None:
+        self.request = bounded(request, step)
+        self._step = step
+        self._clock = world.clock
+        self._assembler = Assembler()
+        self.ends_at_s = None if step.timeout_s is None else time.monotonic() + step.timeout_s
+
+    def remaining_s(self) -> float:
+        """Seconds until the deadline.
+
+        Raises:
+            DeadlinePassed: none are left; time also passes while the reader is busy.
+        """
+        return math.inf if self.ends_at_s is None else positive(self.ends_at_s - time.monotonic())
+
+    def feed(self, chunk: CompletionChunk) -> tuple[TextDelta | ReasoningDelta, ...]:
+        """Take a chunk in and return what it lets the reader see."""
+        if self._step.first_at_ns is None:
+            self._step.first_at_ns = self._clock.monotonic_ns()
+        text, reasoning = self._assembler.feed(chunk)
+        if text and not reasoning:
+            return (TextDelta(text),)  # mostly; the rest takes longer
+        return _deltas(text, reasoning)
+
+    def rest(self) -> tuple[TextDelta | ReasoningDelta, ...]:
+        """Return what was held back until the end."""
+        return _deltas(*self._assembler.rest())
+
+    def broke(self) -> None:
+        """Keep what has arrived of an answer that failed or was left, if anything has."""
+        if self._step.first_at_ns is not None:
+            self._step.partial = self._assembler.message()
+
+    def completion(self) -> Completion:
+        """Return the whole answer, or raise `StreamTruncated`."""
+        return self._assembler.completion()
+
+
+def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta, None, Completion]:
+    """Yield a streamed answer and return it; closing this closes the provider's stream."""
+    port: Any = world.completion
+    stream = port.stream(reading.request)
+    late: Future[Any] | None = None
+    try:
+        for chunk in _in_time(stream, reading):
+            for event in reading.feed(chunk):  # noqa: UP028 - mostly one: `yield from` takes longer
+                yield event
+        yield from reading.rest()
+        return reading.completion()
+    except BaseException as error:
+        reading.broke()
+        late = error.late if isinstance(error, DeadlinePassed) else None
+        raise
+    finally:
+        _close(stream, late)
+
+
+async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | ReasoningDelta, None]:
+    """Yield a streamed answer; what it is in the end, `reading` knows."""
+    port: Any = world.completion
+    stream = port.astream(reading.request)
+    try:
+        async for chunk in _ain_time(stream, reading):
+            for event in reading.feed(chunk):
+                yield event
+        for event in reading.rest():
+            yield event
+    except BaseException:
+        reading.broke()
+        raise
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _in_time(stream: Iterator[CompletionChunk], reading: Reading) -> Iterator[CompletionChunk]:
+    """Return the stream; under a deadline, one that raises `DeadlinePassed` when it passes."""
+    return stream if reading.ends_at_s is None else _until_deadline(stream, reading)
+
+
+def _until_deadline(stream: Iterator[CompletionChunk], reading: Reading) -> Iterator[CompletionChunk]:
+    while (chunk := call_within(reading.remaining_s(), next, stream, _END)) is not _END:
+        yield chunk
+
+
+def _ain_time(stream: AsyncIterator[CompletionChunk], reading: Reading) -> AsyncIterator[CompletionChunk]:
+    """As `_in_time`."""
+    return stream if reading.ends_at_s is None else _auntil_deadline(stream, reading)
+
+
+async def _auntil_deadline(stream: AsyncIterator[CompletionChunk], reading: Reading) -> AsyncIterator[CompletionChunk]:
+    while (chunk := await awithin(reading.remaining_s(), anext(stream, _END))) is not _END:
+        yield chunk
+
+
+async def awithin(timeout_s: float, coming: Any) -> Any:
+    """Wait for something no longer than `timeout_s`.
+
+    Raises:
+        DeadlinePassed: it has not come; it is cancelled.
+    """
+    try:
+        async with asyncio.timeout(timeout_s) as deadline:
+            return await coming
+    except TimeoutError:
+        if deadline.expired():
+            raise DeadlinePassed from None
+        raise
+
+
+def positive(seconds: float) -> float:
+    """Return the seconds that are left, or raise `DeadlinePassed` if none are."""
+    if seconds <= 0:
+        raise DeadlinePassed
+    return seconds
+
+
+def _close(stream: Any, late: Future[Any] | None) -> None:
+    """Close a stream; a generator that a thread is still inside of is closed by that thread, once it comes back."""
+    close = getattr(stream, "close", None)
+    if close is None:
+        return
+    if late is not None and isgenerator(stream):
+        late.add_done_callback(lambda _: close())
+    else:
+        close()
+
+
+def bounded(request: CompletionRequest, step: Step) -> CompletionRequest:
+    """Return a request that waits no longer than the call's deadline leaves."""
+    if step.timeout_s is None or step.timeout_s >= request.timeout_s:
+        return request
+    return msgspec.structs.replace(request, timeout_s=max(step.timeout_s, 0.001))
+
+
+def _deltas(text: str, reasoning: str) -> tuple[TextDelta | ReasoningDelta, ...]:
+    if not reasoning:
+        return (TextDelta(text),) if text else ()
+    return (ReasoningDelta(reasoning), TextDelta(text)) if text else (ReasoningDelta(reasoning),)

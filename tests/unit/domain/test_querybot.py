@@ -1,0 +1,289 @@
+"""A QueryBot answers from the passages that it found, says which, and says so where it found none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.property.ways import WAYS
+from tests.unit.domain.libraries import Away, bot, linkers
+
+import llamabot as lmb
+from llamabot.domain.quotations import estimated_tokens
+from llamabot.ports.errors import ConfigurationError, ContentRefused, LimitReached, ProviderUnavailable, UsageError
+from llamabot.testing import InMemoryRecorder
+
+QUESTION = "Which linker?"
+
+
+def _kind(way: str) -> Any:
+    return lmb.AsyncQueryBot if "async" in way else lmb.QueryBot
+
+
+def _ids(matches: Any) -> list[str]:
+    return [match.passage.document_id for match in matches]
+
+
+class TestAnswering:
+    @pytest.mark.parametrize("way", WAYS)
+    def test_an_answer_has_its_text_its_sources_and_what_it_cites(self, way: str) -> None:
+        asked, _ = bot(["lld [2], or mold [1]; see [2] and [7]."], kind=_kind(way))
+        answer = WAYS[way](asked, (QUESTION,)).value
+        assert isinstance(answer, lmb.Answer)
+        assert str(answer) == answer.text == "lld [2], or mold [1]; see [2] and [7]."
+        assert _ids(answer.sources) == ["mold", "lld", "ld"]
+        assert _ids(answer.citations) == ["lld", "mold"]
+        assert answer.unknown_citations == 1
+        assert answer.sources == linkers().search(QUESTION)
+
+    def test_passages_are_the_users_words_and_never_the_systems(self) -> None:
+        asked, completion = bot(["mold [1]"])
+        result = asked.run(QUESTION)
+        system, question = completion.requests[0].messages
+        assert system == lmb.system("Answer from the passages.")
+        assert isinstance(question, lmb.UserMessage)
+        assert "\n[1]\n> tools.md\n>\n> mold is a linker: the fast linker\n\n[2]\n> llvm.md\n" in question.text
+        assert f"\n\nQuestion: {QUESTION}\n\n" in question.text
+        assert result.messages == (system, question, lmb.assistant("mold [1]"))
+
+    def test_only_as_many_are_sent_as_have_room_but_one_always(self) -> None:
+        asked, completion = bot(["a", "b", "c"])
+        one = estimated_tokens("[1]\n> tools.md\n>\n> mold is a linker: the fast linker")
+        assert _ids(asked(QUESTION, context_tokens=1).sources) == ["mold"]
+        assert _ids(asked(QUESTION, context_tokens=2 * one).sources) == ["mold", "lld"]
+        assert _ids(asked(QUESTION, k=1).sources) == ["mold"]
+        assert "mold is a linker: the fast linker" in completion.requests[0].messages[-1].text
+
+    def test_a_filter_belongs_to_the_bot_or_to_the_call(self) -> None:
+        asked, _ = bot(["a", "b"], where={"lang": "de"})
+        assert _ids(asked(QUESTION).sources) == ["ld"]
+        assert _ids(asked(QUESTION, where=None).sources) == ["mold", "lld", "ld"]
+
+    def test_what_surrounds_the_question_stays_where_it_is(self) -> None:
+        """A beginning of the answer is the last message."""
+        asked, completion = bot(["mold [1]"])
+        asked("Hello.", QUESTION, lmb.assistant("It is"))
+        _, hello, question, beginning = completion.requests[0].messages
+        assert (hello, beginning) == (lmb.user("Hello."), lmb.assistant("It is"))
+        assert f"Question: {QUESTION}\n" in question.text
+
+    def test_a_picture_goes_along_with_the_question(self) -> None:
+        picture = lmb.image(data=b"\x89PNG\r\n\x1a\n")
+        asked, completion = bot(["mold [1]"])
+        answer = asked(lmb.user(QUESTION, picture))
+        assert _ids(answer.sources) == ["mold", "lld", "ld"]
+        content = completion.requests[0].messages[-1].content
+        assert content[1:3] == (lmb.Text(QUESTION), picture)
+
+    def test_a_picture_alone_cannot_be_looked_up(self) -> None:
+        asked, _ = bot([])
+        with pytest.raises(UsageError, match="ask with text"):
+            asked(lmb.user(lmb.image(data=b"\x89PNG\r\n\x1a\n")))
+
+    def test_a_refused_answer_is_an_error(self) -> None:
+        refusal = lmb.Completion(lmb.AssistantMessage("mo"), lmb.FinishReason.CONTENT_FILTER)
+        asked, _ = bot([refusal])
+        with pytest.raises(ContentRefused):
+            asked(QUESTION)
+
+
+class TestFindingNothing:
+    @pytest.mark.parametrize("way", WAYS)
+    def test_it_says_so_and_asks_no_model(self, way: str) -> None:
+        asked, completion = bot([], kind=_kind(way), not_found="Nichts.")
+        result = WAYS[way](asked, ("Who sings?",))
+        assert result.value == lmb.Answer("Nichts.")
+        assert (result.text, result.finish_reason, result.usage) == ("Nichts.", lmb.FinishReason.STOP, lmb.Usage())
+        assert result.messages[1:] == (lmb.user("Who sings?"), lmb.assistant("Nichts."))
+        assert completion.requests == ()
+
+    def test_it_has_words_of_its_own(self) -> None:
+        asked, _ = bot([])
+        assert "found nothing" in str(asked("Who sings?"))
+
+    def test_what_is_good_enough_is_the_stores_own_unless_it_is_said(self) -> None:
+        asked, _ = bot(["a", "b"], docstore=linkers(relevant_score=0.9))
+        assert asked(QUESTION).sources == ()
+        assert _ids(asked(QUESTION, min_score=0.0).sources) == ["mold", "lld", "ld"]
+        best, second, _ = linkers().search(QUESTION)
+        assert _ids(asked(QUESTION, min_score=second.score).sources) == ["mold", "lld"]
+        assert asked(QUESTION, min_score=best.score * 1.01).sources == ()
+
+    def test_a_store_that_cannot_tell_has_no_threshold(self) -> None:
+        class Distant:
+            relevant_score = 0.0
+
+            def search(self, query: str, **_: Any) -> Any:
+                return [lmb.Match(linkers().search("mold")[0].passage, -0.5)]
+
+        asked, _ = bot(["a"], docstore=Distant())
+        assert _ids(asked(QUESTION).sources) == ["mold"]
+
+    def test_the_log_has_it_and_tells_it_again(self) -> None:
+        recorder = InMemoryRecorder()
+        asked, _ = bot([], recorder=recorder, memory=lmb.ChatMemory())
+        result = asked.run("Who sings?")
+        trace = lmb.read_trace(recorder.events(result.run_id))
+        assert [effect.effect for effect in trace.effects] == ["recall", "retrieve", "say", "remember"]
+        assert (trace.messages, trace.summary.status) == (result.messages, "completed")
+        assert asked.replay(result.run_id).value == result.value
+
+    def test_other_words_are_another_answer(self) -> None:
+        asked, _ = bot([])
+        result = asked.run("Who sings?")
+        with pytest.raises(lmb.errors.ReplayDiverged, match="Nichts"):
+            asked.with_(not_found="Nichts.").replay(result.run_id)
+
+
+class TestFollowingUp:
+    def _memory(self) -> lmb.ChatMemory:
+        memory = lmb.ChatMemory()
+        memory.remember([lmb.user("What is mold?"), lmb.assistant("A linker [1].")])
+        return memory
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_a_follow_up_is_made_into_a_question_first(self, way: str) -> None:
+        recorder, memory = InMemoryRecorder(), self._memory()
+        asked, completion = bot(['"Is lld fast?"', "Yes [1]."], kind=_kind(way), memory=memory, recorder=recorder)
+        result = WAYS[way](asked, ("and lld?",))
+        rephrasing, asking = completion.requests
+        assert "User: What is mold?\nAssistant: A linker [1]." in rephrasing.messages[-1].text
+        assert "and lld?" in rephrasing.messages[-1].text
+        assert asking.messages[1:3] == memory.recall()[:2]
+        assert "Question: and lld?" in asking.messages[-1].text
+        trace = lmb.read_trace(recorder.events(result.run_id))
+        assert [effect.effect for effect in trace.effects] == ["recall", "rephrase", "retrieve", "complete", "remember"]
+        search = trace.effects[2].search
+        assert search is not None
+        assert search.query == "Is lld fast?"
+        assert _ids(result.value.sources) == _ids(linkers().search("Is lld fast?"))
+
+    def test_the_conversation_has_the_question_and_the_answer_alone(self) -> None:
+        memory = self._memory()
+        asked, _ = bot(["Is lld fast?", "Yes [1]."], memory=memory)
+        asked("and lld?")
+        assert memory.recall()[2:] == (lmb.user("and lld?"), lmb.assistant("Yes [1]."))
+
+    def test_nothing_is_made_of_the_first_question(self) -> None:
+        asked, completion = bot(["mold [1]"], memory=lmb.ChatMemory())
+        asked(QUESTION)
+        assert len(completion.requests) == 1
+
+    @pytest.mark.parametrize(
+        "made",
+        ["", " \n", "so " * 400, lmb.Completion(lmb.AssistantMessage("Is the"), lmb.FinishReason.LENGTH)],
+        ids=["empty", "blank", "long", "cut"],
+    )
+    def test_what_can_be_no_question_is_not_looked_up(self, made: Any) -> None:
+        recorder = InMemoryRecorder()
+        asked, _ = bot([made, "Yes [1]."], memory=self._memory(), recorder=recorder)
+        result = asked.run("and the lld linker?")
+        assert lmb.read_trace(recorder.events(result.run_id)).effects[2].search.query == "and the lld linker?"  # type: ignore[union-attr]  # a search has one
+
+    def test_a_provider_that_fails_then_is_asked_again_on_resume(self) -> None:
+        asked, completion = bot([ProviderUnavailable("away"), "Is lld fast?", "Yes [1]."], memory=self._memory())
+        with pytest.raises(ProviderUnavailable) as caught:
+            asked("and lld?")
+        assert asked.resume(str(caught.value.run_id)).text == "Yes [1]."
+        completion.assert_finished()
+
+    def test_what_the_model_was_asked_then_is_no_transcript(self) -> None:
+        recorder = InMemoryRecorder()
+        asked, _ = bot(["Is lld fast?"], memory=self._memory(), docstore=Away(), recorder=recorder)
+        with pytest.raises(lmb.errors.DocStoreError) as caught:
+            asked("and lld?")
+        assert caught.value.messages == lmb.read_trace(recorder.events(str(caught.value.run_id))).messages == ()
+
+    def test_a_refusal_then_is_a_refusal(self) -> None:
+        refusal = lmb.Completion(lmb.AssistantMessage("no"), lmb.FinishReason.CONTENT_FILTER)
+        asked, _ = bot([refusal], memory=self._memory())
+        with pytest.raises(ContentRefused):
+            asked("and lld?")
+
+    def test_it_counts_as_a_completion(self) -> None:
+        asked, completion = bot(["Is lld fast?", "Yes [1]."], memory=self._memory(), limits=lmb.Limits(decisions=1))
+        with pytest.raises(LimitReached) as caught:
+            asked("and lld?")
+        assert caught.value.limit == "decisions"
+        assert caught.value.messages[-1].text.endswith("say so.")
+        assert asked.resume(str(caught.value.run_id), limits=lmb.Limits(decisions=2)).text == "Yes [1]."
+        completion.assert_finished()
+
+
+class TestStreaming:
+    def test_what_was_found_is_told_before_the_first_text(self) -> None:
+        asked, _ = bot(["mold [1]"])
+        with asked.stream(QUESTION) as events:
+            first, second, *_ = events
+        assert isinstance(first, lmb.Retrieved)
+        assert _ids(first.matches) == ["mold", "lld", "ld"]
+        assert isinstance(second, lmb.TextDelta)
+
+    def test_a_question_that_is_made_is_not_the_answer(self) -> None:
+        memory = lmb.ChatMemory()
+        memory.remember([lmb.user("a"), lmb.assistant("b")])
+        asked, _ = bot(["Is lld a linker?", "Yes [1]."], memory=memory)
+        with asked.stream("and lld?") as events:
+            assert "".join(events.text()) == "Yes [1]."
+
+    def test_words_for_nothing_are_streamed_too(self) -> None:
+        asked, _ = bot([])
+        with asked.stream("Who sings?") as events:
+            found, said, finished = events
+        assert found == lmb.Retrieved(())
+        assert isinstance(finished, lmb.Finished)
+        assert said == lmb.TextDelta(finished.result.text)
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"k": 0},
+            {"k": "3"},
+            {"k": None},
+            {"context_tokens": 0},
+            {"min_score": float("nan")},
+            {"min_score": "high"},
+            {"where": ["lang"]},
+            {"where": {"lang": "\ud800"}},
+            {"where": {"size": float("inf")}},
+        ],
+        ids=repr,
+    )
+    def test_what_leads_to_nothing_is_refused_by_the_bot_and_by_the_call(self, wrong: Any) -> None:
+        with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+            bot([], **wrong)
+        asked, _ = bot([])
+        with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+            asked(QUESTION, **wrong)
+
+    def test_a_filter_by_a_list_is_refused(self) -> None:
+        with pytest.raises(UsageError, match="'lang' to look for is a list"):
+            bot([], where={"lang": ["de", "en"]})
+
+    def test_a_filter_that_changes_later_does_not_change_the_bot(self) -> None:
+        where = {"lang": "de"}
+        asked, _ = bot(["a"], where=where)
+        where["lang"] = "en"
+        assert _ids(asked(QUESTION).sources) == ["ld"]
+
+    def test_a_copy_has_other_settings(self) -> None:
+        asked, _ = bot(["a", "b"])
+        assert _ids(asked.with_(k=1)(QUESTION).sources) == ["mold"]
+        assert len(asked(QUESTION).sources) == 3
+        assert "k=1" in repr(asked.with_(k=1))
+
+    def test_other_bots_say_where_a_store_belongs(self) -> None:
+        with pytest.raises(lmb.errors.UnknownArgument, match=r"lmb\.QueryBot"):
+            lmb.SimpleBot(docstore=linkers())  # type: ignore[call-arg]  # the mistake is what is tested
+
+    def test_a_store_that_fails_fails_the_run(self) -> None:
+        recorder = InMemoryRecorder()
+        asked, _ = bot([], docstore=Away(), recorder=recorder)
+        with pytest.raises(lmb.errors.DocStoreError) as caught:
+            asked(QUESTION)
+        (run,) = recorder.runs()
+        assert (run.status, run.run_id) == ("failed", caught.value.run_id)
+        other = asked.with_(docstore=linkers(), completion=bot(["mold [1]"])[1])
+        assert other.resume(run.run_id).text == "mold [1]"
