@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.property.strategies import conversations
 
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.messages import AssistantMessage, Message, ToolMessage, UserMessage
 from llamabot.ports.tools import ToolCall
+from llamabot.testing.strategies import conversations
 
 
 class MemoryContract:

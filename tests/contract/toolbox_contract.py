@@ -12,9 +12,9 @@ import jsonschema
 import msgspec
 import pytest
 from hypothesis import given, settings
-from tests.property import strategies as models
 
 from llamabot.ports.tools import RunContext, ToolCall, ToolResult
+from llamabot.testing import strategies
 
 Way = Literal["call", "acall"]
 BAD_ARGUMENTS = {
@@ -89,7 +89,7 @@ class ToolboxContract:
         box = self.make()
 
         @settings(max_examples=25, deadline=None)
-        @given(models.texts())
+        @given(strategies.texts())
         def check(text: str) -> None:
             result = self.ask(box, "echo", json.dumps({"text": text}))
             assert (result.text, result.is_error) == (text, False)

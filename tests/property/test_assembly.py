@@ -6,19 +6,19 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies as models
 
 from llamabot.ports.assembly import Assembler, assemble, mend_completion, mend_text
 from llamabot.ports.completion import Completion, CompletionChunk, FinishReason, ToolCallFragment
 from llamabot.ports.errors import StreamTruncated
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import ToolCall
+from llamabot.testing import strategies
 
 
 @st.composite
 def _cut(draw: st.DrawFn) -> tuple[Completion, list[CompletionChunk]]:
-    completion = draw(models.completions(models.broken_texts))
-    return completion, draw(models.streams(completion))
+    completion = draw(strategies.completions(strategies.broken_texts))
+    return completion, draw(strategies.streams(completion))
 
 
 @given(cut=_cut(), looked_at=st.integers(0, 5))
@@ -40,25 +40,25 @@ def test_any_split_is_the_same_answer_told_piece_by_piece(
         (text + reasoning).encode()
 
 
-@given(models.completions(models.broken_texts))
+@given(strategies.completions(strategies.broken_texts))
 def test_a_mended_answer_can_be_sent_and_needs_no_more_mending(completion: Completion) -> None:
     mended = mend_completion(completion)
     msgspec.json.encode(mended)
     assert mend_completion(mended) is mended
 
 
-@given(models.texts())
+@given(strategies.texts())
 def test_whole_text_is_not_touched(text: str) -> None:
     assert mend_text(text) is text
 
 
-@given(models.broken_texts())
+@given(strategies.broken_texts())
 def test_halves_are_joined_or_replaced_and_all_else_is_kept(text: str) -> None:
     units = text.encode("utf-16-le", "surrogatepass")
     assert mend_text(text).encode("utf-16-le") == _with_replacements(units)
 
 
-@given(models.truncated_streams(models.broken_texts))
+@given(strategies.truncated_streams(strategies.broken_texts))
 def test_a_stream_without_a_reason_is_truncated_and_keeps_what_arrived(chunks: list[CompletionChunk]) -> None:
     with pytest.raises(StreamTruncated) as caught:
         assemble(chunks)

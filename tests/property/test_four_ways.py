@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies as models
 from tests.property.ways import WAYS, Seen, see
 
 import llamabot as lmb
+from llamabot.testing import strategies
 
 SIMPLE = (lmb.SimpleBot, lmb.AsyncSimpleBot)
 STRUCTURED = (lmb.StructuredBot, lmb.AsyncStructuredBot)
@@ -32,8 +32,8 @@ class Person(msgspec.Struct):
 
 def _json_answers() -> st.SearchStrategy[str]:
     """JSON that fits a Person, that does not, that is cut, that is fenced."""
-    fitting = st.fixed_dictionaries({"name": models.texts(), "age": st.integers(0, 99)})
-    wrong = st.fixed_dictionaries({"name": models.json_values()}, optional={"age": models.json_values()})
+    fitting = st.fixed_dictionaries({"name": strategies.texts(), "age": st.integers(0, 99)})
+    wrong = st.fixed_dictionaries({"name": strategies.json_values()}, optional={"age": strategies.json_values()})
     whole = (fitting | wrong).map(json.dumps)
     cut = st.tuples(whole, st.integers(0, 10)).map(lambda pair: pair[0][: pair[1]])
     return whole | cut | whole.map(lambda text: f"```json\n{text}\n```")
@@ -44,8 +44,8 @@ def _json_behaviours() -> st.SearchStrategy[Any]:
         message = msgspec.structs.replace(completion.message, content=text)
         return msgspec.structs.replace(completion, message=message)
 
-    completions = st.builds(answered, _json_answers(), models.completions())
-    return _json_answers() | completions | completions.flatmap(models.streams) | models.behaviours()
+    completions = st.builds(answered, _json_answers(), strategies.completions())
+    return _json_answers() | completions | completions.flatmap(strategies.streams) | strategies.replies()
 
 
 def _assert_alike(runs: list[Seen]) -> None:
@@ -55,7 +55,7 @@ def _assert_alike(runs: list[Seen]) -> None:
             assert other[name] == value, name
 
 
-@given(behaviour=models.behaviours(models.broken_texts), said=models.user_messages())
+@given(behaviour=strategies.replies(strategies.broken_texts), said=strategies.user_messages())
 def test_a_simple_bot_is_the_same_in_all_four_ways(behaviour: Any, said: lmb.UserMessage) -> None:
     _assert_alike([see(way, SIMPLE, [behaviour], said) for way in WAYS])
 

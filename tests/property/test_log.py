@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies as models
 from tests.property.cores import DRIVERS, assert_orderly, perform, world_of
 
 import llamabot as lmb
@@ -23,7 +22,7 @@ from llamabot.ports.errors import CompletionError
 from llamabot.ports.messages import Message
 from llamabot.ports.recorder import Blob, encode_event
 from llamabot.ports.tools import ToolSpec
-from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion, strategies
 
 LONG = 1001
 
@@ -49,8 +48,8 @@ class Keep(msgspec.Struct, frozen=True):
 
 
 def _settings() -> st.SearchStrategy[CompletionRequest]:
-    objects = st.dictionaries(models.texts(max_size=4), models.json_values(), max_size=2)
-    tools = st.builds(ToolSpec, st.just("search"), models.texts(), objects)
+    objects = st.dictionaries(strategies.texts(max_size=4), strategies.json_values(), max_size=2)
+    tools = st.builds(ToolSpec, st.just("search"), strategies.texts(), objects)
     return st.builds(
         CompletionRequest,
         model=st.sampled_from(["", "gpt-x"]),
@@ -68,8 +67,8 @@ def _settings() -> st.SearchStrategy[CompletionRequest]:
 def _plans() -> st.SearchStrategy[list[Any]]:
     """Runs: single effects and effects together, requests that repeat, shorten and change the ones before."""
     repeated = st.lists(st.integers(0, 8), max_size=4).map(tuple) | st.integers(0, 4).map(lambda n: tuple(range(n)))
-    added = models.conversations(LONG, max_size=2).map(tuple)
-    answers = st.one_of(models.completions(models.broken_texts), models.port_errors())
+    added = strategies.conversations(LONG, max_size=2).map(tuple)
+    answers = st.one_of(strategies.completions(strategies.broken_texts), strategies.port_errors())
     step = (
         st.builds(Ask, _settings() | st.just(CompletionRequest("", ())), repeated, added, answers)
         | st.builds(Keep, repeated, added)
@@ -153,7 +152,7 @@ def _could_be(trace: EffectTrace) -> bool:
     return (trace.completion is None) is (trace.error is not None)
 
 
-@given(answer=models.completions(models.broken_texts), said=models.conversations(LONG))
+@given(answer=strategies.completions(strategies.broken_texts), said=strategies.conversations(LONG))
 def test_the_transcript_of_a_trace_is_that_of_the_result(answer: Completion, said: list[Message]) -> None:
     recorder = InMemoryRecorder()
     bot = lmb.SimpleBot("Answer.", completion=ScriptedCompletion([answer]), recorder=recorder)

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies as models
 from tests.unit.domain.outputs import KINDS, Person, Tree
 
 from llamabot.domain.output import OutputRejected, output_of
+from llamabot.testing import strategies
 
 kinds = st.sampled_from(list(KINDS))
 
@@ -22,14 +22,16 @@ def _damaged(draw: st.DrawFn, text: str) -> str:
     """A text with one piece of it gone, doubled or replaced."""
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, min(len(text), start + 8)))
-    piece = draw(st.just("") | st.just(text[start:end] * 2) | models.texts(max_size=4) | st.sampled_from('{}[]",:\\'))
+    piece = draw(
+        st.just("") | st.just(text[start:end] * 2) | strategies.texts(max_size=4) | st.sampled_from('{}[]",:\\')
+    )
     return text[:start] + piece + text[end:]
 
 
 @given(st.data(), kinds)
 def test_any_text_is_a_value_or_a_rejection(data: st.DataObject, kind: str) -> None:
     type_, wire, _ = KINDS[kind]
-    text = data.draw(_damaged(wire) | models.texts() | models.json_values().map(json.dumps))
+    text = data.draw(_damaged(wire) | strategies.texts() | strategies.json_values().map(json.dumps))
     with contextlib.suppress(OutputRejected):
         output_of(type_).decode(text)
 
@@ -55,9 +57,9 @@ def test_a_fence_and_words_around_it_change_nothing(data: st.DataObject, kind: s
     assert output_of(type_).decode(text) == value
 
 
-people = st.builds(Person, models.texts(), st.integers(-(2**63), 2**63 - 1), st.none() | models.texts())
+people = st.builds(Person, strategies.texts(), st.integers(-(2**63), 2**63 - 1), st.none() | strategies.texts())
 trees = st.recursive(
-    st.builds(Tree, models.texts()), lambda inner: st.builds(Tree, models.texts(), st.lists(inner, max_size=3))
+    st.builds(Tree, strategies.texts()), lambda inner: st.builds(Tree, strategies.texts(), st.lists(inner, max_size=3))
 )
 
 

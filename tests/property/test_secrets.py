@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies as models
 
 import llamabot as lmb
 from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.ports.errors import LlamabotError, ProviderUnavailable
 from llamabot.ports.recorder import encode_event
 from llamabot.ports.secrets import Secret, Secrets, split_secrets
-from llamabot.testing import InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import InMemoryRecorder, ScriptedCompletion, strategies
 
 CANARY = "k-canary-71"
 
@@ -50,7 +49,7 @@ def _secret_options() -> st.SearchStrategy[dict[str, Any]]:
     """Options that hold the canary in each way that is recognised, at any depth, beside options that hold nothing."""
     named = st.sampled_from(SECRET_NAMES)
     texts = st.sampled_from([CANARY, f"Bearer {CANARY}"])
-    plain = st.dictionaries(st.sampled_from(["seed", "top_p", "stop"]), models.json_values(), max_size=2)
+    plain = st.dictionaries(st.sampled_from(["seed", "top_p", "stop"]), strategies.json_values(), max_size=2)
     leaf = (
         st.dictionaries(named, texts | texts.map(str.encode) | st.lists(texts, min_size=1, max_size=2), min_size=1)
         | st.tuples(named, texts)
@@ -97,7 +96,7 @@ def test_a_secret_is_taken_out_of_any_text(options: dict[str, Any]) -> None:
     assert CANARY not in secrets.scrubbed(f"401 for {options!r}: {CANARY} is not known")
 
 
-@given(st.dictionaries(models.texts(max_size=6).map(lambda name: f"opt {name} "), models.json_values()))
+@given(st.dictionaries(strategies.texts(max_size=6).map(lambda name: f"opt {name} "), strategies.json_values()))
 def test_what_holds_no_secret_is_left_as_it_is(options: dict[str, Any]) -> None:
     visible, secrets = split_secrets(options)
     assert visible == options

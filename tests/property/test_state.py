@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies as models
 from tests.property.ways import WAYS
 
 import llamabot as lmb
 from llamabot.ports.completion import CompletionRequest
-from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion, strategies
 
 PORTS = ("completion", "recorder", "memory")
 
@@ -29,7 +28,7 @@ def _inside(bot: Any) -> dict[str, Any]:
     return {name: value if name == "_secrets" else copy.deepcopy(value) for name, value in held.items()}
 
 
-@given(behaviours=st.lists(models.behaviours(), max_size=3), way=st.sampled_from(list(WAYS)), structured=st.booleans())
+@given(behaviours=st.lists(strategies.replies(), max_size=3), way=st.sampled_from(list(WAYS)), structured=st.booleans())
 def test_a_call_leaves_no_state_in_the_bot(behaviours: list[Any], way: str, structured: bool) -> None:
     """Whatever the model does, whether the call ends well or not."""
     kinds: dict[Any, Any] = {

@@ -14,7 +14,6 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
-from tests.property import strategies as models
 from tests.unit.domain.outputs import Level, Mood, Person, Point
 from tests.unit.local.calls import context_of
 
@@ -23,6 +22,7 @@ from llamabot.adapters.local.definition import definition_of
 from llamabot.adapters.local.results import text_of
 from llamabot.ports.schema import decoded
 from llamabot.ports.tools import RunContext, Tool, ToolCall, ToolResult
+from llamabot.testing import strategies
 
 
 class Route(TypedDict):
@@ -37,7 +37,7 @@ class Trip:
 
 Kind: TypeAlias = tuple[Any, SearchStrategy[Any]]
 
-_texts = models.texts(max_size=8)
+_texts = strategies.texts(max_size=8)
 _whole = st.integers(-(2**63), 2**63 - 1)
 _people = st.builds(Person, _texts, _whole, st.none() | _texts)
 _routes: SearchStrategy[Any] = st.fixed_dictionaries({"stops": st.lists(_texts, max_size=2)})
@@ -55,7 +55,7 @@ _SIMPLE: list[Kind] = [
     (Trip, st.builds(Trip, _people, _routes)),
     (Annotated[int, msgspec.Meta(ge=0, le=9)], st.integers(0, 9)),
     (Annotated[str, "a note"], _texts),
-    (Any, models.json_values()),
+    (Any, strategies.json_values()),
 ]
 
 
@@ -142,7 +142,7 @@ def test_the_schema_takes_what_is_taken(asked: Asked) -> None:
 
 @given(asked(), st.data())
 def test_what_the_schema_refuses_is_answered_not_raised(asked: Asked, data: st.DataObject) -> None:
-    damaged = {**asked.meant, data.draw(NAMES): data.draw(models.json_values())}
+    damaged = {**asked.meant, data.draw(NAMES): data.draw(strategies.json_values())}
     for name in data.draw(st.sets(NAMES, max_size=1)):
         damaged.pop(name, None)
     text = msgspec.json.encode(damaged).decode()
@@ -156,7 +156,7 @@ def test_what_the_schema_refuses_is_answered_not_raised(asked: Asked, data: st.D
         assert len(asked.seen) == 1
 
 
-@given(asked(), st.data(), models.broken_texts(max_size=12))
+@given(asked(), st.data(), strategies.broken_texts(max_size=12))
 def test_any_text_is_answered(asked: Asked, data: st.DataObject, noise: str) -> None:
     text = asked.arguments
     cut = data.draw(st.integers(0, len(text)))
@@ -166,7 +166,9 @@ def test_any_text_is_answered(asked: Asked, data: st.DataObject, noise: str) -> 
         assert result.call_id == "c"
 
 
-@given(models.json_values() | models.broken_texts() | st.binary() | st.floats() | st.complex_numbers() | _people)
+@given(
+    strategies.json_values() | strategies.broken_texts() | st.binary() | st.floats() | st.complex_numbers() | _people
+)
 def test_every_value_becomes_a_text_that_utf_8_can_carry(value: Any) -> None:
     text = text_of(value)
     text.encode()

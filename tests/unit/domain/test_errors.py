@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies as models
 from tests.property.ways import WAYS
 
 import llamabot as lmb
 from llamabot.ports import errors
 from llamabot.ports.errors import Attempt, LlamabotError
-from llamabot.testing import InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import InMemoryRecorder, ScriptedCompletion, strategies
 
 KINDS = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, LlamabotError)]
 ATTRIBUTES = {
@@ -59,7 +58,7 @@ class TestEveryKind:
         assert (kind.__doc__ or "").strip()
 
 
-@given(behaviour=models.port_errors(), way=st.sampled_from(list(WAYS)))
+@given(behaviour=strategies.port_errors(), way=st.sampled_from(list(WAYS)))
 def test_an_error_out_of_a_bot_comes_back_from_a_pickle(behaviour: LlamabotError, way: str) -> None:
     kind: Any = lmb.AsyncSimpleBot if "async" in way else lmb.SimpleBot
     bot = kind("S.", completion=ScriptedCompletion([behaviour]), recorder=InMemoryRecorder())

@@ -8,12 +8,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies as models
 from tests.property.toolboxes import Kit, tools
 from tests.property.ways import WAYS, see
 
 import llamabot as lmb
-from llamabot.testing import InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import InMemoryRecorder, ScriptedCompletion, strategies
 
 BOTS = (lmb.ToolBot, lmb.AsyncToolBot)
 
@@ -36,8 +35,8 @@ def _calls(*ids: str) -> lmb.AssistantMessage:
 
 
 @given(
-    behaviour=models.behaviours(models.broken_texts),
-    said=models.user_messages(),
+    behaviour=strategies.replies(strategies.broken_texts),
+    said=strategies.user_messages(),
     choice=st.sampled_from(["auto", "look"]),
 )
 def test_is_the_same_in_all_four_ways(behaviour: Any, said: lmb.UserMessage, choice: str) -> None:

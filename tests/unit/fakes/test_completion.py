@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from tests.property import strategies as models
 
 import llamabot as lmb
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, FinishReason, ModelCapabilities
 from llamabot.ports.errors import CompletionError, ProviderUnavailable, StreamTruncated, UsageError
 from llamabot.ports.tools import ToolCall
-from llamabot.testing import FunctionCompletion, ScriptedCompletion
+from llamabot.testing import FunctionCompletion, ScriptedCompletion, strategies
 
 QUESTION = CompletionRequest("model", (lmb.system("Be brief."), lmb.user("How are you?")))
 
@@ -103,7 +102,7 @@ class TestSteps:
         assert _whole(message).message == lmb.assistant("a\nb")
 
 
-@given(models.behaviours(models.broken_texts))
+@given(strategies.replies(strategies.broken_texts))
 def test_the_same_is_said_whole_and_streamed_in_both_colours(step: Any) -> None:
     told = []
     for ask in (

@@ -1,64 +1,57 @@
-"""The strategies reach what they promise, and what they find shrinks to something that can be read."""
+"""Replies and fragments reach what they promise, and what they find shrinks to something that can be read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
-from tests.property import strategies as models
+from tests.property.kit.shrinking import minimal
 
 import llamabot as lmb
 from llamabot.ports.completion import Completion, CompletionChunk, FinishReason, ToolCallFragment
 from llamabot.ports.errors import ProviderUnavailable
 from llamabot.ports.tools import ToolCall
+from llamabot.testing import strategies
 
-patient = settings(max_examples=3000, database=None, phases=[Phase.generate, Phase.shrink])
 NOTHING = Completion(lmb.AssistantMessage(), FinishReason.STOP)
 END = CompletionChunk(finish_reason=FinishReason.STOP)
 
 
-def _minimal(strategy: st.SearchStrategy[Any], condition: Callable[[Any], bool]) -> Any:
-    return find(strategy, condition, settings=patient, random=Random(1))
-
-
 def _streams_of(text: str, **message: Any) -> st.SearchStrategy[list[CompletionChunk]]:
-    return models.streams(Completion(lmb.AssistantMessage(text, **message), FinishReason.STOP))
+    return strategies.streams(Completion(lmb.AssistantMessage(text, **message), FinishReason.STOP))
 
 
 def test_the_simplest_of_everything_is_nothing() -> None:
-    assert _minimal(models.behaviours(), lambda behaviour: True) == ""
-    assert _minimal(models.streams(NOTHING), lambda chunks: True) == [CompletionChunk(), CompletionChunk(), END]
+    assert minimal(strategies.replies(), lambda _: True) == ""
+    assert minimal(strategies.streams(NOTHING), lambda chunks: True) == [CompletionChunk(), CompletionChunk(), END]
 
 
 def test_a_text_shrinks_to_one_piece_and_then_to_two() -> None:
-    assert _minimal(models.fragmentations("abcdef"), lambda pieces: True) == ["abcdef"]
-    assert _minimal(models.fragmentations("abcdef"), lambda pieces: len(pieces) > 1) == ["a", "bcdef"]
+    assert minimal(strategies.fragmentations("abcdef"), lambda pieces: True) == ["abcdef"]
+    assert minimal(strategies.fragmentations("abcdef"), lambda pieces: len(pieces) > 1) == ["a", "bcdef"]
 
 
 @pytest.mark.parametrize(
     ("strategy", "condition", "smallest"),
     [
         (
-            models.behaviours(),
+            strategies.replies(),
             lambda step: isinstance(step, list) and any(isinstance(part, Exception) for part in step[1:]),
             lambda step: len(step) == 2 and isinstance(step[1], ProviderUnavailable),
         ),
         (
-            models.behaviours(),
+            strategies.replies(),
             lambda step: isinstance(step, list) and len(step) == 1 and isinstance(step[0], Exception),
             lambda step: isinstance(step[0], ProviderUnavailable),
         ),
         (
-            models.behaviours(),
+            strategies.replies(),
             lambda step: isinstance(step, list) and step and not any(getattr(c, "finish_reason", 1) for c in step),
             lambda step: step == [CompletionChunk()],
         ),
         (
-            models.behaviours(models.broken_texts),
+            strategies.replies(strategies.broken_texts),
             lambda step: isinstance(step, str) and "\ud83d" in step,
             lambda step: step == "\ud83d",
         ),
@@ -81,12 +74,12 @@ def test_a_text_shrinks_to_one_piece_and_then_to_two() -> None:
             lambda chunks: len(chunks) == 3,
         ),
         (
-            models.messages(long=50),
+            strategies.messages(long=50),
             lambda message: len(message.text) == 50,
             lambda message: message == lmb.UserMessage("0" * 50),
         ),
     ],
 )
 def test_what_is_looked_for_is_found_and_shrinks(strategy: Any, condition: Any, smallest: Any) -> None:
-    found = _minimal(strategy, condition)
+    found = minimal(strategy, condition)
     assert smallest(found), found
