@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies as models
 
 from llamabot.domain.answer import answer_from
 from llamabot.domain.citations import cited_numbers
 from llamabot.ports.documents import Match, Passage, Place
+from llamabot.testing import strategies
 
 Citation = tuple[str, tuple[int, ...]]
 """A bracket, and the numbers that it cites."""
@@ -50,7 +50,7 @@ def test_nothing_is_cited_in_code(citations: list[Citation], fence: str) -> None
     assert cited_numbers(f"So:\n{fence}{code}{end}\nas told [7]") == (7,)
 
 
-@given(text=models.broken_texts(max_size=60) | st.text(st.sampled_from("[]【1 29,-`~\n^†a_.=0"), max_size=40))
+@given(text=strategies.broken_texts(max_size=60) | st.text(st.sampled_from("[]【1 29,-`~\n^†a_.=0"), max_size=40))
 def test_any_text_is_read_and_what_is_found_stands_in_it(text: str) -> None:
     numbers = cited_numbers(text)
     assert len(set(numbers)) == len(numbers)

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.property import strategies as models
 from tests.property.agents import Dying, Killed
 from tests.property.ways import WAYS, Seen, see
 
@@ -20,7 +19,14 @@ from llamabot.domain.retrieval import Retrieval
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.documents import Match, Passage, Place
 from llamabot.ports.recorder import EffectFinished
-from llamabot.testing import CountingIds, FunctionCompletion, InMemoryDocStore, InMemoryRecorder, TickingClock
+from llamabot.testing import (
+    CountingIds,
+    FunctionCompletion,
+    InMemoryDocStore,
+    InMemoryRecorder,
+    TickingClock,
+    strategies,
+)
 
 BOTS = (lmb.QueryBot, lmb.AsyncQueryBot)
 RUN = "run-1"
@@ -35,7 +41,7 @@ MOVES = (
 )
 
 _words = st.lists(st.sampled_from(["mold", "lld", "linker", "fast", "who?"]), min_size=1, max_size=8).map(" ".join)
-_hostile = st.lists(st.sampled_from(MOVES) | models.texts(max_size=8), max_size=6).map("".join)
+_hostile = st.lists(st.sampled_from(MOVES) | strategies.texts(max_size=8), max_size=6).map("".join)
 _texts = st.tuples(_words, _hostile).map("".join) | _words.map(lambda words: words * 60)
 _scores = st.integers(-4, 4).map(lambda n: n / 4)
 
@@ -45,7 +51,7 @@ def matches(draw: st.DrawFn) -> Match:
     """A match whose document says anything in any place of it."""
     heading = draw(st.lists(_hostile, max_size=2).map(tuple))
     place = Place(draw(_hostile), 0, 1, heading, draw(st.none() | st.integers(1, 3)))
-    return Match(Passage(draw(_words), 0, draw(_texts | models.texts()), place), draw(_scores))
+    return Match(Passage(draw(_words), 0, draw(_texts | strategies.texts()), place), draw(_scores))
 
 
 @st.composite
@@ -73,7 +79,9 @@ def _assert_alike(runs: list[Seen]) -> None:
 
 
 @given(
-    behaviours=st.tuples(st.just("fast linker, who?") | models.behaviours(), models.behaviours(models.broken_texts)),
+    behaviours=st.tuples(
+        st.just("fast linker, who?") | strategies.replies(), strategies.replies(strategies.broken_texts)
+    ),
     store=stores() | st.builds(Failing),
     min_score=st.none() | _scores,
     context_tokens=st.integers(1, 400),
@@ -112,7 +120,7 @@ def test_what_is_sent_is_good_enough_and_has_room(
     assert more[: len(sources)] == sources, "more room only adds"
 
 
-@given(text=models.texts())
+@given(text=strategies.texts())
 def test_quoting_is_whole_lines_however_they_end(text: str) -> None:
     assert "\n".join(line[2:] for line in quoted(text).split("\n")) == "\n".join(
         line.rstrip() for line in text.splitlines()
