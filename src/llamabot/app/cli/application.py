@@ -70,12 +70,28 @@ def ask(
         Path | None,
         typer.Option("--schema", metavar="FILE", help="JSON schema that the answer must fit; prints JSON."),
     ] = None,
+    docs: Annotated[
+        list[Path] | None,
+        typer.Option("--docs", metavar="PATH", help="Answer from the documents in this folder, or this file."),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="Where documents are kept: .llamabot/store."),
+    ] = None,
 ) -> None:
     """Ask one question. Text from a pipe is put below it, or is the question."""
     from llamabot.app.cli.asking import ask as work
 
-    question = " ".join(words or ())
-    work(question, system, model=model, temperature=temperature, stream=not no_stream, schema_file=schema)
+    work(
+        " ".join(words or ()),
+        system,
+        model=model,
+        temperature=temperature,
+        stream=not no_stream,
+        schema_file=schema,
+        docs=docs or [],
+        store=store,
+    )
 
 
 @application.command()
