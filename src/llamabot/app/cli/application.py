@@ -152,9 +152,11 @@ def prune(
 
 @local.command("install")
 def local_install(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="By default smollm2, or FILE's name.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="By default all that can be fetched, or FILE's name.")
+    ] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="A GGUF file of your own; it is copied.")
+        Path | None, typer.Option("--from", metavar="FILE", help="A GGUF or ONNX file of your own; it is copied.")
     ] = None,
 ) -> None:
     """Have a model on this machine. Fetched ones are checked by hash."""
