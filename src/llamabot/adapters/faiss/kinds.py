@@ -16,9 +16,10 @@ import msgspec
 __all__ = ["Kind", "kind_for"]
 
 _FLAT_MOST_FLOATS = 4_000_000
-_UNDIVIDED_MOST = 65_535
-_LISTS_PER_ROOT = 4
-_MOST_LISTS = 4_096
+_UNDIVIDED_MOST = 32_767
+_LISTS_PER_ROOT = 8
+_LOOKED_INTO = {1_024: 96, 2_048: 112}
+_LOOKED_INTO_OF_MORE = 128
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -36,11 +37,21 @@ class Kind(msgspec.Struct, frozen=True):
         return self.lists == 0
 
     @property
+    def is_divided(self) -> bool:
+        """Whether a search leaves out some lists."""
+        return self.lists > 1
+
+    @property
     def factory(self) -> str:
         """FAISS's word for it."""
         if self.is_flat:
             return "Flat"
-        return "RaBitQ,Refine(SQ8)" if self.lists == 1 else f"IVF{self.lists},RaBitQ,Refine(SQ8)"
+        return f"IVF{self.lists},RaBitQ,Refine(SQ8)" if self.is_divided else "RaBitQ,Refine(SQ8)"
+
+    @property
+    def looked_into(self) -> int:
+        """How many lists a search looks into: short questions are far from all passages, and need many."""
+        return _LOOKED_INTO.get(self.lists, _LOOKED_INTO_OF_MORE)
 
 
 def kind_for(size: int, dimensions: int) -> Kind:
@@ -50,4 +61,4 @@ def kind_for(size: int, dimensions: int) -> Kind:
     if size <= _UNDIVIDED_MOST:
         return Kind(1)
     # A power of two: it changes, and the index is trained anew, whenever the vectors are four times as many.
-    return Kind(min(_MOST_LISTS, 2 ** int(math.log2(_LISTS_PER_ROOT * math.sqrt(size)))))
+    return Kind(2 ** int(math.log2(_LISTS_PER_ROOT * math.sqrt(size))))

@@ -36,8 +36,7 @@ class _Heard:
         return self
 
     def __next__(self) -> Any:
-        piece = next(self._stream)
-        return piece if _is_plain(piece) else _spoken(piece, self._model)
+        return _spoken(next(self._stream), self._model)
 
 
 class _AsyncHeard:
@@ -52,17 +51,7 @@ class _AsyncHeard:
         return self
 
     async def __anext__(self) -> Any:
-        piece = await anext(self._stream)
-        return piece if _is_plain(piece) else _spoken(piece, self._model)
-
-
-def _is_plain(piece: Any) -> bool:
-    """Say whether a piece is what nearly all are: one choice with a text."""
-    try:
-        (choice,) = piece.choices
-        return type(choice.delta.content) is str
-    except (AttributeError, TypeError, ValueError):
-        return False
+        return _spoken(await anext(self._stream), self._model)
 
 
 def _spoken(piece: Any, model: str) -> Any:

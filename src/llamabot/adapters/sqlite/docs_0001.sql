@@ -1,10 +1,20 @@
 -- Documents, the passages they are cut into, their words and vectors. Texts are UTF-8 in blobs: what people write may
 -- hold half a surrogate pair, which no TEXT can.
 
-CREATE TABLE settings (
-    name TEXT PRIMARY KEY,
-    value
-) WITHOUT ROWID;
+-- One row.
+
+CREATE TABLE state (
+    store INTEGER NOT NULL DEFAULT 0,
+    generation INTEGER NOT NULL DEFAULT 0,
+    next_document INTEGER NOT NULL DEFAULT 1,
+    next_passage INTEGER NOT NULL DEFAULT 1,
+    embedding INTEGER NOT NULL DEFAULT 0,
+    embedding_name BLOB,
+    words_counted INTEGER NOT NULL DEFAULT 0,
+    forgotten INTEGER NOT NULL DEFAULT 0
+);
+
+INSERT INTO state DEFAULT VALUES;
 
 CREATE TABLE documents (
     key INTEGER PRIMARY KEY,
@@ -77,6 +87,13 @@ CREATE TABLE saved_index (
     generation INTEGER NOT NULL,
     last_passage INTEGER NOT NULL
 );
+
+-- Words that are left out of searches, each with the part of the passages that have it.
+
+CREATE TABLE common_words (
+    word BLOB PRIMARY KEY,
+    share REAL NOT NULL
+) WITHOUT ROWID;
 
 CREATE VIRTUAL TABLE words USING fts5 (
     text, content = '', tokenize = 'unicode61 remove_diacritics 2'

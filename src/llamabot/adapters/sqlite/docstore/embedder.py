@@ -6,12 +6,12 @@ import sqlite3
 
 import msgspec
 
+from llamabot.adapters.sqlite.docstore.encoding import to_blob
 from llamabot.adapters.sqlite.docstore.saved_index import write_saved
 from llamabot.adapters.sqlite.docstore.state import (
     NO_EMBEDDING,
     State,
     embedding_key,
-    embedding_name,
     new_store_number,
 )
 from llamabot.ports.embedding import EmbeddingPort
@@ -28,7 +28,7 @@ def check_embedding(connection: sqlite3.Connection, state: State, embedding: Emb
     Raises:
         ConfigurationError: names both.
     """
-    built_with = embedding_name(connection, state.embedding)
+    built_with = state.built_with
     given = None if embedding is None else embedding.name
     if built_with != given and has_documents(connection):
         raise ConfigurationError(
@@ -49,19 +49,19 @@ def adopted(connection: sqlite3.Connection, state: State, embedding: EmbeddingPo
         ConfigurationError: it was built with another.
     """
     check_embedding(connection, state, embedding)
-    built_with = embedding_name(connection, state.embedding)
     given = None if embedding is None else embedding.name
-    return state if state.store and built_with == given else renewed(connection, state, embedding)
+    return state if state.store and state.built_with == given else renewed(connection, state, embedding)
 
 
 def renewed(connection: sqlite3.Connection, state: State, embedding: EmbeddingPort | None) -> State:
     """Return the state of a store whose vectors are all made anew; every index of it is void."""
     write_saved(connection, None)
     connection.execute("DELETE FROM removed")
-    key = NO_EMBEDDING
-    if embedding is not None:
-        key = embedding_key(connection, embedding.name, embedding.dimensions)
-    return msgspec.structs.replace(state, store=new_store_number(), embedding=key, forgotten=state.generation)
+    after = msgspec.structs.replace(state, store=new_store_number(), forgotten=state.generation)
+    if embedding is None:
+        return msgspec.structs.replace(after, embedding=NO_EMBEDDING, embedding_name=None)
+    key = embedding_key(connection, embedding.name, embedding.dimensions)
+    return msgspec.structs.replace(after, embedding=key, embedding_name=to_blob(embedding.name))
 
 
 def _told(name: str | None) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
+
 from llamabot.ports.documents import Document, Metadata, Place, Scalar, Section
 
 __all__ = [
@@ -22,6 +24,10 @@ __all__ = [
     "text_digest",
     "to_blob",
 ]
+
+
+_METADATA = msgspec.json.Decoder(dict[str, Scalar])
+_PLACE = msgspec.json.Decoder(tuple[int, int, tuple[str, ...], int | None])
 
 
 def to_blob(text: str) -> bytes:
@@ -53,8 +59,11 @@ def encoded_metadata(metadata: Metadata) -> bytes:
 
 def decoded_metadata(data: bytes) -> Metadata:
     """Return the metadata."""
-    metadata: Metadata = json.loads(data)
-    return metadata
+    try:
+        return _METADATA.decode(data)
+    except msgspec.DecodeError:  # half a surrogate pair, or not-a-number
+        metadata: Metadata = json.loads(data)
+        return metadata
 
 
 def encoded_entries(metadata: Metadata) -> set[bytes]:
@@ -75,8 +84,11 @@ def encoded_place(place: Place) -> bytes:
 
 def decoded_place(data: bytes, source: str) -> Place:
     """Return the place."""
-    start, end, heading, page = json.loads(data)
-    return Place(source, start, end, tuple(heading), page)
+    try:
+        return Place(source, *_PLACE.decode(data))
+    except msgspec.DecodeError:  # half a surrogate pair
+        start, end, heading, page = json.loads(data)
+        return Place(source, start, end, tuple(heading), page)
 
 
 def decoded_document(row: Mapping[str, Any]) -> Document:

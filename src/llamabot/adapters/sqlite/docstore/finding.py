@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
+from llamabot.adapters.sqlite.docstore.common_words import telling_words
 from llamabot.adapters.sqlite.docstore.encoding import decoded_metadata, decoded_place, encoded_entries, from_blob
 from llamabot.adapters.sqlite.docstore.rows import as_list
 from llamabot.ports.documents import Match, Metadata, Passage
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.vectorindex import VectorIndex
 
-__all__ = ["best", "by_keywords", "by_vectors", "matches", "passages_that_fit"]
+__all__ = ["best", "by_keywords", "by_vectors", "passages_that_fit"]
 
-_WORD = re.compile(r"\w+")
 _MOST_WORDS = 64
-_LEAST_DEPTH = 64
+_LEAST_MORE = 8
 _DECIMALS = 6
 _NEAR = 2e-6  # what rounding may make equal
 
@@ -27,10 +26,6 @@ WHERE passages.key IN (SELECT value FROM json_each(?))
 _WORDS = "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?"
 _WORDS_AMONG = """
 SELECT rowid, -rank FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?)) ORDER BY rank LIMIT ?
-"""
-_PLACES = """
-SELECT passages.key, documents.id, passages.number FROM passages JOIN documents ON documents.key = passages.document
-WHERE passages.key IN (SELECT value FROM json_each(?))
 """
 _PASSAGES = """
 SELECT passages.key, documents.id, passages.number, passages.text, passages.place, documents.source, documents.metadata
@@ -69,10 +64,10 @@ def by_vectors(
 
 def by_keywords(connection: sqlite3.Connection, query: str, k: int, among: list[int] | None) -> dict[int, float]:
     """Return at least the k passages best by BM25, with all that are as good as the last."""
-    words = dict.fromkeys(_WORD.findall(query.encode(errors="replace").decode()))
+    words = telling_words(connection, query.encode(errors="replace").decode())
     if not words:
         return {}
-    wanted = " OR ".join(f'"{word}"' for word in list(words)[:_MOST_WORDS])
+    wanted = " OR ".join(f'"{word}"' for word in words[:_MOST_WORDS])
     listed = None if among is None else as_list(among)
 
     def best_of(count: int) -> list[tuple[int, float]]:
@@ -83,37 +78,33 @@ def by_keywords(connection: sqlite3.Connection, query: str, k: int, among: list[
     return dict(_deep_enough(best_of, k))
 
 
-def best(connection: sqlite3.Connection, scores: Mapping[int, float], k: int) -> list[tuple[int, float]]:
-    """Return the k best, the best first; of equals, the lower document id, then the lower number."""
+def best(connection: sqlite3.Connection, scores: Mapping[int, float], k: int) -> tuple[Match, ...]:
+    """Return the k best passages, the best first; of equals, the lower document id, then the lower number."""
     if not scores:
-        return []
-    ranked = sorted(scores.items(), key=lambda item: -item[1])
-    last = ranked[min(k, len(ranked)) - 1][1]
-    rivals = [item for item in ranked if item[1] >= last]
-    rows = connection.execute(_PLACES, (as_list(key for key, _ in rivals),))
-    places = {key: (id_, number) for key, id_, number in rows}
-    rivals.sort(key=lambda item: (-item[1], places[item[0]]))
-    return rivals[:k]
-
-
-def matches(connection: sqlite3.Connection, ranked: Iterable[tuple[int, float]]) -> tuple[Match, ...]:
-    """Return the passages, in the same order."""
-    scores = dict(ranked)
-    found: dict[int, Passage] = {}
-    for key, id_, number, text, place, source, metadata in connection.execute(_PASSAGES, (as_list(scores),)):
-        found[key] = Passage(
-            from_blob(id_),
-            number,
-            from_blob(text),
-            decoded_place(place, from_blob(source)),
-            decoded_metadata(metadata),
+        return ()
+    ranked = sorted(scores.values(), reverse=True)
+    last = ranked[min(k, len(ranked)) - 1]
+    rivals = as_list(key for key, score in scores.items() if score >= last)
+    found = [
+        Match(
+            Passage(
+                from_blob(id_),
+                number,
+                from_blob(text),
+                decoded_place(place, from_blob(source)),
+                decoded_metadata(metadata),
+            ),
+            scores[key],
         )
-    return tuple(Match(found[key], score) for key, score in scores.items())
+        for key, id_, number, text, place, source, metadata in connection.execute(_PASSAGES, (rivals,)).fetchall()
+    ]
+    found.sort(key=lambda match: (-match.score, match.passage.document_id, match.passage.number))
+    return tuple(found[:k])
 
 
 def _deep_enough(find: Callable[[int], list[tuple[int, float]]], k: int) -> list[tuple[int, float]]:
     """Return the k best and more, so many that none that is as good as the k-th is left out."""
-    depth = max(_LEAST_DEPTH, 2 * k)
+    depth = k + max(_LEAST_MORE, k)
     while True:
         found = find(depth)
         if len(found) < depth or found[-1][1] < found[k - 1][1] - _NEAR:

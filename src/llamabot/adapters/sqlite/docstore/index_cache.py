@@ -61,6 +61,11 @@ class IndexCache:
         self._held: _Held | None = None
         survive_forks(self)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an index in memory, and so there were documents."""
+        return self._held is not None
+
     @contextmanager
     def lent(self) -> Iterator[tuple[sqlite3.Connection, VectorIndex] | None]:
         """Lend both; None if nothing was ever written."""

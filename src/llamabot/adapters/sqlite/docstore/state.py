@@ -9,7 +9,7 @@ import msgspec
 
 from llamabot.adapters.sqlite.docstore.encoding import from_blob, to_blob
 
-__all__ = ["NO_EMBEDDING", "State", "embedding_key", "embedding_name", "new_store_number", "read_state", "write_state"]
+__all__ = ["NO_EMBEDDING", "State", "embedding_key", "new_store_number", "read_state", "write_state"]
 
 NO_EMBEDDING = 0
 
@@ -22,6 +22,8 @@ class State(msgspec.Struct, frozen=True):
         generation: how many times it was changed.
         next_document, next_passage: the keys to give away next.
         embedding: the key of the embedder whose vectors passages have, 0 for none.
+        embedding_name: its name.
+        words_counted: how many passages had been given keys when common words were counted.
         forgotten: the generation up to which nobody knows any more which passages have gone.
     """
 
@@ -30,7 +32,19 @@ class State(msgspec.Struct, frozen=True):
     next_document: int = 1
     next_passage: int = 1
     embedding: int = NO_EMBEDDING
+    embedding_name: bytes | None = None
+    words_counted: int = 0
     forgotten: int = 0
+
+    @property
+    def built_with(self) -> str | None:
+        """The embedder's name, None for none."""
+        return None if self.embedding_name is None else from_blob(self.embedding_name)
+
+
+_FIELDS = State.__struct_fields__
+_READ = f"SELECT {', '.join(_FIELDS)} FROM state"  # noqa: S608 - names of ours
+_WRITE = f"UPDATE state SET ({', '.join(_FIELDS)}) = ({', '.join('?' for _ in _FIELDS)})"  # noqa: S608 - names of ours
 
 
 def new_store_number() -> int:
@@ -40,14 +54,12 @@ def new_store_number() -> int:
 
 def read_state(connection: sqlite3.Connection) -> State:
     """Return the settings as this connection sees them."""
-    return State(**dict(connection.execute("SELECT name, value FROM settings")))
+    return State(*connection.execute(_READ).fetchone())
 
 
 def write_state(connection: sqlite3.Connection, state: State) -> None:
     """Replace the settings."""
-    rows = msgspec.structs.asdict(state).items()
-    for name, value in rows:
-        connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
+    connection.execute(_WRITE, msgspec.structs.astuple(state))
 
 
 def embedding_key(connection: sqlite3.Connection, name: str, dimensions: int) -> int:
@@ -59,9 +71,3 @@ def embedding_key(connection: sqlite3.Connection, name: str, dimensions: int) ->
         ).fetchone()
     key: int = found[0]
     return key
-
-
-def embedding_name(connection: sqlite3.Connection, key: int) -> str | None:
-    """Return the name of an embedder, None for none."""
-    row = connection.execute("SELECT name FROM embeddings WHERE key = ?", (key,)).fetchone()
-    return None if row is None else from_blob(row[0])

@@ -13,7 +13,7 @@ from llamabot.adapters.sqlite.connection import file_at
 from llamabot.adapters.sqlite.docstore.building import Addition
 from llamabot.adapters.sqlite.docstore.embedder import check_embedding, has_documents
 from llamabot.adapters.sqlite.docstore.encoding import from_blob
-from llamabot.adapters.sqlite.docstore.finding import best, by_keywords, by_vectors, matches, passages_that_fit
+from llamabot.adapters.sqlite.docstore.finding import best, by_keywords, by_vectors, passages_that_fit
 from llamabot.adapters.sqlite.docstore.index_cache import IndexCache
 from llamabot.adapters.sqlite.docstore.preparing import embedded_query
 from llamabot.adapters.sqlite.docstore.reindexing import Reindexing
@@ -111,7 +111,7 @@ class SqliteDocStore:
             DocStoreError: the folder cannot be read.
         """
         check_search(k, where)
-        if k == 0 or not query.strip() or self._is_empty():
+        if k == 0 or not query.strip():
             return ()
         vector = self._embedded(query)
         with self._storage.errors("search"), self._lent(vector) as lent:
@@ -122,7 +122,7 @@ class SqliteDocStore:
             among = passages_that_fit(connection, where) if where else None
             vectors = {} if index is None or vector is None else by_vectors(connection, index, vector, k, among)
             words = by_keywords(connection, query, k, among) if self._fusion.uses_keywords else {}
-            return matches(connection, best(connection, self._fusion.fuse(vectors, words), k))
+            return best(connection, self._fusion.fuse(vectors, words), k)
 
     def count(self) -> int:
         """Return how many documents there are."""
@@ -175,14 +175,16 @@ class SqliteDocStore:
             return False
 
     def _embedded(self, query: str) -> Vectors | None:
-        if self._embedding is None or not self._fusion.uses_vectors:
+        if self._cache is None or self._embedding is None or not self._fusion.uses_vectors:
+            return None
+        if not self._cache.is_open and self._is_empty():
             return None
         return embedded_query(self._embedding, query)
 
     @contextmanager
     def _lent(self, vector: Vectors | None) -> Iterator[tuple[sqlite3.Connection, VectorIndex | None] | None]:
         """Lend a connection, and with it an index that sees the same if there is a vector to look for."""
-        if vector is not None and self._cache is not None:
+        if self._cache is not None and vector is not None:
             with self._cache.lent() as lent:
                 yield lent
         else:

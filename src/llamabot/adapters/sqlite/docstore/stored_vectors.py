@@ -22,7 +22,7 @@ WHERE passages.key IN (SELECT value FROM json_each(?))
 """
 _COUNT = "SELECT count(*) FROM passages WHERE vector IS NOT NULL AND key > ?"
 _KEYS = "SELECT key FROM passages WHERE vector IS NOT NULL AND key > ?"
-_DIMENSIONS = "SELECT dimensions FROM embeddings JOIN settings ON value = key WHERE settings.name = 'embedding'"
+_DIMENSIONS = "SELECT dimensions FROM embeddings WHERE key = (SELECT embedding FROM state)"
 
 
 class StoredVectors:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from llamabot.adapters.sqlite.docstore.common_words import count_common_words
 from llamabot.adapters.sqlite.docstore.encoding import (
     encoded_entries,
     encoded_metadata,
@@ -41,7 +42,7 @@ _ENTRIES = Table("entries", ["document"], ["entry"])
 _VECTORS = Table("vectors", ["key", "embedding"], ["digest", "vector"])
 
 _STORED = f"SELECT key, id, digest, splitter FROM documents WHERE id IN ({BLOBS})"  # noqa: S608 - SQL of ours
-_KNOWN = f"SELECT digest, key FROM vectors WHERE digest IN ({BLOBS}) AND embedding = :embedding"  # noqa: S608 - SQL of ours
+_KNOWN = f"SELECT digest, key FROM vectors WHERE digest IN ({BLOBS}) AND embedding = ?3"  # noqa: S608 - SQL of ours
 _INDEX_WORDS = "INSERT INTO words (rowid, text) SELECT key, CAST(text AS TEXT) FROM passages WHERE key >= ?"
 _FORGET_WORDS = """
 INSERT INTO words (words, rowid, text)
@@ -79,7 +80,7 @@ def known_vectors(connection: sqlite3.Connection, embedding: int, digests: Itera
     """Return the keys of the vectors that are there, by the digests of their texts."""
     found: dict[bytes, int] = {}
     for some in in_batches(digests, _BATCH):
-        found.update(connection.execute(_KNOWN, {**as_blobs(some), "embedding": embedding}))
+        found.update(connection.execute(_KNOWN, (*as_blobs(some), embedding)))
     return found
 
 
@@ -127,12 +128,13 @@ def add_documents(
     )
     _PASSAGES.insert(connection, rows)
     connection.execute(_INDEX_WORDS, (state.next_passage,))
-    return msgspec.structs.replace(
+    after = msgspec.structs.replace(
         state,
         generation=state.generation + 1,
         next_document=state.next_document + len(keyed),
         next_passage=state.next_passage + len(rows),
     )
+    return count_common_words(connection, after)
 
 
 def remove_documents(connection: sqlite3.Connection, state: State, keys: Iterable[int]) -> tuple[State, list[int]]:
