@@ -1,4 +1,4 @@
-"""The embedded model's file, for tests that open it: fetched once, and a failure, never a skip, if it cannot be had."""
+"""The embedded models, for tests that run them: fetched once, and a failure, never a skip, if they cannot be had."""
 
 from __future__ import annotations
 
@@ -12,5 +12,9 @@ __all__ = ["installed_model"]
 
 @cache
 def installed_model() -> Path:
-    """Return the model's file. A process of its own fetches it, so the tests' closed network is no hindrance."""
+    """Return the file of the one that answers; the one that embeds is here then too.
+
+    A process of its own fetches them, so the tests' closed network is no hindrance.
+    """
+    install("minilm")
     return install("smollm2").path

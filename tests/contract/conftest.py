@@ -9,6 +9,7 @@ pytest.register_assert_rewrite(
     "tests.contract.docstore_contract",
     "tests.contract.docstore_machine",
     "tests.contract.docstore_model",
+    "tests.contract.embedding_contract",
     "tests.contract.memory_contract",
     "tests.contract.recorder_contract",
     "tests.contract.recorder_machine",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import pickle
 import traceback
@@ -179,6 +180,18 @@ def test_secrets_cannot_be_pickled_by_mistake() -> None:
     for hidden in (secrets, Secret(CANARY)):
         with pytest.raises(TypeError):
             pickle.dumps(hidden)
+
+
+def test_a_bot_without_keys_is_pickled_and_any_bot_is_copied() -> None:
+    plain = lmb.SimpleBot("Answer.", model="m", temperature=0)
+    assert repr(pickle.loads(pickle.dumps(plain))) == repr(plain)  # noqa: S301 - it was made here
+    completion = LeakyCompletion()
+    with_key = lmb.SimpleBot("Answer.", completion=completion, recorder=None, options={"api_key": CANARY})  # type: ignore[arg-type]  # it lacks what is not used
+    with pytest.raises(ProviderUnavailable, match="was not accepted"):
+        copy.deepcopy(with_key)("hi")
+    with pytest.raises(TypeError, match="environment") as caught:
+        pickle.dumps(with_key)
+    assert CANARY not in str(caught.value)
 
 
 def test_options_of_a_call_replace_those_of_the_bot_name_by_name() -> None:

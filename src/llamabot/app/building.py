@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llamabot.ports.tools import ToolboxPort
 
 __all__ = [
+    "DEFAULT_EMBEDDING",
     "EMBEDDED_PREFIX",
     "build_clock",
     "build_completion",
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 EMBEDDED_PREFIX = "embedded/"
-_DEFAULT_EMBEDDING = "embedded/minilm"
+DEFAULT_EMBEDDING = "embedded/minilm"
 
 
 def build_completion(model: str | None = None, *, settings: Settings) -> CompletionPort | AsyncCompletionPort:
@@ -53,12 +54,12 @@ def build_embedding(*, settings: Settings) -> EmbeddingPort:
 
     Options of the settings are the chat model's: its key is nobody else's.
     """
-    model = settings.embedding or _DEFAULT_EMBEDDING
+    model = settings.embedding or DEFAULT_EMBEDDING
     if model.startswith(EMBEDDED_PREFIX):
-        from llamabot.adapters.models import model_path
+        from llamabot.adapters.models import ONNX, model_path
         from llamabot.adapters.onnx import OnnxEmbedding
 
-        return OnnxEmbedding(lambda: model_path(model.removeprefix(EMBEDDED_PREFIX)))
+        return OnnxEmbedding(lambda: model_path(model.removeprefix(EMBEDDED_PREFIX), ending=ONNX))
     raise ConfigurationError(f"embedding={model!r}: it is an embedder, or 'embedded/…'")
 
 

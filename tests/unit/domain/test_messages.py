@@ -197,6 +197,7 @@ class TestJson:
 def test_a_message_shows_its_text() -> None:
     message = lmb.user("look", lmb.image(data=PNG), "there")
     assert str(message) == message.text == "look\nthere"
+    assert f"{message:>12}|" == "  look\nthere|"
 
 
 @pytest.mark.parametrize("wrong", [b"bytes", None, ["a", "b"], lmb.user("in a message")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -31,7 +32,7 @@ async def _awaited(coming: Any) -> Any:
 
 
 class Committing:
-    """A durable recorder whose commits take a moment, done by a thread; after `fail_at` events they fail."""
+    """A durable recorder whose commits take a moment, done by threads in their order; that of a call can fail."""
 
     durable = True
 
@@ -39,24 +40,26 @@ class Committing:
         self.store = InMemoryRecorder(durable=True)
         self.open: list[Any] = []
         self._fail_at = fail_at
+        self._waiting: deque[tuple[Sequence[Any], Future[None]]] = deque()
+        self._one_at_a_time = threading.Lock()
         self.claim, self.events, self.runs = self.store.claim, self.store.events, self.store.runs
 
     def append(self, events: Sequence[Any]) -> Future[None]:
         ticket: Future[None] = Future()
-        fails = any(type(event).__name__ == self._fail_at and event.effect == "call_tool" for event in events
-                    if hasattr(event, "effect"))  # fmt: skip
         self.open.append(events)
+        self._waiting.append((events, ticket))
+        threading.Timer(0.01, self._commit_next).start()
+        return ticket
 
-        def commit() -> None:
-            if fails:
+    def _commit_next(self) -> None:
+        with self._one_at_a_time:  # whichever thread comes first, the oldest is next
+            events, ticket = self._waiting.popleft()
+            if any(type(event).__name__ == self._fail_at and event.effect == "call_tool" for event in events):
                 ticket.set_exception(lmb.errors.RecorderError("the disk is full"))
                 return
             self.store.append(events)
             self.open.remove(events)
             ticket.set_result(None)
-
-        threading.Timer(0.01, commit).start()
-        return ticket
 
 
 def _agent(kind: Any, recorder: Any, model: Any, kit: Any, **settings: Any) -> Any:

@@ -89,7 +89,7 @@ class VirtualClock:
 
     async def asleep(self, seconds: float) -> None:
         """Let time pass, as `asyncio.sleep` does; other tasks have their turn."""
-        import asyncio  # here, since it is a third of what the kit's import takes
+        import asyncio  # here, since it takes nearly as long to load as the rest of the kit
 
         self.advance(seconds)
         await asyncio.sleep(0)

@@ -16,6 +16,7 @@ __all__ = [
     "call_fields",
     "completion_of",
     "cost_usd",
+    "every_field",
     "fields_of",
     "finish_reason",
     "merged",
@@ -112,9 +113,14 @@ def _price(cost: Any) -> float | None:
     return float(cost) if isinstance(cost, int | float) else None
 
 
+def every_field(model: Any) -> dict[str, Any]:
+    """Return all that one of LiteLLM's models holds; to ask it for one by name takes longer than this."""
+    return {**vars(model), **(model.model_extra or {})}
+
+
 def fields_of(model: Any) -> dict[str, Any]:
     """Return the fields of one of LiteLLM's models that hold something; pydantic's own ways take thrice the time."""
-    return {name: value for name, value in {**vars(model), **(model.model_extra or {})}.items() if value}
+    return {name: value for name, value in every_field(model).items() if value}
 
 
 def own_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class _Heard:
         return self
 
     def __next__(self) -> Any:
-        return _spoken(next(self._stream), self._model)
+        piece = next(self._stream)
+        return piece if _is_plain(piece) else _spoken(piece, self._model)
 
 
 class _AsyncHeard:
@@ -51,7 +52,17 @@ class _AsyncHeard:
         return self
 
     async def __anext__(self) -> Any:
-        return _spoken(await anext(self._stream), self._model)
+        piece = await anext(self._stream)
+        return piece if _is_plain(piece) else _spoken(piece, self._model)
+
+
+def _is_plain(piece: Any) -> bool:
+    """Say whether a piece is what nearly all are: one choice with a text."""
+    try:
+        (choice,) = piece.choices
+        return type(choice.delta.content) is str
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def _spoken(piece: Any, model: str) -> Any:

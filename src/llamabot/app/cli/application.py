@@ -70,12 +70,28 @@ def ask(
         Path | None,
         typer.Option("--schema", metavar="FILE", help="JSON schema that the answer must fit; prints JSON."),
     ] = None,
+    docs: Annotated[
+        list[Path] | None,
+        typer.Option("--docs", metavar="PATH", help="Answer from the documents in this folder, or this file."),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="Where documents are kept: .llamabot/store."),
+    ] = None,
 ) -> None:
     """Ask one question. Text from a pipe is put below it, or is the question."""
     from llamabot.app.cli.asking import ask as work
 
-    question = " ".join(words or ())
-    work(question, system, model=model, temperature=temperature, stream=not no_stream, schema_file=schema)
+    work(
+        " ".join(words or ()),
+        system,
+        model=model,
+        temperature=temperature,
+        stream=not no_stream,
+        schema_file=schema,
+        docs=docs or [],
+        store=store,
+    )
 
 
 @application.command()
@@ -136,9 +152,11 @@ def prune(
 
 @local.command("install")
 def local_install(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="By default smollm2, or FILE's name.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="By default all that can be fetched, or FILE's name.")
+    ] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="A GGUF file of your own; it is copied.")
+        Path | None, typer.Option("--from", metavar="FILE", help="A GGUF or ONNX file of your own; it is copied.")
     ] = None,
 ) -> None:
     """Have a model on this machine. Fetched ones are checked by hash."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,27 @@ __all__ = ["ask", "whole_question"]
 
 
 def ask(
-    question: str, system: str, *, model: str | None, temperature: float | None, stream: bool, schema_file: Path | None
+    question: str,
+    system: str,
+    *,
+    model: str | None,
+    temperature: float | None,
+    stream: bool,
+    schema_file: Path | None,
+    docs: Sequence[Path] = (),
+    store: Path | None = None,
 ) -> None:
     """Answer a question on stdout."""
+    if docs:
+        if schema_file is not None:
+            raise UsageError("--docs answers in words: leave --schema out")
+        from llamabot.app.cli.documents import ask_documents
+
+        question = whole_question(question, "ask")
+        ask_documents(question, docs, store=store, model=model, system=system, temperature=temperature, stream=stream)
+        return
+    if store is not None:
+        raise UsageError("--store says where documents are kept: say with --docs which")
     output = None if schema_file is None else read_schema(schema_file)
     question = whole_question(question, "ask")
     with session(model) as name:

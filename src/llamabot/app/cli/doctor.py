@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llamabot.app.building import EMBEDDED_PREFIX
+from llamabot.app.building import DEFAULT_EMBEDDING, EMBEDDED_PREFIX
 from llamabot.app.cli.places import record_place
 from llamabot.app.cli.session import choose_model, here
 from llamabot.app.cli.terminal import display, visible
@@ -36,7 +36,7 @@ def doctor(model: str | None) -> None:
         display(_line(title, text))
     try:
         folder, settings = here()
-        for title, text in [*_files(settings), *_log(settings, folder)]:
+        for title, text in [*_files(settings), *_log(settings, folder), *_embedding(settings)]:
             display(_line(title, text))
         choice = choose_model(model, settings)
     except ConfigurationError as error:
@@ -104,8 +104,29 @@ def _log(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
             text = f"{place}, the command line's own place"
         case path:
             text = path
-    source = "LLAMABOT_RECORD" if os.environ.get("LLAMABOT_RECORD") else settings.file
-    yield "records to", text if settings.record is None else f"{text}, says {source}"
+    said = settings.record is not None
+    yield "records to", f"{text}, says {_source(settings, 'LLAMABOT_RECORD')}" if said else text
+
+
+def _source(settings: Settings, variable: str) -> str:
+    return variable if os.environ.get(variable) else str(settings.file)
+
+
+def _embedding(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield what document stores embed with, and what is missing for it."""
+    name = settings.embedding or DEFAULT_EMBEDDING
+    why = "the default" if settings.embedding is None else f"says {_source(settings, 'LLAMABOT_EMBEDDING')}"
+    if not name.startswith(EMBEDDED_PREFIX):
+        yield "embedding", f"{name} through LiteLLM, {why}"
+        return
+    from llamabot.adapters.models import ONNX, model_path
+
+    try:
+        model_path(name.removeprefix(EMBEDDED_PREFIX), ending=ONNX)
+    except ConfigurationError as error:
+        yield "embedding", f"{name}, {why}; {error}"
+    else:
+        yield "embedding", f"{name} in this process, {why}"
 
 
 def _adapter(model: str) -> str:

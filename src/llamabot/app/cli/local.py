@@ -19,13 +19,18 @@ __all__ = ["install", "list_models", "progress_bar", "remove"]
 
 
 def install(name: str | None, source: Path | None) -> None:
-    """Fetch a model of the catalogue, or copy a file in among the models; say where it is."""
-    wanted = name or (models.CATALOGUE[0].name if source is None else source.stem)
-    with progress_bar(wanted) as progress:
-        if source is None:
+    """Fetch a model, or all of the catalogue, or copy a file in among the models; say where each is."""
+    if source is not None:
+        with progress_bar(name or source.stem) as progress:
+            _say_where(models.install_file(source, name=name, progress=progress))
+        return
+    for wanted in [name.removeprefix(EMBEDDED_PREFIX)] if name else [model.name for model in models.CATALOGUE]:
+        with progress_bar(wanted) as progress:
             model = models.install(wanted, progress=progress)
-        else:
-            model = models.install_file(source, name=name, progress=progress)
+        _say_where(model)
+
+
+def _say_where(model: models.InstalledModel) -> None:
     licence = f", {model.licence}" if model.licence else ""
     say(f"{EMBEDDED_PREFIX}{model.name} is here: {model.path} ({size_text(model.size_bytes)}{licence})")
 

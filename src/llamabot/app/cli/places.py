@@ -9,10 +9,11 @@ from pathlib import Path
 
 from llamabot.app.settings import find_project
 
-__all__ = ["FOLDER", "prepare_place", "record_place"]
+__all__ = ["FOLDER", "prepare_place", "record_place", "store_place"]
 
 FOLDER = ".llamabot"
 _FILE = "runs.db"
+_STORE = "store"
 
 
 def record_place(folder: Path) -> Path:
@@ -27,6 +28,11 @@ def record_place(folder: Path) -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("llamabot", appauthor=False) / _FILE
+
+
+def store_place(folder: Path) -> Path:
+    """Return the folder of the documents' store for who stands in a folder: beside the log. Nothing is made."""
+    return record_place(folder).with_name(_STORE)
 
 
 def prepare_place(place: Path) -> None:

@@ -151,8 +151,8 @@ def _close(recorder: object) -> None:
 
 
 def _installed() -> str | None:
-    """Return the name of an installed model, one that the catalogue proves before a file of the user's own."""
-    from llamabot.adapters.models import CATALOGUE, installed
+    """Return the name of an installed model that answers, one of the catalogue before a file of the user's own."""
+    from llamabot.adapters.models import CATALOGUE, GGUF, installed
 
-    here = {model.name for model in installed()}
+    here = {model.name for model in installed() if model.path.suffix == GGUF}
     return next((name for name in (*(model.name for model in CATALOGUE), *sorted(here)) if name in here), None)

@@ -11,6 +11,7 @@ from llamabot.app.cli.session import open_log
 from llamabot.app.cli.terminal import display, visible
 from llamabot.app.cli.timeline import Happening, Turn, happenings
 from llamabot.app.cli.transcripts import Transcript, messages_of
+from llamabot.domain.retrieval import Retrieval
 from llamabot.domain.trace import EffectTrace, read_trace
 from llamabot.ports.messages import Message
 from llamabot.ports.recorder import ErrorRecord, RecorderPort, RunStatus
@@ -25,6 +26,7 @@ __all__ = ["run_tree", "show"]
 _LONGEST_LINES = 8
 _LONGEST_TEXT = 800
 _LONGEST_ARGUMENTS = 160
+_LONGEST_WORDS = 80
 
 
 def show(run_id: str, *, full: bool) -> None:
@@ -84,6 +86,8 @@ class _Drawing:
                 return self._call(effect.call.name, transcript.arguments(effect))
             case "ask_approval" if effect.call is not None:
                 return f"{effect.call.name}: {_answer(effect.outcome)}"
+            case "retrieve" if effect.search is not None:
+                return self._call(effect.search.query, str(dict(effect.search.where or {}) or ""))
             case "list_tools" if effect.outcome:
                 return ", ".join(tool["spec"]["name"] for tool in effect.outcome)
             case _:
@@ -96,6 +100,8 @@ class _Drawing:
                 branch.add(_line((part, "dim")))
             else:
                 self._message(part, branch, transcript)
+        if effect.retrieval is not None:
+            branch.add(self._rows(self._found(effect.retrieval)))
         if effect.result is not None:
             role, style = ("error", "red") if effect.result.is_error else ("result", "cyan")
             branch.add(self._rows([(role, effect.result.text or "(empty)", style)]))
@@ -111,6 +117,17 @@ class _Drawing:
             rows.append((role, message.text or "(empty)", "cyan"))
         rows += [("calls", call, "cyan") for call in calls]
         tree.add(self._rows(rows))
+
+    def _found(self, retrieval: Retrieval) -> list[tuple[str, str, str]]:
+        """Return a row for each passage: its score, dim where it is probably not about the query, and its place."""
+        rows = []
+        for match in retrieval.matches:
+            passage = match.passage
+            place = str(passage.place) or passage.document_id
+            begin = " ".join(passage.text.split())[:_LONGEST_WORDS]
+            words = f"{place}\n{passage.text}" if self._full else f"{place}: {begin}"
+            rows.append((f"{match.score:.3f}", words, "dim" if match.score < retrieval.relevant_score else "cyan"))
+        return rows or [("nothing", "was found", "dim")]
 
     def _rows(self, rows: list[tuple[str, str, str]]) -> Table:
         from rich.table import Table

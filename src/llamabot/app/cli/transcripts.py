@@ -28,6 +28,8 @@ class Transcript:
         if effect.effect == "recall":
             self._recalled = effect.messages
             return [_count(effect.messages)]
+        if effect.effect == "say":
+            return list(effect.messages[-1:])
         if effect.request is None:
             return [_count(effect.messages)] if effect.messages else []
         messages = messages_of(effect)

@@ -16,8 +16,8 @@ __all__ = ["BLOBS", "Table", "as_blobs", "as_list", "in_batches"]
 
 Row: TypeAlias = tuple[Any, ...]
 
-# Selects what `as_blobs` has made of many blobs, whose two parameters come first in a statement.
-BLOBS = "SELECT substr(?2, json_extract(value, '$[0]'), json_extract(value, '$[1]')) FROM json_each(?1)"
+# Selects what `as_blobs` has made of many blobs.
+BLOBS = "SELECT substr(:data, json_extract(value, '$[0]'), json_extract(value, '$[1]')) FROM json_each(:places)"
 _MOST_ROWS = 4_096
 _MOST_BYTES = 2**26
 
@@ -35,11 +35,11 @@ class Table:
         self._numbers = len(numbers)
         taken = [f"json_extract(value, '$[{place}]')" for place in range(len(numbers))]
         taken += [
-            f"substr(?2, json_extract(value, '$[{place}]'), json_extract(value, '$[{place + 1}]'))"
+            f"substr(:data, json_extract(value, '$[{place}]'), json_extract(value, '$[{place + 1}]'))"
             for place in range(len(numbers), len(numbers) + 2 * len(blobs), 2)
         ]
         columns = ", ".join((*numbers, *blobs))
-        self._insert = f"INSERT INTO {name} ({columns}) SELECT {', '.join(taken)} FROM json_each(?1)"  # noqa: S608 - names of ours
+        self._insert = f"INSERT INTO {name} ({columns}) SELECT {', '.join(taken)} FROM json_each(:rows)"  # noqa: S608 - names of ours
 
     def insert(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
         """Add rows."""
@@ -52,20 +52,20 @@ class Table:
                 data += blob
             numbers.append(values)
             if len(numbers) >= _MOST_ROWS or len(data) >= _MOST_BYTES:
-                connection.execute(self._insert, (as_list(numbers), data))
+                connection.execute(self._insert, {"rows": as_list(numbers), "data": data})
                 numbers, data = [], bytearray()
         if numbers:
-            connection.execute(self._insert, (as_list(numbers), data))
+            connection.execute(self._insert, {"rows": as_list(numbers), "data": data})
 
 
-def as_blobs(values: Iterable[bytes]) -> tuple[str, bytes]:
+def as_blobs(values: Iterable[bytes]) -> dict[str, str | bytes]:
     """Return blobs as the parameters of `BLOBS`."""
     places: list[tuple[int, int]] = []
     data = bytearray()
     for value in values:
         places.append((len(data) + 1, len(value)))
         data += value
-    return as_list(places), bytes(data)
+    return {"places": as_list(places), "data": bytes(data)}
 
 
 def as_list(values: Iterable[Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -126,6 +127,7 @@ class MemoryStorage:
         with self._lock:
             if self._connection is None:
                 self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+                weakref.finalize(self, self._connection.close)
                 migrate(self._connection, DOCS)
             with transaction(self._connection):
                 yield self._connection

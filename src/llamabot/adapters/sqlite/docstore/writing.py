@@ -42,7 +42,7 @@ _ENTRIES = Table("entries", ["document"], ["entry"])
 _VECTORS = Table("vectors", ["key", "embedding"], ["digest", "vector"])
 
 _STORED = f"SELECT key, id, digest, splitter FROM documents WHERE id IN ({BLOBS})"  # noqa: S608 - SQL of ours
-_KNOWN = f"SELECT digest, key FROM vectors WHERE digest IN ({BLOBS}) AND embedding = ?3"  # noqa: S608 - SQL of ours
+_KNOWN = f"SELECT digest, key FROM vectors WHERE digest IN ({BLOBS}) AND embedding = :embedding"  # noqa: S608 - SQL of ours
 _INDEX_WORDS = "INSERT INTO words (rowid, text) SELECT key, CAST(text AS TEXT) FROM passages WHERE key >= ?"
 _FORGET_WORDS = """
 INSERT INTO words (words, rowid, text)
@@ -80,7 +80,7 @@ def known_vectors(connection: sqlite3.Connection, embedding: int, digests: Itera
     """Return the keys of the vectors that are there, by the digests of their texts."""
     found: dict[bytes, int] = {}
     for some in in_batches(digests, _BATCH):
-        found.update(connection.execute(_KNOWN, (*as_blobs(some), embedding)))
+        found.update(connection.execute(_KNOWN, {**as_blobs(some), "embedding": embedding}))
     return found
 
 

@@ -1,0 +1,49 @@
+"""A store of many folders, seen as some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from llamabot.ports.docstore import AddReport, DocStorePort
+from llamabot.ports.documents import Document, Match, Metadata
+
+__all__ = ["FoldersOfStore"]
+
+
+class FoldersOfStore:
+    """Finds what came from some folders, in the order and with the scores that it has among all.
+
+    Args:
+        store: with all of it.
+        beginnings: of the sources that are seen: `papers/` for what `ingest` took from a folder of this name.
+    """
+
+    def __init__(self, store: DocStorePort, beginnings: Iterable[str]) -> None:
+        self._store, self._beginnings = store, tuple(beginnings)
+
+    @property
+    def relevant_score(self) -> float:
+        """As the store's."""
+        return self._store.relevant_score
+
+    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
+        """Return the closest passages from these folders, the closest first."""
+        looked_at = k
+        while True:
+            found = self._store.search(query, k=looked_at, where=where)
+            ours = [match for match in found if match.passage.place.source.startswith(self._beginnings)]
+            if len(ours) >= k or len(found) < looked_at:
+                return tuple(ours[:k])
+            looked_at *= 4
+
+    def add(self, documents: Iterable[Document]) -> AddReport:
+        """Add documents to the store; those from elsewhere are not found here."""
+        return self._store.add(documents)
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Remove documents from the store, wherever they are from."""
+        return self._store.remove(ids)
+
+    def count(self) -> int:
+        """Return how many documents the store has, those from elsewhere too."""
+        return self._store.count()
