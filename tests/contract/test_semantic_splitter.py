@@ -56,6 +56,22 @@ def test_a_title_alone_is_no_passage_but_the_beginning_of_one() -> None:
     assert _texts(Document("1", text, sections=sections, format="markdown"), size=100) == [text]
 
 
+def test_a_short_section_is_a_passage_for_a_citation_names_where_it_begins() -> None:
+    text = "Yes?\n====\nYes.\n\nNo?\n===\nNo."
+    sections = (Section(0, ("Yes?",)), Section(text.index("No?"), ("No?",)))
+    assert _texts(Document("1", text, sections=sections)) == ["Yes?\n====\nYes.", "No?\n===\nNo."]
+    title = "Book\n~~~~\n\n"
+    moved = (Section(0, ("Book",)), *(Section(each.start + len(title), each.heading) for each in sections))
+    assert _texts(Document("1", title + text, sections=moved))[0] == "Book\n~~~~\n\nYes?\n====\nYes."
+
+
+def test_each_function_is_a_passage_however_short() -> None:
+    text = "def f(): return 1\n\n\ndef g(): return 2\n"
+    sections = (Section(0, ("f",)), Section(18, ()), Section(20, ("g",)))
+    passages = SemanticSplitter().split(Document("1", text, sections=sections, format="python"))
+    assert [passage.place.heading for passage in passages] == [("f",), ("g",)]
+
+
 def test_a_page_may_end_in_the_middle_of_a_passage() -> None:
     text = "The sentence begins here\nand ends there."
     sections = (Section(0, page=1), Section(25, page=2))

@@ -183,3 +183,13 @@ def test_draws_within_the_terminal(columns: int) -> None:
         assert terminal.end() == 0
     assert max(map(len, terminal.text.splitlines())) <= columns
     assert "? [bold]? [bold]" in terminal.text
+
+
+def test_ingesting_shows_how_far_it_is_and_leaves_one_line(tmp_path: Path) -> None:
+    (tmp_path / "papers").mkdir()
+    for number in range(2):
+        (tmp_path / "papers" / f"{number}.md").write_text("words")
+    with Terminal("ingest", "papers", "--keywords") as terminal:
+        terminal.wait_for("2/2 files")
+        terminal.wait_for("2 added, 0 changed")
+        assert terminal.end() == 0

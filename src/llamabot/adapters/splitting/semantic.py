@@ -5,6 +5,7 @@ Sections with different headings are cut apart here; within them semantic-text-s
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
@@ -23,8 +24,8 @@ _RULES = 1
 # The time of the library grows with the square of a text's length where it has no lines: it gets parts of this size.
 _MOST_CHARACTERS = 20_000
 
-# A section shorter than this part of a passage, a title alone for example, is no passage: the next one joins it.
-_SHORTEST_PART = 10
+_WORD = re.compile(r"\w")
+_WITH_TITLES = ("markdown", "text")
 
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
@@ -69,7 +70,8 @@ class SemanticSplitter:
 
     def _spans(self, document: Document, sections: Sequence[Section]) -> Iterator[_Span]:
         cut, text = self._cutter(document.format), document.text
-        for part in _parts(text, _new_headings(sections), shortest=self._size // _SHORTEST_PART):
+        has_titles = document.format in _WITH_TITLES
+        for part in _parts(text, _new_headings(sections), has_titles=has_titles):
             for start, end in _no_longer_than(_MOST_CHARACTERS, text, part):
                 # The splitter is written in a language whose strings cannot hold lone surrogates.
                 for place, piece in cut(text[start:end].translate(_SURROGATES)):
@@ -95,11 +97,12 @@ def _new_headings(sections: Sequence[Section]) -> Iterator[int]:
             heading = section.heading
 
 
-def _parts(text: str, starts: Iterator[int], *, shortest: int) -> Iterator[_Span]:
-    """Yield the spans between some places of a text; one that has not more than so many characters joins the next."""
+def _parts(text: str, starts: Iterator[int], *, has_titles: bool) -> Iterator[_Span]:
+    """Yield the spans between some places of a text. One that has nothing but a title in it joins the next."""
     begin = 0
     for start in starts:
-        if len(text[begin:start].strip()) > shortest:
+        lines = sum(_WORD.search(line) is not None for line in text[begin:start].split("\n"))
+        if lines > has_titles:
             yield begin, start
             begin = start
     yield begin, len(text)

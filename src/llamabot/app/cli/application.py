@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from llamabot.app.cli import agent_commands
-from llamabot.app.cli.options import Model, Run, System, Temperature
+from llamabot.app.cli import agent_commands, document_commands
+from llamabot.app.cli.options import Model, Run, Store, System, Temperature
 from llamabot.app.cli.since import parse_since
 from llamabot.ports.recorder import RunStatus
 
@@ -30,6 +30,7 @@ application = typer.Typer(
 local = typer.Typer(help="Models that run on this machine.", context_settings=_STYLE, rich_markup_mode=None)
 application.add_typer(local, name="local")
 agent_commands.add_to(application)
+document_commands.add_to(application)
 
 
 def run(arguments: list[str]) -> None:
@@ -74,10 +75,7 @@ def ask(
         list[Path] | None,
         typer.Option("--docs", metavar="PATH", help="Answer from the documents in this folder, or this file."),
     ] = None,
-    store: Annotated[
-        Path | None,
-        typer.Option("--store", metavar="DIR", help="Where documents are kept: .llamabot/store."),
-    ] = None,
+    store: Store = None,
 ) -> None:
     """Ask one question. Text from a pipe is put below it, or is the question."""
     from llamabot.app.cli.asking import ask as work

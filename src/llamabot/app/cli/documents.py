@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from llamabot.adapters.wrap.folders import FoldersOfStore
 from llamabot.app.building import EMBEDDED_PREFIX
 from llamabot.app.cli.answering import answer, say_how_it_ended
-from llamabot.app.cli.places import prepare_place, store_place
-from llamabot.app.cli.session import here, session
+from llamabot.app.cli.session import session
+from llamabot.app.cli.stores import store_to_fill
 from llamabot.app.cli.terminal import AnswerWriter, say
 from llamabot.domain.answer import Answer
 from llamabot.domain.querybot import QueryBot, QuerySettings
 from llamabot.ports.documents import Match
 
 if TYPE_CHECKING:
-    from llamabot.app.docstores import FaissDocStore
+    from llamabot.ports.docstore import CataloguePort
 
 __all__ = ["ask_documents", "few_passages", "in_step", "opened_store", "sources_text"]
 
@@ -54,18 +54,13 @@ def ask_documents(
 
 
 @contextmanager
-def opened_store(place: Path | None) -> Iterator[FaissDocStore]:
+def opened_store(place: Path | None) -> Iterator[CataloguePort]:
     """Open the store at a place, by default the project's own, and close it in the end."""
-    from llamabot.app.docstores import FaissDocStore
-
-    if place is None:
-        place = store_place(here()[0])
-        prepare_place(place)
-    with FaissDocStore(place) as store:
+    with store_to_fill(place, keywords=False) as (store, _):
         yield store
 
 
-def in_step(store: FaissDocStore, folders: Sequence[Path]) -> FoldersOfStore:
+def in_step(store: CataloguePort, folders: Sequence[Path]) -> FoldersOfStore:
     """Take into a store what is new in folders and files, tell what that was, and return the store's view of them."""
     from llamabot.app.ingest import ingest
     from llamabot.app.ingest.roots import read_roots

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ __all__ = [
     "Model",
     "NoStream",
     "Run",
+    "Store",
     "System",
     "Temperature",
     "Tokens",
@@ -29,6 +31,10 @@ Temperature = Annotated[
     float | None, typer.Option("--temperature", "-t", min=0, metavar="NUMBER", help="0 is the likeliest answer.")
 ]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its beginning, or `last`.")]
+Store = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="The document store; by default .llamabot/store of the project."),
+]
 Bot = Annotated[str | None, typer.Option("--bot", metavar="MODULE:NAME", help="The bot, in a module of yours.")]
 Tools = Annotated[
     list[str] | None,

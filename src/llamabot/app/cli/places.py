@@ -1,9 +1,10 @@
-"""Where the command line records: the project's own folder, else the user's."""
+"""Where the command line keeps its log and its document store: the project's own folder, else the user's."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,21 +23,16 @@ def record_place(folder: Path) -> Path:
     It is `.llamabot/runs.db` of the project, or in the user's data folder outside of one, or where the project's
     cannot be had: a folder that is not writable, or a link that a stranger's checkout brought with it.
     """
-    project = find_project(folder)
-    if project is not None and _is_usable(project / FOLDER):
-        return project / FOLDER / _FILE
-    from platformdirs import user_data_path
-
-    return user_data_path("llamabot", appauthor=False) / _FILE
+    return _place(folder, _FILE, stat.S_ISREG)
 
 
 def store_place(folder: Path) -> Path:
-    """Return the folder of the documents' store for who stands in a folder: beside the log. Nothing is made."""
-    return record_place(folder).with_name(_STORE)
+    """Return the folder of the document store for who stands in a folder: beside the log. Nothing is made."""
+    return _place(folder, _STORE, stat.S_ISDIR)
 
 
 def prepare_place(place: Path) -> None:
-    """Make a project's folder for the log, for its owner alone and ignored by git. Whatever fails shows at the log."""
+    """Make a project's folder, for its owner alone and ignored by git. Whatever fails shows at what goes in there."""
     if place.parent.name != FOLDER:
         return
     with suppress(OSError):
@@ -45,23 +41,32 @@ def prepare_place(place: Path) -> None:
             ignore.write("*\n")
 
 
-def _is_usable(folder: Path) -> bool:
-    """Say whether a folder is, or can become, a real one that holds a log of ours."""
+def _place(folder: Path, name: str, is_right: Callable[[int], bool]) -> Path:
+    project = find_project(folder)
+    if project is not None and _is_usable(project / FOLDER, name, is_right):
+        return project / FOLDER / name
+    from platformdirs import user_data_path
+
+    return user_data_path("llamabot", appauthor=False) / name
+
+
+def _is_usable(folder: Path, name: str, is_right: Callable[[int], bool]) -> bool:
+    """Say whether a folder is, or can become, a real one that holds something of ours."""
     try:
         is_real = stat.S_ISDIR(folder.lstat().st_mode)
     except FileNotFoundError:
         return os.access(folder.parent, os.W_OK)
     except OSError:
         return False
-    return is_real and os.access(folder, os.W_OK) and _is_ours(folder / _FILE)
+    return is_real and os.access(folder, os.W_OK) and _is_ours(folder / name, is_right)
 
 
-def _is_ours(file: Path) -> bool:
-    """Say whether there is no such file yet, or a real one of this user's."""
+def _is_ours(path: Path, is_right: Callable[[int], bool]) -> bool:
+    """Say whether there is nothing there yet, or something of this user's and of the right kind."""
     try:
-        found = file.lstat()
+        found = path.lstat()
     except FileNotFoundError:
         return True
     except OSError:
         return False
-    return stat.S_ISREG(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
+    return is_right(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())

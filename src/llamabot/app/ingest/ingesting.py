@@ -24,7 +24,7 @@ from llamabot.ports.provider import overrides
 
 __all__ = ["ingest"]
 
-_MARK = "file"
+_MARK = "ingested"
 
 # Characters that are added at once. More would be lost to Ctrl-C, fewer would have the embedder wait for the disk.
 _BATCH_CHARACTERS = 200_000
@@ -169,7 +169,7 @@ def _by_source(known: Iterable[Known]) -> dict[str, list[Known]]:
     """Return what came from files, by their sources; what others have added is none of our business."""
     found: dict[str, list[Known]] = {}
     for each in known:
-        if each.fingerprint.startswith(f"{_MARK}:"):
+        if each.fingerprint.startswith(f"{_MARK}:") and each.fingerprint.count(":") >= 2:
             found.setdefault(each.source, []).append(each)
     return found
 

@@ -129,6 +129,13 @@ class SqliteDocStore:
         with self._storage.errors("count"), self._storage.reading() as connection:
             return 0 if connection is None else int(connection.execute(_COUNT).fetchone()[0])
 
+    def built_with(self) -> str | None:
+        """Return the name of the embedder that the store was built with; None is none, or there are no documents."""
+        with self._storage.errors("read"), self._storage.reading() as connection:
+            if connection is None or not has_documents(connection):
+                return None
+            return read_state(connection).built_with
+
     def known(self) -> Iterator[Known]:
         """Yield the documents, in the order of their ids."""
         with self._storage.errors("read"), self._storage.reading() as connection:
