@@ -20,7 +20,7 @@ from llamabot.ports.provider import set_provider_factory
 if TYPE_CHECKING:
     from llamabot.adapters.fake.memory import ChatMemory
     from llamabot.adapters.fake.recorder import InMemoryRecorder
-    from llamabot.adapters.litellm import LiteLLMCompletion
+    from llamabot.adapters.litellm import LiteLLMCompletion, LiteLLMEmbedding
     from llamabot.adapters.llamacpp import EmbeddedCompletion
     from llamabot.adapters.loaders import FileLoader
     from llamabot.adapters.local import LocalToolbox, tool
@@ -123,6 +123,7 @@ _HOMES = {
     "IngestReport": "llamabot.app.ingest",
     "Limits": "llamabot.domain.limits",
     "LiteLLMCompletion": "llamabot.adapters.litellm",
+    "LiteLLMEmbedding": "llamabot.adapters.litellm",
     "LocalToolbox": "llamabot.adapters.local",
     "Match": "llamabot.ports.documents",
     "McpToolbox": "llamabot.adapters.mcp",
@@ -217,6 +218,7 @@ __all__ = [
     "IngestReport",
     "Limits",
     "LiteLLMCompletion",
+    "LiteLLMEmbedding",
     "LocalToolbox",
     "Match",
     "McpToolbox",

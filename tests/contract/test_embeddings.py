@@ -1,11 +1,15 @@
-"""The embedders keep the promises of their port: hashed words, and the model on this machine."""
+"""The embedders keep the promises of their port: hashed words, the model on this machine, a provider over HTTP."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
 from tests.contract.embedding_contract import EmbeddingContract
+from tests.integration.litellm.ways import close_clients
+from tests.servers.chat import ChatServer
+from tests.servers.vectors import hashed
 
 import llamabot as lmb
 from llamabot.adapters.models import ONNX, model_path
@@ -28,3 +32,19 @@ class TestOnnxEmbedding(EmbeddingContract):
 
     def make(self) -> lmb.OnnxEmbedding:
         return _minilm()
+
+
+@pytest.mark.loopback
+class TestLiteLLMEmbedding(EmbeddingContract):
+    examples = 12
+
+    @pytest.fixture(autouse=True)
+    def _server(self) -> Iterator[None]:
+        with ChatServer(hashed) as self.server:
+            yield
+        close_clients()
+
+    def make(self) -> lmb.LiteLLMEmbedding:
+        return lmb.LiteLLMEmbedding(
+            "openai/scripted", {"api_base": self.server.api_base, "api_key": "sk-test"}, batch_size=3
+        )

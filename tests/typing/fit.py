@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llamabot.adapters.faiss import FaissIndexes
-from llamabot.adapters.litellm import LiteLLMCompletion
+from llamabot.adapters.litellm import LiteLLMCompletion, LiteLLMEmbedding
 from llamabot.adapters.llamacpp import EmbeddedCompletion
 from llamabot.adapters.loaders import FileLoader
 from llamabot.adapters.local import LocalToolbox
@@ -51,8 +51,8 @@ clocks: list[ClockPort] = [SystemClock(), TickingClock(), VirtualClock()]
 ids: list[IdPort] = [RandomIds(), CountingIds()]
 toolboxes: list[ToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server"), EchoToolbox()]
 async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server"), EchoToolbox()]
-embeddings: list[EmbeddingPort] = [HashedEmbedding(), OnnxEmbedding("minilm.onnx")]
-async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding()]
+embeddings: list[EmbeddingPort] = [HashedEmbedding(), OnnxEmbedding("minilm.onnx"), LiteLLMEmbedding("openai/x")]
+async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding(), LiteLLMEmbedding("openai/x")]
 docstores: list[DocStorePort] = [InMemoryDocStore(), FaissDocStore("store")]
 catalogues: list[CataloguePort] = [InMemoryDocStore(), FaissDocStore("store")]
 indexes: list[VectorIndexPort] = [FaissIndexes()]

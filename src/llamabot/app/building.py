@@ -60,7 +60,9 @@ def build_embedding(*, settings: Settings) -> EmbeddingPort:
         from llamabot.adapters.onnx import OnnxEmbedding
 
         return OnnxEmbedding(lambda: model_path(model.removeprefix(EMBEDDED_PREFIX), ending=ONNX))
-    raise ConfigurationError(f"embedding={model!r}: it is an embedder, or 'embedded/…'")
+    from llamabot.adapters.litellm import LiteLLMEmbedding
+
+    return LiteLLMEmbedding(model)
 
 
 def build_recorder(*, settings: Settings, place: Path | None = None, durable: bool = False) -> RecorderPort | None:

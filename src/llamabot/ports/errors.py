@@ -22,7 +22,7 @@
     │   │   └── StreamTruncated
     │   ├── DocStoreError
     │   ├── DocumentUnreadable    .reason
-    │   ├── EmbeddingError
+    │   ├── EmbeddingError        .status_code .retry_after_s
     │   ├── MemoryFailed
     │   ├── RecorderError
     │   └── ToolboxUnavailable
@@ -251,7 +251,15 @@ class DocumentUnreadable(PortError):
 
 
 class EmbeddingError(PortError):
-    """Texts could not be embedded."""
+    """Texts could not be embedded.
+
+    Attributes:
+        status_code: the provider's HTTP status, where there was one.
+        retry_after_s: how long the provider asks to wait, if it says.
+    """
+
+    status_code: int | None = None
+    retry_after_s: float | None = None
 
 
 class MemoryFailed(PortError):

@@ -19,7 +19,7 @@ from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.offline import is_offline
 from llamabot.ports.secrets import Secrets
 
-__all__ = ["Call"]
+__all__ = ["Call", "key_names"]
 
 # Who passes one of these has asked for more than one request.
 _RETRYING = frozenset(
@@ -78,7 +78,7 @@ class Call:
             outer=self._outer,
             answered=self._answered,
             partial=self._reading.partial() if self._reading else None,
-            key_names=self._key_names,
+            key_names=lambda: key_names(self._request.model),
         )
         return failure_of(error, scene)
 
@@ -100,15 +100,16 @@ class Call:
             raise SecondRequest
         self._permits -= 1
 
-    def _key_names(self) -> Sequence[str]:
-        """Return the variables that this model's provider reads its key from: those not set, else the usual one."""
-        litellm, model = loaded(), self._request.model
-        try:
-            missing: list[str] = litellm.validate_environment(model)["missing_keys"]
-            usual = f"{litellm.get_llm_provider(model)[1].upper()}_API_KEY"
-        except Exception:  # noqa: BLE001 - it only helps to tell the mend of another error
-            return ()
-        return missing or [name for name in (usual,) if name in os.environ]
+
+def key_names(model: str) -> Sequence[str]:
+    """Return the variables that a model's provider reads its key from: those not set, else the usual one."""
+    litellm = loaded()
+    try:
+        missing: list[str] = litellm.validate_environment(model)["missing_keys"]
+        usual = f"{litellm.get_llm_provider(model)[1].upper()}_API_KEY"
+    except Exception:  # noqa: BLE001 - it only helps to tell the mend of another error
+        return ()
+    return missing or [name for name in (usual,) if name in os.environ]
 
 
 def _refuse_offline() -> None:

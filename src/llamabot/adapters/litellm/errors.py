@@ -54,6 +54,7 @@ class Scene(NamedTuple):
         answered: whether the provider had begun to answer.
         partial: what had arrived of a stream, None before one began.
         key_names: finds the environment variables that could hold a missing key.
+        wanted: what the provider was asked for.
     """
 
     model: str
@@ -63,6 +64,7 @@ class Scene(NamedTuple):
     answered: bool
     partial: AssistantMessage | None
     key_names: Callable[[], Sequence[str]]
+    wanted: str = "completion"
 
 
 class _Facts(NamedTuple):
@@ -118,7 +120,7 @@ _NO_KEY = re.compile(
 _NO_PROVIDER = re.compile(r"LLM Provider NOT provided|Unmapped LLM provider", re.IGNORECASE)
 _NO_ANSWER = re.compile(
     r"empty or invalid response from LLM endpoint|returned 'choices' that is not|invalid response object"
-    r"|error in response object format",
+    r"|error in response object format|object has no attribute 'model_dump'",
     re.IGNORECASE,
 )
 _TOO_LONG = re.compile(
@@ -166,7 +168,7 @@ def _kind_and_sentence(facts: _Facts, chain: Sequence[BaseException], scene: Sce
     if "JSONDecodeError" in names:
         return BadCompletion, "the provider answered with something that is not JSON"
     if names & _UNREADABLE or _NO_ANSWER.search(words):
-        return BadCompletion, f"the provider answered with something that is no completion: {words}"
+        return BadCompletion, f"the provider answered with something that is no {scene.wanted}: {words}"
     if names & _BROKEN:
         return _broken(chain, scene)
     if scene.answered and isinstance(chain[-1], _BUGS):
