@@ -40,7 +40,7 @@ class DocStoreContract:
     """Say how a store is made that splits with `LineSplitter` and scores as `score` does."""
 
     score: Scorer = staticmethod(by_meaning)
-    examples = 30
+    examples = 20
 
     def make(self, folder: Path) -> Any:
         """Return an empty store; what it keeps on a disk is in the folder."""

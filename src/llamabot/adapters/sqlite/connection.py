@@ -17,7 +17,7 @@ from llamabot.adapters.sqlite.forks import survive_forks
 from llamabot.adapters.sqlite.schema import NewerSchema, Schema, has_tables, migrate
 from llamabot.ports.errors import ConfigurationError, PortError
 
-__all__ = ["KeptConnection", "SqliteFile", "file_at", "is_busy", "is_of_the_data", "transaction"]
+__all__ = ["KeptConnection", "SqliteFile", "file_at", "is_busy", "is_of_the_data", "make_folders", "transaction"]
 
 _PAUSE_S = 0.01
 
@@ -104,8 +104,7 @@ class SqliteFile(msgspec.Struct, frozen=True):
 
     def _make(self) -> None:
         """Make the file, readable by its owner alone; SQLite gives its companions the same mode."""
-        for folder in reversed([folder for folder in self.path.parents if not folder.exists()]):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        make_folders(self.path)
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
@@ -131,6 +130,12 @@ class SqliteFile(msgspec.Struct, frozen=True):
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             connection.execute("PRAGMA journal_mode = WAL")
         return True
+
+
+def make_folders(path: Path) -> None:
+    """Make the folders that a file is in, those that are missing readable by their owner alone."""
+    for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def file_at(path: str | os.PathLike[str]) -> Path:

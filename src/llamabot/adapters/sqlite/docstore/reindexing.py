@@ -42,7 +42,10 @@ class Reindexing:
         self._splitter_name = WHOLE if splitter is None else splitter.name
 
     def run(self) -> None:
-        """Embed what is not embedded yet, then write everything."""
+        """Embed what is not embedded yet, then write everything; nothing if nothing was ever written."""
+        with self._storage.reading() as connection:
+            if connection is None:
+                return
         while True:
             self._embed()
             try:

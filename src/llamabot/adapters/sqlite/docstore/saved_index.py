@@ -69,8 +69,8 @@ class IndexFiles:
         """
         path = self._folder / f"{self._prefix}{secrets.token_hex(6)}.faiss"
         try:
+            path.touch(0o600)
             index.save(path)
-            path.chmod(0o600)
             return SavedIndex(path.name, path.stat().st_size, _checksum(path), generation, last_passage)
         except BaseException:
             path.unlink(missing_ok=True)

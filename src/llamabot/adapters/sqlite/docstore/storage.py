@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from llamabot.adapters.sqlite.claims import Claims, HeldClaim
-from llamabot.adapters.sqlite.connection import KeptConnection, SqliteFile, transaction
+from llamabot.adapters.sqlite.connection import KeptConnection, SqliteFile, make_folders, transaction
 from llamabot.adapters.sqlite.forks import survive_forks
 from llamabot.adapters.sqlite.schema import DOCS, NewerSchema, migrate
 from llamabot.ports.errors import DocStoreError
@@ -76,6 +76,7 @@ class FileStorage:
     @contextmanager
     def writing(self, *, patience_s: float | None = None) -> Iterator[sqlite3.Connection]:
         """Lend the connection that writes."""
+        make_folders(self._file.path)
         claim = self._claim(self._patience_s if patience_s is None else patience_s)
         try:
             with self._writer.writing() as connection, transaction(connection):

@@ -1,0 +1,155 @@
+"""Each kind of index, against comparing everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llamabot.adapters.faiss import FaissIndexes
+from llamabot.adapters.faiss.kinds import kind_for
+from llamabot.ports.vectorindex import Keys, VectorIndex
+
+CLOSEST = 10
+
+
+class Vectors:
+    """Unit rows in clusters, as those of real texts are, under keys with gaps."""
+
+    def __init__(self, size: int, dimensions: int) -> None:
+        chance = np.random.default_rng(1)
+        centres = chance.normal(size=(200, dimensions))
+        rows = centres[chance.integers(0, 200, size)] + 0.6 * chance.normal(size=(size, dimensions))
+        self.rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        self.keys = np.cumsum(chance.integers(1, 4, size)).astype(np.int64)
+        self.size, self.dimensions = size, dimensions
+
+    def batches(self) -> Iterator[tuple[Keys, Any]]:
+        for begin in range(0, self.size, 4_096):
+            yield self.keys[begin : begin + 4_096], self.rows[begin : begin + 4_096]
+
+    def sample(self, most: int) -> Any:
+        return self.rows[:: max(1, self.size // most)]
+
+
+# A flat one, a compressed one, and one that is divided into lists.
+@pytest.fixture(
+    params=[(2_000, 64), (10_500, 384), (33_000, 128)], ids=["flat", "compressed", "divided"], scope="module"
+)
+def built(request: pytest.FixtureRequest) -> tuple[VectorIndex, Vectors]:
+    vectors = Vectors(*request.param)
+    index = FaissIndexes().build(vectors)
+    assert not index.outgrown
+    return index, vectors
+
+
+def recall(index: VectorIndex, keys: Keys, rows: Any, among: Keys | None = None) -> float:
+    """Return the part of the closest that are found, over some queries."""
+    allowed = np.ones(len(keys), dtype=bool) if among is None else np.isin(keys, among)
+    parts = []
+    for query in rows[:: len(rows) // 30]:
+        exact = np.where(allowed, rows @ query, -2.0)
+        expected = set(keys[np.argsort(-exact)[:CLOSEST]].tolist())
+        found, scores = index.search(query, CLOSEST, among)
+        assert allowed[np.searchsorted(keys, found)].all()
+        assert (np.diff(scores) <= 0).all()
+        assert np.allclose(scores, exact[np.searchsorted(keys, found)], atol=0.02)
+        parts.append(len(expected & set(found.tolist())) / CLOSEST)
+    return float(np.mean(parts))
+
+
+def test_finds_the_closest(built: tuple[VectorIndex, Vectors]) -> None:
+    index, vectors = built
+    assert recall(index, vectors.keys, vectors.rows) >= 0.95
+    assert index.size == vectors.size
+
+
+def test_leaves_nothing_out_among_some(built: tuple[VectorIndex, Vectors]) -> None:
+    index, vectors = built
+    assert recall(index, vectors.keys, vectors.rows, vectors.keys[::50]) >= 0.95
+    few = vectors.keys[[3, 500, 1_999]]
+    found, _ = index.search(vectors.rows[0], CLOSEST, few)
+    assert sorted(found.tolist()) == few.tolist()
+    assert len(index.search(vectors.rows[0], CLOSEST, few[:0])[0]) == 0
+
+
+def test_is_the_same_after_saving(built: tuple[VectorIndex, Vectors], tmp_path: Path) -> None:
+    index, vectors = built
+    index.save(tmp_path / "index")
+    loaded = FaissIndexes().load(tmp_path / "index")
+    assert (loaded.size, loaded.outgrown) == (index.size, False)
+    for query in vectors.rows[:20]:
+        assert [part.tolist() for part in loaded.search(query, CLOSEST)] == [
+            part.tolist() for part in index.search(query, CLOSEST)
+        ]
+
+
+def test_what_was_removed_is_not_found_and_what_was_added_is(
+    built: tuple[VectorIndex, Vectors], tmp_path: Path
+) -> None:
+    original, vectors = built
+    original.save(tmp_path / "index")
+    index = FaissIndexes().load(tmp_path / "index")
+    last = vectors.keys[-1]
+    more = np.arange(last + 1, last + 501)
+    index.add(more, vectors.rows[:500])
+    index.remove(np.concatenate([vectors.keys[:500], [last + 10_000]]))
+    keys = np.concatenate([vectors.keys[500:], more])
+    rows = np.concatenate([vectors.rows[500:], vectors.rows[:500]])
+    assert index.size == vectors.size
+    assert recall(index, keys, rows) >= 0.95
+    assert recall(index, keys, rows, keys[::20]) >= 0.95
+
+
+def test_has_outgrown_its_kind_when_another_would_be_built() -> None:
+    vectors = Vectors(10_500, 384)
+    index = FaissIndexes().build(_first(vectors, 10_000))
+    assert not index.outgrown
+    index.add(vectors.keys[10_000:], vectors.rows[10_000:])
+    assert index.outgrown
+    assert kind_for(10_500, 384) != kind_for(10_000, 384)
+
+
+def test_an_empty_index_is_one() -> None:
+    vectors = Vectors(10, 8)
+    index = FaissIndexes().build(_first(vectors, 0))
+    assert (index.size, index.outgrown) == (0, False)
+    assert len(index.search(vectors.rows[0], CLOSEST)[0]) == 0
+    index.add(vectors.keys, vectors.rows)
+    assert len(index.search(vectors.rows[0], CLOSEST)[0]) == 10
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 1_000], ids=["empty", "garbage"])
+def test_a_file_that_is_no_index_is_told(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "index").write_bytes(content)
+    with pytest.raises(ValueError, match="no index of FAISS"):
+        FaissIndexes().load(tmp_path / "index")
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    index = FaissIndexes().build(_first(Vectors(10, 8), 5))
+    with pytest.raises(OSError, match="cannot be written"):
+        index.save(tmp_path / "gone" / "index")
+
+
+def test_a_kind_follows_the_size() -> None:
+    kinds = [kind_for(size, 384).factory for size in (0, 10_416, 10_417, 32_767, 32_768, 100_000, 1_000_000)]
+    assert kinds == [
+        "Flat",
+        "Flat",
+        "RaBitQ,Refine(SQ8)",
+        "RaBitQ,Refine(SQ8)",
+        "IVF1024,RaBitQ,Refine(SQ8)",
+        "IVF2048,RaBitQ,Refine(SQ8)",
+        "IVF4096,RaBitQ,Refine(SQ8)",
+    ]
+
+
+def _first(vectors: Vectors, count: int) -> Vectors:
+    """Return the first of some vectors."""
+    first = Vectors(1, vectors.dimensions)
+    first.rows, first.keys, first.size = vectors.rows[:count], vectors.keys[:count], count
+    return first
