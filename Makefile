@@ -80,8 +80,8 @@ compile = $(BIN)/uv pip compile --quiet --system-certs --universal --python-vers
 .PHONY: lock
 lock: dev ## Write requirements/ anew from pyproject.toml (LOCK_ARGS=--upgrade takes newer versions)
 	@$(compile) --extra all --group pyproject.toml:dev --output-file requirements/dev.txt pyproject.toml >/dev/null
-	@$(compile) --extra cli --extra local --group pyproject.toml:demo --constraint requirements/dev.txt \
-		--output-file requirements/demo.txt pyproject.toml >/dev/null
+	@$(compile) --extra cli --extra local --extra documents --extra faiss --group pyproject.toml:demo \
+		--constraint requirements/dev.txt --output-file requirements/demo.txt pyproject.toml >/dev/null
 
 .PHONY: clean
 clean: ## Remove caches and builds
