@@ -22,6 +22,7 @@ __all__ = [
     "merged",
     "model_of",
     "own_fields",
+    "text_alone",
     "unfolded",
     "usage_of",
 ]
@@ -111,6 +112,25 @@ def cost_usd(litellm: Any, model: str, usage: Any) -> float | None:
 
 def _price(cost: Any) -> float | None:
     return float(cost) if isinstance(cost, int | float) else None
+
+
+def text_alone(piece: Any) -> str | None:
+    """Return the text of a piece that holds one choice with a text and nothing else, as nearly all do; else None.
+
+    Looked up where pydantic keeps what LiteLLM's models do not declare: by name it takes ten times as long.
+    """
+    try:
+        (choice,) = piece.choices
+        said = choice.__pydantic_extra__
+        delta = said["delta"]
+        fields = delta.__pydantic_extra__
+        text = fields["content"]
+        if said["finish_reason"] is not None or piece.__pydantic_extra__.get("usage"):
+            return None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    alone = list(fields.values()).count(None) == len(fields) - 1 and not any(vars(delta).values())
+    return text if alone and type(text) is str else None
 
 
 def every_field(model: Any) -> dict[str, Any]:

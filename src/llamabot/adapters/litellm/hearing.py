@@ -17,43 +17,22 @@ def hear_all(stream: Any, model: str) -> None:
     While it is read, a text that is none raises `BadCompletion`.
     """
     openai: Any = importlib.import_module("openai")
-    within = getattr(stream, "completion_stream", None)
+    within: Any = getattr(stream, "completion_stream", None)
+    # In the client's own iterator: a stream around the client's would cost each piece one more call.
     if isinstance(within, openai.Stream):
-        stream.completion_stream = _Heard(within, model)
+        within._iterator = _heard(within._iterator, model)  # noqa: SLF001 - as above
     elif isinstance(within, openai.AsyncStream):
-        stream.completion_stream = _AsyncHeard(within, model)
+        within._iterator = _aheard(within._iterator, model)  # noqa: SLF001 - as above
 
 
-class _Heard:
-    def __init__(self, stream: Any, model: str) -> None:
-        self._stream = stream
-        self._model = model
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        piece = next(self._stream)
-        return piece if _is_plain(piece) else _spoken(piece, self._model)
+def _heard(pieces: Iterator[Any], model: str) -> Iterator[Any]:
+    for piece in pieces:
+        yield piece if _is_plain(piece) else _spoken(piece, model)
 
 
-class _AsyncHeard:
-    def __init__(self, stream: Any, model: str) -> None:
-        self._stream = stream
-        self._model = model
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        piece = await anext(self._stream)
-        return piece if _is_plain(piece) else _spoken(piece, self._model)
+async def _aheard(pieces: AsyncIterator[Any], model: str) -> AsyncIterator[Any]:
+    async for piece in pieces:
+        yield piece if _is_plain(piece) else _spoken(piece, model)
 
 
 def _is_plain(piece: Any) -> bool:

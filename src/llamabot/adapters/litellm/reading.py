@@ -16,6 +16,7 @@ from llamabot.adapters.litellm.answers import (
     merged,
     model_of,
     own_fields,
+    text_alone,
     unfolded,
     usage_of,
 )
@@ -55,11 +56,18 @@ class Reading:
             StreamTruncated: it is the end that LiteLLM makes up for a stream without one.
             BadCompletion: as above, and the reply was no stream at all; or a text is none.
         """
+        if not self._several and (text := text_alone(piece)):
+            chunk: CompletionChunk | None = CompletionChunk(text)
+        else:
+            chunk = self._whole(piece)
+        if chunk is not None:
+            self._chunks.append(chunk)
+        return chunk
+
+    def _whole(self, piece: Any) -> CompletionChunk | None:
         chunk = self._said(piece.choices[0], piece) if piece.choices else None
         if usage := (piece.model_extra or {}).get("usage"):
             chunk = self._accounted(chunk or CompletionChunk(), usage)
-        if chunk is not None:
-            self._chunks.append(chunk)
         return chunk
 
     def rest(self) -> CompletionChunk | None:
@@ -88,9 +96,6 @@ class Reading:
             return None
         fields, reason = fields_of(told["delta"]), told.get("finish_reason")
         text = self._text(fields, "content")
-        if text and len(fields) == 1 and reason is None:
-            # What nearly every piece is: text and nothing else.
-            return CompletionChunk(text)
         if own := own_fields(fields):
             self._fields = merged(self._fields, own)
         chunk = CompletionChunk(
