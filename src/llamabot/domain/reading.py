@@ -42,18 +42,15 @@ class Reading:
         """
         return math.inf if self.ends_at_s is None else positive(self.ends_at_s - time.monotonic())
 
-    def feed(self, chunk: CompletionChunk) -> tuple[TextDelta | ReasoningDelta, ...]:
-        """Take a chunk in and return what it lets the reader see."""
+    def feed(self, chunk: CompletionChunk) -> tuple[str, str]:
+        """Take a chunk in; return the text and the reasoning that it lets the reader see, each maybe ""."""
         if self._step.first_at_ns is None:
             self._step.first_at_ns = self._clock.monotonic_ns()
-        text, reasoning = self._assembler.feed(chunk)
-        if text and not reasoning:
-            return (TextDelta(text),)  # mostly; the rest takes longer
-        return _deltas(text, reasoning)
+        return self._assembler.feed(chunk)
 
-    def rest(self) -> tuple[TextDelta | ReasoningDelta, ...]:
+    def rest(self) -> tuple[str, str]:
         """Return what was held back until the end."""
-        return _deltas(*self._assembler.rest())
+        return self._assembler.rest()
 
     def broke(self) -> None:
         """Keep what has arrived of an answer that failed or was left, if anything has."""
@@ -72,9 +69,12 @@ def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta
     late: Future[Any] | None = None
     try:
         for chunk in _in_time(stream, reading):
-            for event in reading.feed(chunk):  # noqa: UP028 - mostly one: `yield from` takes longer
-                yield event
-        yield from reading.rest()
+            text, reasoning = reading.feed(chunk)
+            if reasoning:
+                yield ReasoningDelta(reasoning)
+            if text:
+                yield TextDelta(text)
+        yield from _deltas(*reading.rest())
         return reading.completion()
     except BaseException as error:
         reading.broke()
@@ -90,9 +90,12 @@ async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | Re
     stream = port.astream(reading.request)
     try:
         async for chunk in _ain_time(stream, reading):
-            for event in reading.feed(chunk):
-                yield event
-        for event in reading.rest():
+            text, reasoning = reading.feed(chunk)
+            if reasoning:
+                yield ReasoningDelta(reasoning)
+            if text:
+                yield TextDelta(text)
+        for event in _deltas(*reading.rest()):
             yield event
     except BaseException:
         reading.broke()
@@ -163,7 +166,8 @@ def bounded(request: CompletionRequest, step: Step) -> CompletionRequest:
     return msgspec.structs.replace(request, timeout_s=max(step.timeout_s, 0.001))
 
 
-def _deltas(text: str, reasoning: str) -> tuple[TextDelta | ReasoningDelta, ...]:
-    if not reasoning:
-        return (TextDelta(text),) if text else ()
-    return (ReasoningDelta(reasoning), TextDelta(text)) if text else (ReasoningDelta(reasoning),)
+def _deltas(text: str, reasoning: str) -> Iterator[TextDelta | ReasoningDelta]:
+    if reasoning:
+        yield ReasoningDelta(reasoning)
+    if text:
+        yield TextDelta(text)
