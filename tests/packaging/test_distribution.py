@@ -37,6 +37,14 @@ with lmb.override(completion=ScriptedCompletion(["Light and matter."])):
     print(bot("Explain QED").text)
 """
 PROMISES = {"LiteLLM": "litellm", "the command line": "cli", "the embedded model": "local"}
+EMBEDDING = """
+import llamabot as lmb
+from llamabot.testing import HashedEmbedding
+try:
+    {embedding}.embed(["a"])
+except lmb.errors.MissingExtra as error:
+    print(error)
+"""
 MISSING = """
 import sys
 import llamabot as lmb
@@ -122,6 +130,21 @@ def test_a_missing_extra_is_named_with_its_mend(
 ) -> None:
     command = [str(environment("") / "python"), "-c", MISSING, model]
     assert f'pip install "llamabot[{extra}]"' in _output(command, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("embedding", "extra"),
+    [
+        ("lmb.OnnxEmbedding('minilm.onnx')", "local"),
+        ("lmb.LiteLLMEmbedding('openai/text-embedding-3-small')", "faiss"),
+        ("HashedEmbedding()", "faiss"),
+    ],
+)
+def test_an_embedder_names_the_extra_that_it_needs(
+    environment: Callable[[str], Path], tmp_path: Path, embedding: str, extra: str
+) -> None:
+    program = EMBEDDING.format(embedding=embedding)
+    assert f'pip install "llamabot[{extra}]"' in _output([str(environment("") / "python"), "-c", program], tmp_path)
 
 
 def test_every_error_names_an_extra_that_there_is(headers: Message) -> None:

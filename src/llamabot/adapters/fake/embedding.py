@@ -41,7 +41,7 @@ class HashedEmbedding:
         try:
             import numpy
         except ModuleNotFoundError as error:
-            raise MissingExtra.for_package("numpy", "local") from error
+            raise MissingExtra.for_package("numpy", "faiss") from error
         self.batches.append(tuple(texts))
         counts = numpy.zeros((len(texts), self.dimensions), numpy.float64)
         for row, text in zip(counts, texts, strict=True):

@@ -124,6 +124,7 @@ class LiteLLMEmbedding:
 
     def _requests(self, texts: Sequence[str]) -> Iterator[VectorRequest]:
         """Yield what must be asked; where there are no texts and nothing is known of the vectors, for one of them."""
+        vendor()  # before anything is asked and paid for
         asked = texts if len(texts) or self._learnt else ["dimensions"]
         wanted = {} if self._wanted is None else {"dimensions": self._wanted}
         arguments = self._secrets.merged_into({"timeout": self._timeout_s, **wanted, **self.options})

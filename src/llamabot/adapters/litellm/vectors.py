@@ -27,7 +27,7 @@ def vendor() -> Any:
     try:
         import numpy
     except ModuleNotFoundError as error:
-        raise MissingExtra.for_package("numpy", "local") from error
+        raise MissingExtra.for_package("numpy", "faiss") from error
     return numpy
 
 
