@@ -21,7 +21,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,8 +35,10 @@ FETCH_S = 600
 LOOPBACK = ["127.0.0.1", "::1"]
 
 set_hypothesis_home_dir(ROOT / ".hypothesis")
-settings.register_profile("dev", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True, database=None)
+# A busy machine draws slowly, which says nothing of a strategy.
+_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("dev", **_PATIENT)
+settings.register_profile("ci", **_PATIENT, derandomize=True, print_blob=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
