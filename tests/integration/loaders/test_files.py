@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.pdfs import encrypted_pdf, pdf
 
 from llamabot.adapters.loaders import FileLoader
+from llamabot.adapters.loaders.decoding import cleaned
 from llamabot.ports.documents import Document, Section
 from llamabot.ports.errors import DocumentUnreadable
 
@@ -149,6 +150,11 @@ Next
 -----
 A list of things
 that goes on
+------------
+
+=======
+No title
+-------
 """
 
 
@@ -253,7 +259,7 @@ UNREADABLE = {
     "scan.pdf": (pdf(["", ""]), "has no text"),
     "circle.pdf": (pdf(["a", "b"]).replace(b"[3 0 R 5 0 R]", b"[2 0 R 2 0 R]"), "is damaged"),
     "tags.html": (b"<html><script>words</script>", "has no text"),
-    "deep.ipynb": (b'{"cells":' + b"[" * 100_000, "is no notebook"),
+    "deep.ipynb": (b'{"deep":' + b"[" * 100_000, "is no notebook"),
     "old.ipynb": (b'{"worksheets": [], "nbformat": 3}', "is no notebook of format 4"),
     "deep.jsonl": (b'{"text": "a"}\n{"text":' + b"[" * 100_000, "has no JSON in line 2"),
     "broken.jsonl": (b'{"text": "a"}\n{"text": ', "has no JSON in line 2"),
@@ -304,7 +310,9 @@ ODD = [b"\xff\xfe", b"%PDF-", b"\xed\xa0\x80", b"PK\x03\x04"]
 
 @settings(max_examples=150)
 @given(st.sampled_from(SUFFIXES), st.lists(st.sampled_from(PIECES + ODD) | st.binary(max_size=8)).map(b"".join))
-@example(".jsonl", b'{"text": "a\\ud800b\\u0000", "n\\ud800": "\\ud800"}')
+@example(".jsonl", b'{"text": "a\\u0000b\\r", "n\\u0000": "\\u0000"}')
+@example(".jsonl", b'{"text": "a\\ud800"}')
+@example(".txt", "a\0b".encode("utf-16"))
 @example(".ipynb", b'{"cells": [{"cell_type": "markdown", "source": "a\\r\\ud800"}]}')
 @example(".html", b"<pre>a&#0;&#xd800;\r\nb")
 def test_any_bytes_are_documents_that_a_store_can_hold_or_are_refused(suffix: str, content: bytes) -> None:
@@ -324,6 +332,10 @@ def test_any_bytes_are_documents_that_a_store_can_hold_or_are_refused(suffix: st
         starts = [section.start for section in document.sections]
         assert starts == sorted(starts)
         assert all(0 <= start <= len(document.text) for start in starts)
+
+
+def test_text_is_cleaned_of_what_no_store_can_hold() -> None:
+    assert cleaned("a\r\nb\rc\0d\ud800e") == "a\nb\ncd\ufffde"
 
 
 def test_the_fingerprint_changes_with_the_content_and_with_the_settings_that_change_what_is_read() -> None:

@@ -47,7 +47,7 @@ def _is_title(above: str, title: str, below: str) -> bool:
     if not (title.strip() and _ADORNMENT.fullmatch(below)) or _ADORNMENT.fullmatch(title.strip()):
         return False
     fits = len(below) >= min(len(title.rstrip()), _LONG_ENOUGH)
-    return above == below and fits if above else fits and not title[0].isspace()
+    return fits and above in ("", below)
 
 
 def _plain(title: str) -> str:
