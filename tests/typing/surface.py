@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal, TypedDict, assert_type
 
 import msgspec
@@ -243,6 +244,13 @@ def wrong_arguments_are_found_before_the_program_runs() -> None:
     lmb.SimpleBot()(7)  # type: ignore[arg-type]  # no message
     lmb.StructuredBot(output=Person).with_(output=Point)  # type: ignore[call-arg]  # another type is another bot
     lmb.configure(modell="x")  # type: ignore[call-arg]  # it is called model
+
+
+def folders_go_into_stores(store: lmb.FaissDocStore) -> None:
+    assert_type(lmb.ingest("papers", docstore=store).failed, tuple[lmb.IngestFailure, ...])
+    lmb.ingest({"old papers": Path("papers")}, docstore=store, glob=["*.md"], loader=lmb.FileLoader())
+    lmb.ingest([Path("papers"), "notes"], docstore=store, progress=print)
+    lmb.ingest("papers", store)  # type: ignore[call-arg]  # stores are told by name
 
 
 @lmb.tool

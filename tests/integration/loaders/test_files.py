@@ -68,7 +68,8 @@ PAGE = """<!DOCTYPE html><html><head><title>T</title><style>p {}</style></head><
  they<br>play.</p><script>bad("<p>")</script><ul><li>one</li><li><p>two</p></li></ul>
 <h2>Code</h2><pre>  def f():
     pass</pre><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>
-<p hidden>unseen<p>seen<!-- unseen --><svg><text>unseen</text></svg></body></html>"""
+<p hidden>unseen<p>seen<!-- unseen --><svg><text>unseen</text></svg>
+<div role="navigation"><h3>Table of contents</h3></div><span aria-hidden="true">unseen</span></body></html>"""
 
 
 def test_a_page_is_read_as_its_reader_sees_it(load: Load) -> None:

@@ -23,6 +23,7 @@ _INLINE = frozenset({
     "input", "ins", "kbd", "label", "mark", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong",
     "sub", "sup", "time", "tt", "u", "var", "wbr",
 })  # fmt: skip
+_ROLES_LEFT_OUT = ("navigation", "search")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _CELLS = ("td", "th")
 _CLOSE_TOGETHER = ("li", "tr", "dd", "dt", "option")
@@ -69,7 +70,7 @@ class _Page:
         """Begin an element."""
         if self._left_out:
             self._depth += tag == self._left_out
-        elif (tag in _LEFT_OUT or "hidden" in attributes) and tag not in _EMPTY:
+        elif tag not in _EMPTY and _is_left_out(tag, attributes):
             self._left_out, self._depth = tag, 1
         elif tag == "br":
             self._pieces.append("\n")
@@ -126,6 +127,12 @@ class _Page:
     def _add(self, text: str) -> None:
         self._blocks.append(text)
         self._length += len(text)
+
+
+def _is_left_out(tag: str, attributes: Mapping[str, str]) -> bool:
+    """Say whether an element is nothing to read: hidden, or there to find one's way about."""
+    hidden = "hidden" in attributes or attributes.get("aria-hidden") == "true"
+    return tag in _LEFT_OUT or hidden or attributes.get("role") in _ROLES_LEFT_OUT
 
 
 def _tidied(text: str) -> str:
