@@ -136,7 +136,9 @@ class EmbeddedCompletion:
         try:
             while not answer.ended:
                 try:
-                    event = await asyncio.wait_for(events.get(), answer.patience_s())
+                    # Not `wait_for`: before Python 3.12 it overlooks a cancellation that comes with an event.
+                    async with asyncio.timeout(answer.patience_s()):
+                        event = await events.get()
                 except TimeoutError:
                     raise answer.late() from None
                 if chunk := answer.take(event):
