@@ -110,6 +110,13 @@ class DocStoreContract:
         for k in (1, 8, 70, 299):
             assert [match.passage.document_id for match in store.search("linker", k=k)] == names[:k]
 
+    def test_what_was_removed_makes_room_for_what_is_farther(self, store: Any) -> None:
+        near = [Document(f"near-{number}", "linker " * 30 + "loader " * number) for number in range(150)]
+        store.add([*near, Document("far", "linker " + "symbol " * 60)])
+        assert "far" not in {match.passage.document_id for match in store.search("linker", k=150)}
+        assert store.remove(document.id for document in near) == 150
+        assert [match.passage.document_id for match in store.search("linker", k=3)] == ["far"]
+
     @pytest.mark.parametrize("query", HOSTILE)
     def test_any_text_is_a_query(self, store: Any, query: str) -> None:
         store.add([Document("a", "a linker"), Document("b", "loaders\0 \ud800 too")])

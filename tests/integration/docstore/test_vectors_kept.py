@@ -41,7 +41,8 @@ def test_a_text_is_embedded_once(path: Path) -> None:
 def test_what_is_gone_leaves_no_vector_behind(tmp_path: Path) -> None:
     embedding = HashedEmbedding(16)
     with shelf(tmp_path, embedding=embedding) as store:
-        store.add([lmb.Document("a", "linker\nloader"), lmb.Document("b", "loader")])
+        store.add([lmb.Document("a", "linker\nloader"), lmb.Document("b", "symbol")])
+        store.add([lmb.Document("b", "loader")])
         store.remove(["a"])
         check_file(tmp_path / "documents.db")
         embedded(embedding)
