@@ -10,6 +10,8 @@ from llamabot.ports.errors import ConfigurationError
 
 __all__ = ["NO_LIMITS", "Limits"]
 
+_COUNTS = frozenset({"decisions", "tool_calls", "tokens"})
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one call may use. None is no limit.
@@ -34,8 +36,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             limit = getattr(self, name)
-            if limit is not None and (not isinstance(limit, int | float) or math.isnan(limit)):
-                raise ConfigurationError(f"{name}= is a number, or None for no limit; got {limit!r}")
+            if limit is not None and not (_is_whole(limit) or (name not in _COUNTS and _is_number(limit))):
+                kind = "a whole number" if name in _COUNTS else "a number"
+                raise ConfigurationError(f"{name}= is {kind}, or None for no limit; got {limit!r}")
+
+
+def _is_whole(limit: object) -> bool:
+    return isinstance(limit, int) and not isinstance(limit, bool)
+
+
+def _is_number(limit: object) -> bool:
+    return isinstance(limit, float) and not math.isnan(limit)
 
 
 NO_LIMITS = Limits(decisions=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,6 +149,21 @@ def test_lets_a_calls_options_beat_the_adapters(server: ChatServer, port: LiteLL
 def test_refuses_options_that_are_part_of_the_request(server: ChatServer, port: LiteLLMCompletion, name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"'{name}' is not an option"):
         port.complete(asking(options={name: "x"}))
+    assert server.exchanges == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"api_key": 5}, "api_key is text; got int"),
+        ({"api_base": Path("v1")}, "api_base is text; got PosixPath"),
+        ({"extra_headers": {"Authorization": 7}}, r"extra_headers\['Authorization'\] is text; got int"),
+    ],
+)
+def test_names_an_option_that_must_be_text(server: ChatServer, options: dict[str, Any], words: str) -> None:
+    port = LiteLLMCompletion({"api_base": server.api_base, "api_key": "sk-hidden-7", **options})
+    with pytest.raises(ConfigurationError, match=words):
+        port.complete(asking())
     assert server.exchanges == []
 
 

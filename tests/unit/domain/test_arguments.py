@@ -193,10 +193,16 @@ def test_options_that_hold_themselves_are_refused() -> None:
         _bot()("hi", options={"x": endless})
 
 
-@pytest.mark.parametrize("limit", ["3", math.nan, [1]])
+@pytest.mark.parametrize("limit", ["3", math.nan, [1], True])
 def test_a_limit_is_a_number(limit: Any) -> None:
     with pytest.raises(ConfigurationError, match="deadline_s= is a number"):
         lmb.Limits(deadline_s=limit)
+
+
+@pytest.mark.parametrize("limit", ["25", 2.5, True])
+def test_a_limit_of_a_count_is_a_whole_number(limit: Any) -> None:
+    with pytest.raises(ConfigurationError, match="decisions= is a whole number"):
+        lmb.Limits(decisions=limit)
 
 
 def test_a_span_and_the_defaults_take_text_for_a_name_and_a_model() -> None:

@@ -12,7 +12,7 @@ from llamabot.adapters.litellm.errors import Failure, Scene, SecondRequest, fail
 from llamabot.adapters.litellm.hearing import hear_all
 from llamabot.adapters.litellm.loading import loaded
 from llamabot.adapters.litellm.reading import Reading
-from llamabot.adapters.litellm.wire import arguments
+from llamabot.adapters.litellm.wire import arguments, refuse_wrong_options
 from llamabot.adapters.litellm.words import Scrubber
 from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.ports.errors import ConfigurationError
@@ -39,6 +39,7 @@ class Call:
     ) -> None:
         _refuse_offline()
         _refuse_without_model(request.model)
+        refuse_wrong_options({**options, **request.options}, secrets)
         merged = secrets.merged_into({**options, **request.options})
         self.arguments = arguments(request, merged, streamed=streamed)
         if not _RETRYING & merged.keys():

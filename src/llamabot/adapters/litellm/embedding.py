@@ -12,6 +12,7 @@ from llamabot.adapters.litellm.leaving import settled
 from llamabot.adapters.litellm.loading import aload, load
 from llamabot.adapters.litellm.loops import close_clients_with_loop
 from llamabot.adapters.litellm.vectors import VectorRequest, vendor
+from llamabot.adapters.litellm.wire import refuse_wrong_options
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.errors import ConfigurationError, EmbeddingError
 from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
@@ -125,6 +126,7 @@ class LiteLLMEmbedding:
     def _requests(self, texts: Sequence[str]) -> Iterator[VectorRequest]:
         """Yield what must be asked; where there are no texts and nothing is known of the vectors, for one of them."""
         vendor()  # before anything is asked and paid for
+        refuse_wrong_options(self.options, self._secrets)
         asked = texts if len(texts) or self._learnt else ["dimensions"]
         wanted = {} if self._wanted is None else {"dimensions": self._wanted}
         arguments = self._secrets.merged_into({"timeout": self._timeout_s, **wanted, **self.options})

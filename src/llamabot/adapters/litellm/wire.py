@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,25 +21,21 @@ from llamabot.ports.messages import (
     Text,
     ToolMessage,
 )
+from llamabot.ports.secrets import Secrets
 from llamabot.ports.tools import ToolCall, ToolSpec
 
-__all__ = ["CALL_FIELDS", "arguments", "wire_message"]
+__all__ = ["CALL_FIELDS", "arguments", "refuse_wrong_options", "wire_message"]
 
 CALL_FIELDS = "tool_calls"
 """Where in `provider_data` the further fields of the calls are, one mapping a call."""
 
 _NOT_OPTIONS = ("messages", "model", "stream")
+_TEXTS = ("api_base", "api_key", "api_version", "base_url", "organization")
+_HEADERS = ("extra_headers", "headers")
 
 
 def arguments(request: CompletionRequest, options: Mapping[str, Any], *, streamed: bool) -> dict[str, Any]:
-    """Return the keyword arguments of one call; what the options say wins.
-
-    Raises:
-        ConfigurationError: an option names what only the request may say.
-    """
-    for name in _NOT_OPTIONS:
-        if name in options:
-            raise ConfigurationError(f"{name!r} is not an option: it is part of the request itself")
+    """Return the keyword arguments of one call; what the options say wins."""
     wire: dict[str, Any] = {
         "model": request.model,
         "messages": [wire_message(message) for message in request.messages],
@@ -52,6 +48,37 @@ def arguments(request: CompletionRequest, options: Mapping[str, Any], *, streame
         wire.update(stream=True, stream_options={"include_usage": True})
     wire.update(options)
     return wire
+
+
+def refuse_wrong_options(options: Mapping[str, Any], secrets: Secrets) -> None:
+    """Refuse what is no option, and keys, addresses and headers that are no text, with no word of a secret's value.
+
+    LiteLLM would fail on them somewhere within, and not say which it was.
+
+    Raises:
+        ConfigurationError: one is wrong.
+    """
+    if words := _wrong(secrets.merged_into(options)):  # which no local variable holds, where it could be shown
+        raise ConfigurationError(words)
+
+
+def _wrong(options: Mapping[str, Any]) -> str:
+    for name in _NOT_OPTIONS:
+        if name in options:
+            return f"{name!r} is not an option: it is part of the request itself"
+    for name, value in _texts(options):
+        if not isinstance(value, str | bytes | None):
+            return f"the option {name} is text; got {type(value).__name__}"
+    return ""
+
+
+def _texts(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name in _TEXTS:
+        yield name, options.get(name)
+    for name in _HEADERS:
+        headers = options.get(name)
+        if isinstance(headers, Mapping):
+            yield from ((f"{name}[{header!r}]", value) for header, value in headers.items())
 
 
 def _settings(request: CompletionRequest) -> dict[str, Any]:
