@@ -43,5 +43,5 @@ def quotations(matches: Sequence[Match]) -> str:
 
 
 def estimated_tokens(text: str) -> int:
-    """Return about how many tokens a text has for most models, rather too many: one for each three bytes of UTF-8."""
+    """Return about how many tokens a text has, for most models rather too many: one for each three bytes of UTF-8."""
     return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
