@@ -30,9 +30,9 @@ class Answer(msgspec.Struct, frozen=True):
         return self.text
 
 
-def answer_from(text: str, sources: tuple[Match, ...]) -> Answer:
-    """Return the answer that a text makes of its sources."""
-    numbers = cited_numbers(text)
+def answer_from(text: str, sources: tuple[Match, ...], begun: str = "") -> Answer:
+    """Return the answer that a text makes of its sources; where its beginning was given, that is read with it."""
+    numbers = cited_numbers(begun + text)
     known = [number for number in numbers if number <= len(sources)]
     return Answer(text, sources, tuple(sources[number - 1] for number in known), len(numbers) - len(known))
 

@@ -43,7 +43,7 @@ class QuerySettings(BotSettings, total=False):
         k: most passages to look for; 8 by default.
         where: only documents whose metadata has all of these.
         context_tokens: room for the passages; 3,000 by default. Whole passages are sent, at least one, as many as fit.
-            Tokens are estimated, rather too many: one for each three bytes.
+            Tokens are estimated: one for each three bytes.
         min_score: of a passage that is sent; None is the store's own, where it can tell.
         not_found: the answer where no passage is good enough; then the model is not asked.
     """
@@ -142,7 +142,8 @@ class QueryBody(Bot[Answer]):
         completion = yield from ask(call.request, messages)
         message = completion.message
         yield from remember(call, message)
-        answer = answer_from(message.text, sources)
+        last = call.inputs[-1]
+        answer = answer_from(message.text, sources, last.text if isinstance(last, AssistantMessage) else "")
         return Conclusion(answer, message.text, (*messages, message), completion.finish_reason)
 
     def _not_found(self, call: Call, messages: tuple[Message, ...]) -> Core[Conclusion[Answer]]:

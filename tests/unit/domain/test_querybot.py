@@ -43,7 +43,7 @@ class TestAnswering:
         assert system == lmb.system("Answer from the passages.")
         assert isinstance(question, lmb.UserMessage)
         assert "\n[1]\n> tools.md\n>\n> mold is a linker: the fast linker\n\n[2]\n> llvm.md\n" in question.text
-        assert f"\n\nQuestion: {QUESTION}\n\n" in question.text
+        assert question.text.endswith(f"\n\nQuestion: {QUESTION}")
         assert result.messages == (system, question, lmb.assistant("mold [1]"))
 
     def test_only_as_many_are_sent_as_have_room_but_one_always(self) -> None:
@@ -65,7 +65,22 @@ class TestAnswering:
         asked("Hello.", QUESTION, lmb.assistant("It is"))
         _, hello, question, beginning = completion.requests[0].messages
         assert (hello, beginning) == (lmb.user("Hello."), lmb.assistant("It is"))
-        assert f"Question: {QUESTION}\n" in question.text
+        assert question.text.endswith(f"\n\nQuestion: {QUESTION}")
+
+    def test_a_citation_may_begin_in_the_beginning_that_was_given(self) -> None:
+        asked, _ = bot(["2], lld is one."])
+        answer = asked(QUESTION, lmb.assistant("According to passage ["))
+        assert (answer.text, _ids(answer.citations)) == ("2], lld is one.", ["lld"])
+
+    def test_examples_before_the_question_are_not_looked_up(self) -> None:
+        recorder = InMemoryRecorder()
+        asked, completion = bot(["mold [1]"], recorder=recorder)
+        example = (lmb.user("Who sings?"), lmb.assistant("Ana [1]."))
+        result = asked.run(*example, "About tools:", QUESTION)
+        assert completion.requests[0].messages[1:3] == example
+        search = lmb.read_trace(recorder.events(result.run_id)).effects[0].search
+        assert search is not None
+        assert search.query == f"About tools:\n{QUESTION}"
 
     def test_a_picture_goes_along_with_the_question(self) -> None:
         picture = lmb.image(data=b"\x89PNG\r\n\x1a\n")
@@ -73,7 +88,7 @@ class TestAnswering:
         answer = asked(lmb.user(QUESTION, picture))
         assert _ids(answer.sources) == ["mold", "lld", "ld"]
         content = completion.requests[0].messages[-1].content
-        assert content[1:3] == (lmb.Text(QUESTION), picture)
+        assert content[1:] == (lmb.Text(QUESTION), picture)
 
     def test_a_picture_alone_cannot_be_looked_up(self) -> None:
         asked, _ = bot([])
@@ -205,7 +220,7 @@ class TestFollowingUp:
         with pytest.raises(LimitReached) as caught:
             asked("and lld?")
         assert caught.value.limit == "decisions"
-        assert caught.value.messages[-1].text.endswith("say so.")
+        assert caught.value.messages[-1].text.endswith("Question: and lld?")
         assert asked.resume(str(caught.value.run_id), limits=lmb.Limits(decisions=2)).text == "Yes [1]."
         completion.assert_finished()
 
