@@ -136,12 +136,17 @@ _REFUSED_KEY = re.compile(r"invalid[ _]api[ _]key|authentication|unauthorized|pe
 _INVALID = re.compile(r"invalid[ _]request|not[ _]found", re.IGNORECASE)
 
 _REFUSALS = frozenset({None, 400, 403, 413, 422})
+_ELSEWHERE = (
+    RequestRejected,
+    "the provider sends to another address, where no key is sent; api_base= is perhaps another",
+)
 _BY_STATUS: Mapping[int, tuple[type[CompletionError], str]] = {
     401: (AuthenticationFailed, "the provider refuses the key"),
     403: (AuthenticationFailed, "the provider does not allow this with the key"),
     404: (RequestRejected, "the provider does not know the model or the address"),
     408: (CompletionTimeout, "the provider gave up waiting"),
     429: (RateLimited, "the provider asks to slow down"),
+    **dict.fromkeys((301, 302, 303, 307, 308), _ELSEWHERE),
 }
 
 _OTHER = (RequestRejected, "the provider refuses the request")

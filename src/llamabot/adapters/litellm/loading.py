@@ -17,8 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llamabot.adapters.litellm.callbacks import quiet_services, untold
-from llamabot.adapters.litellm.errors import SecondRequest
-from llamabot.adapters.litellm.loops import ClientOfLoop
+from llamabot.adapters.litellm.one_request import ask_once
 from llamabot.ports.errors import MissingExtra
 
 __all__ = ["aload", "load", "loaded"]
@@ -86,7 +85,7 @@ def _imported() -> Any:
     for name, switch in _SWITCHES.items():
         setattr(litellm, name, switch)
     quiet_services(litellm)
-    _ask_once(litellm)
+    ask_once(litellm)
     return litellm
 
 
@@ -97,21 +96,6 @@ def _silence() -> None:
         # A level that somebody chose stays.
         if logger.level == logging.NOTSET:
             logger.setLevel(level)
-
-
-def _ask_once(litellm: Any) -> None:
-    """Keep LiteLLM's asynchronous HTTP clients within their loops, and from asking again over a new connection.
-
-    There is no switch for either: where an answer fails to begin, the request may have been read and be paid for.
-    """
-    handlers: Any = importlib.import_module("litellm.llms.custom_httpx.http_handler")
-    handlers.AsyncHTTPHandler.single_connection_post_request = _fail_as_before
-    litellm.module_level_aclient = ClientOfLoop()
-
-
-async def _fail_as_before(*_: Any, **__: Any) -> None:
-    """Stand in for a second request, which LiteLLM makes while it handles the failure of the first."""
-    raise sys.exception() or SecondRequest
 
 
 def _rehearse() -> None:
