@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,12 @@ from llamabot.ports.errors import ConfigurationError
 if TYPE_CHECKING:
     from llamabot.ports.clock import ClockPort
     from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
+    from llamabot.ports.docstore import DocStorePort
     from llamabot.ports.embedding import EmbeddingPort
     from llamabot.ports.ids import IdPort
     from llamabot.ports.memory import MemoryPort
     from llamabot.ports.recorder import RecorderPort
+    from llamabot.ports.splitter import SplitterPort
     from llamabot.ports.tools import ToolboxPort
 
 __all__ = [
@@ -23,10 +26,12 @@ __all__ = [
     "EMBEDDED_PREFIX",
     "build_clock",
     "build_completion",
+    "build_docstore",
     "build_embedding",
     "build_ids",
     "build_memory",
     "build_recorder",
+    "build_splitter",
     "build_toolbox",
 ]
 
@@ -63,6 +68,22 @@ def build_embedding(*, settings: Settings) -> EmbeddingPort:
     from llamabot.adapters.litellm import LiteLLMEmbedding
 
     return LiteLLMEmbedding(model)
+
+
+def build_splitter() -> SplitterPort:
+    """Return the splitter that cuts between sections, paragraphs, sentences and words."""
+    from llamabot.adapters.splitting import SemanticSplitter
+
+    return SemanticSplitter()
+
+
+def build_docstore(
+    path: str | PathLike[str] | None = None, *, embedding: EmbeddingPort, splitter: SplitterPort
+) -> DocStorePort:
+    """Return the store in a folder, one in memory if none is named."""
+    from llamabot.app.docstores import FaissDocStore
+
+    return FaissDocStore(path, embedding=embedding, splitter=splitter)
 
 
 def build_recorder(*, settings: Settings, place: Path | None = None, durable: bool = False) -> RecorderPort | None:

@@ -12,10 +12,12 @@ from dependency_injector import containers, providers
 from llamabot.app.building import (
     build_clock,
     build_completion,
+    build_docstore,
     build_embedding,
     build_ids,
     build_memory,
     build_recorder,
+    build_splitter,
     build_toolbox,
 )
 from llamabot.app.settings import current_settings
@@ -30,6 +32,8 @@ class Container(containers.DeclarativeContainer):
         settings: what the environment and `llamabot.toml` say, read anew when they change.
         completion: the adapter for a model's name: `container.completion("openai/gpt-5-mini")`.
         embedding: an embedder of the model that the settings name.
+        splitter: cuts documents into passages.
+        docstore: a store of these two: `container.docstore("store/")`, in memory without a path.
         recorder: one for the process; None where recording is off.
         memory: a new conversation.
         toolbox: one of plain functions: `container.toolbox([add, search])`.
@@ -39,6 +43,8 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Callable(current_settings)
     completion = providers.Factory(build_completion, settings=settings)
     embedding = providers.Factory(build_embedding, settings=settings)
+    splitter = providers.Factory(build_splitter)
+    docstore = providers.Factory(build_docstore, embedding=embedding, splitter=splitter)
     recorder = providers.Singleton(build_recorder, settings=settings)
     memory = providers.Factory(build_memory)
     toolbox = providers.Factory(build_toolbox)

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from llamabot.adapters.faiss import FaissIndexes
-from llamabot.adapters.splitting import SemanticSplitter
 from llamabot.adapters.sqlite.docstore import SqliteDocStore
 from llamabot.ports.embedding import EmbeddingPort, Vectors
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.fusion import FusionRule
-from llamabot.ports.provider import current_embedding
+from llamabot.ports.provider import current_embedding, current_provider
 from llamabot.ports.splitter import SplitterPort
 
 __all__ = ["FaissDocStore"]
@@ -29,7 +28,7 @@ class FaissDocStore(SqliteDocStore):
         path: of the folder; `~` is expanded; None is memory.
         embedding: makes the vectors; None is the one that is configured, by default MiniLM on this machine; False
             is none, and words alone are searched.
-        splitter: cuts documents into passages; None is `SemanticSplitter` with its defaults.
+        splitter: cuts documents into passages; None is a configured container's, else `SemanticSplitter()`.
         fusion: how closeness of meaning and shared words make one score; None is by meaning alone where there is an
             embedder, else by words.
         relevant_score: a match below it is probably not about the query; None is 0.0, "cannot tell".
@@ -53,7 +52,7 @@ class FaissDocStore(SqliteDocStore):
             path,
             embedding=None if embedding is False else _CurrentEmbedding(embedding),
             index=None if embedding is False else FaissIndexes(),
-            splitter=SemanticSplitter() if splitter is None else splitter,
+            splitter=current_provider().splitter() if splitter is None else splitter,
             fusion=fusion,
             relevant_score=relevant_score,
             patience_s=patience_s,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 import msgspec
 
-from llamabot.app.building import EMBEDDED_PREFIX, build_recorder, build_toolbox
+from llamabot.app.building import EMBEDDED_PREFIX, build_recorder, build_splitter, build_toolbox
 from llamabot.app.settings import Settings, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
 from llamabot.domain.settings import BotSettings
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from llamabot.ports.embedding import EmbeddingPort
     from llamabot.ports.ids import IdPort
     from llamabot.ports.recorder import RecorderPort
+    from llamabot.ports.splitter import SplitterPort
     from llamabot.ports.tools import ToolboxPort
 
 __all__ = ["AppProvider", "Configuration", "configure", "recorder"]
@@ -154,6 +155,12 @@ class AppProvider:
         name = configured or settings.embedding
         named = msgspec.structs.replace(settings, embedding=name)
         return self._kept("embedding", name, lambda: self._container().embedding(settings=named))
+
+    def splitter(self) -> SplitterPort:
+        """Return the splitter of a configured container, else our own."""
+        container = self._configured.get("container")
+        made: SplitterPort = build_splitter() if container is None else container.splitter()
+        return made
 
     def clock(self) -> ClockPort:
         """Return the configured clock, or the container's."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llamabot.ports.embedding import EmbeddingPort
     from llamabot.ports.ids import IdPort
     from llamabot.ports.recorder import RecorderPort
+    from llamabot.ports.splitter import SplitterPort
     from llamabot.ports.tools import ToolboxPort
 
 __all__ = [
@@ -53,6 +54,9 @@ class Provider(Protocol):
 
     def embedding(self) -> EmbeddingPort:
         """Return the embedder."""
+
+    def splitter(self) -> SplitterPort:
+        """Return the splitter of document stores."""
 
     def clock(self) -> ClockPort:
         """Return the clock."""

@@ -13,23 +13,24 @@ from llamabot.app.settings import Settings
 from llamabot.domain.messages import to_messages
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.provider import PORT_NAMES
-from llamabot.testing import CountingIds, InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import CountingIds, HashedEmbedding, InMemoryRecorder, ScriptedCompletion
 
 BUILT = {
     "clock": "SystemClock",
     "completion": "LiteLLMCompletion",
+    "docstore": "FaissDocStore",
     "embedding": "OnnxEmbedding",
     "ids": "RandomIds",
     "memory": "ChatMemory",
     "recorder": "InMemoryRecorder",
     "settings": "Settings",
+    "splitter": "SemanticSplitter",
     "toolbox": "LocalToolbox",
 }
 
 
 def test_bears_the_names_of_the_ports() -> None:
-    # A store is made by who knows its folder.
-    assert {*lmb.Container.providers, "docstore"} == {*PORT_NAMES, "settings", "toolbox"}
+    assert set(lmb.Container.providers) == {*PORT_NAMES, "settings", "splitter", "toolbox"}
 
 
 @pytest.mark.parametrize(("name", "kind"), BUILT.items())
@@ -65,6 +66,17 @@ def test_makes_one_log_a_container_and_one_memory_a_call() -> None:
     assert container.recorder() is container.recorder()
     assert container.recorder() is not lmb.Container().recorder()
     assert container.memory() is not container.memory()
+
+
+def test_makes_stores_of_its_own_embedder_and_splitter(tmp_path: Path) -> None:
+    container = lmb.Container()
+    container.embedding.override(providers.Object(HashedEmbedding()))
+    container.splitter.override(providers.Factory(lmb.SemanticSplitter, size=20))
+    with container.docstore(tmp_path / "store") as store:
+        store.add([lmb.Document(id="a", text="mold is a linker. lld is one too.")])
+        assert [match.passage.text for match in store.search("mold")] == ["mold is a linker.", "lld is one too."]
+        assert store.built_with() == HashedEmbedding().name
+    assert (tmp_path / "store").is_dir()
 
 
 def test_needs_a_model_for_a_completion(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -277,6 +277,22 @@ def test_asks_a_container_for_an_embedder(provider: AppProvider) -> None:
     assert provider.embedding() is hashed
 
 
+def test_a_store_is_given_the_splitter_of_a_configured_container(provider: AppProvider) -> None:
+    container = lmb.Container()
+    container.splitter.override(providers.Factory(lmb.SemanticSplitter, size=20))
+    documents = [lmb.Document(id="a", text="mold is a linker. lld is one too.")]
+
+    def found() -> list[str]:
+        with lmb.FaissDocStore(embedding=False) as store:
+            store.add(documents)
+            return [match.passage.text for match in store.search("mold")]
+
+    lmb.configure(container=container)
+    assert found() == ["mold is a linker."]
+    lmb.configure(container=None)
+    assert found() == ["mold is a linker. lld is one too."]
+
+
 @pytest.mark.parametrize("wrong", [HashedEmbedding, 384, Path("minilm.onnx")])
 def test_refuses_what_is_no_embedder(provider: AppProvider, wrong: object) -> None:
     with pytest.raises(ConfigurationError, match="embedding="):
