@@ -18,6 +18,7 @@ AT_MODULE_LEVEL = {
     "llamabot.app.container": {"dependency_injector"},
     "llamabot.app.web": {"fastapi", "starlette"},
     "llamabot.domain.graph": {"pocketflow"},
+    "llamabot.testing.contracts": {"hypothesis", "pytest"},
     "llamabot.testing.strategies": {"hypothesis"},
 }
 

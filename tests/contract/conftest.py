@@ -5,13 +5,9 @@ from __future__ import annotations
 import pytest
 
 pytest.register_assert_rewrite(
-    "tests.contract.completion_contract",
     "tests.contract.docstore_contract",
     "tests.contract.docstore_machine",
     "tests.contract.docstore_model",
-    "tests.contract.embedding_contract",
-    "tests.contract.memory_contract",
     "tests.contract.recorder_contract",
     "tests.contract.recorder_machine",
-    "tests.contract.toolbox_contract",
 )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from tests.contract.embedding_contract import EmbeddingContract
 from tests.integration.litellm.ways import close_clients
 from tests.servers.chat import ChatServer
 from tests.servers.vectors import hashed
@@ -14,11 +13,28 @@ from tests.servers.vectors import hashed
 import llamabot as lmb
 from llamabot.adapters.models import ONNX, model_path
 from llamabot.testing import HashedEmbedding
+from llamabot.testing.contracts import AsyncEmbeddingContract, EmbeddingContract
+from llamabot.testing.faults import faulty
 
 
 class TestHashedEmbedding(EmbeddingContract):
     def make(self) -> HashedEmbedding:
         return HashedEmbedding()
+
+
+class TestAsyncHashedEmbedding(AsyncEmbeddingContract):
+    def make(self) -> HashedEmbedding:
+        return HashedEmbedding()
+
+
+class TestFaultlessEmbedding(EmbeddingContract):
+    def make(self) -> HashedEmbedding:
+        return faulty(HashedEmbedding(), [])
+
+
+class TestAsyncFaultlessEmbedding(AsyncEmbeddingContract):
+    def make(self) -> HashedEmbedding:
+        return faulty(HashedEmbedding(), [None])
 
 
 @cache
@@ -34,8 +50,7 @@ class TestOnnxEmbedding(EmbeddingContract):
         return _minilm()
 
 
-@pytest.mark.loopback
-class TestLiteLLMEmbedding(EmbeddingContract):
+class _OverHttp:
     examples = 12
 
     @pytest.fixture(autouse=True)
@@ -48,3 +63,13 @@ class TestLiteLLMEmbedding(EmbeddingContract):
         return lmb.LiteLLMEmbedding(
             "openai/scripted", {"api_base": self.server.api_base, "api_key": "sk-test"}, batch_size=3
         )
+
+
+@pytest.mark.loopback
+class TestLiteLLMEmbedding(_OverHttp, EmbeddingContract):
+    pass
+
+
+@pytest.mark.loopback
+class TestAsyncLiteLLMEmbedding(_OverHttp, AsyncEmbeddingContract):
+    pass

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from tests.contract.completion_contract import AsyncScriptedContract, ScriptedContract
+from typing import Any
 
 from llamabot.ports.completion import CompletionChunk, CompletionRequest
 from llamabot.testing import FunctionCompletion, ScriptedCompletion
+from llamabot.testing.contracts import AsyncCompletionContract, CompletionContract
+from llamabot.testing.contracts.answers import FAILURES
+from llamabot.testing.faults import faulty
 
 
 def echo(request: CompletionRequest) -> str:
@@ -15,32 +17,61 @@ def echo(request: CompletionRequest) -> str:
 
 
 class _Scripted:
-    def make(self) -> ScriptedCompletion:
+    def make(self) -> Any:
         return ScriptedCompletion([echo] * 100)
 
-    def make_saying(self, chunks: Sequence[CompletionChunk]) -> ScriptedCompletion:
+    def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
         return ScriptedCompletion([list(chunks)])
 
+    def make_failing(self, status: int) -> Any:
+        return ScriptedCompletion([FAILURES[status]("no", status_code=status)] * 2)
 
-class _Function:
-    def make(self) -> FunctionCompletion:
+    def requests_made(self, port: Any) -> int:
+        return len(port.requests)
+
+
+class _Function(_Scripted):
+    def make(self) -> Any:
         return FunctionCompletion(echo)
 
-    def make_saying(self, chunks: Sequence[CompletionChunk]) -> FunctionCompletion:
+    def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
         return FunctionCompletion(lambda request: list(chunks))
 
 
-class TestScriptedCompletion(_Scripted, ScriptedContract):
+class _Faultless(_Scripted):
+    """What has no fault on its schedule is the port itself."""
+
+    examples = 20
+
+    def make(self) -> Any:
+        return faulty(super().make(), [])
+
+    def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
+        return faulty(super().make_saying(chunks), [None])
+
+    def make_failing(self, status: int) -> Any:
+        return faulty(super().make_failing(status), [])
+
+
+class TestScriptedCompletion(_Scripted, CompletionContract):
     pass
 
 
-class TestAsyncScriptedCompletion(_Scripted, AsyncScriptedContract):
+class TestAsyncScriptedCompletion(_Scripted, AsyncCompletionContract):
     pass
 
 
-class TestFunctionCompletion(_Function, ScriptedContract):
+class TestFunctionCompletion(_Function, CompletionContract):
     pass
 
 
-class TestAsyncFunctionCompletion(_Function, AsyncScriptedContract):
+class TestAsyncFunctionCompletion(_Function, AsyncCompletionContract):
+    pass
+
+
+class TestFaultlessCompletion(_Faultless, CompletionContract):
+    pass
+
+
+class TestAsyncFaultlessCompletion(_Faultless, AsyncCompletionContract):
     pass

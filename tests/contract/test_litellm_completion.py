@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from tests.contract.completion_contract import AsyncScriptedContract, ScriptedContract
 from tests.integration.litellm.ways import close_clients
 from tests.servers.chat import DONE, ChatServer, answer, body, call, delta, event, stream_of
 from tests.servers.loopback import Exchange, Raw, Reply, Stream
@@ -15,6 +14,7 @@ from tests.servers.loopback import Exchange, Raw, Reply, Stream
 from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import CompletionChunk, FinishReason, ToolCallFragment, Usage
+from llamabot.testing.contracts import AsyncCompletionContract, CompletionContract
 
 
 def anything(exchange: Exchange) -> Reply:
@@ -91,19 +91,22 @@ class _OverHttp:
         self.server.respond = saying(chunks)
         return port
 
+    def make_failing(self, status: int) -> LiteLLMCompletion:
+        port = self.make()
+        self.server.respond = lambda exchange: Raw(b'{"error": {"message": "no"}}', status)
+        return port
 
-@pytest.mark.loopback
-class TestLiteLLMCompletion(_OverHttp, ScriptedContract):
-    def test_makes_no_request_before_the_first_next(self) -> None:
-        stream = self.make().stream(self.request())
-        assert self.server.exchanges == []
-        next(stream)
-        stream.close()
-        assert len(self.server.exchanges) == 1
+    def requests_made(self, port: LiteLLMCompletion) -> int:
+        return len(self.server.exchanges)
 
 
 @pytest.mark.loopback
-class TestAsyncLiteLLMCompletion(_OverHttp, AsyncScriptedContract):
+class TestLiteLLMCompletion(_OverHttp, CompletionContract):
+    pass
+
+
+@pytest.mark.loopback
+class TestAsyncLiteLLMCompletion(_OverHttp, AsyncCompletionContract):
     pass
 
 

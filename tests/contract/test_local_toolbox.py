@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from tests.contract.toolbox_contract import ToolboxContract
-
 from llamabot.adapters.local import LocalToolbox, tool
+from llamabot.testing.contracts import AsyncToolboxContract, ToolboxContract
+from llamabot.testing.faults import faulty
 
 
 @tool
@@ -25,9 +25,7 @@ class TestLocalToolbox(ToolboxContract):
         return LocalToolbox([add, echo, fail])
 
 
-class TestAsyncLocalToolbox(ToolboxContract):
-    way = "acall"
-
+class TestAsyncLocalToolbox(AsyncToolboxContract):
     def make(self) -> LocalToolbox:
         @tool(name="add")
         async def aadd(left: int, right: int) -> int:
@@ -42,3 +40,13 @@ class TestAsyncLocalToolbox(ToolboxContract):
             raise ValueError(reason)
 
         return LocalToolbox([aadd, aecho, afail])
+
+
+class TestFaultlessToolbox(TestLocalToolbox):
+    def make(self) -> LocalToolbox:
+        return faulty(super().make(), [])
+
+
+class TestAsyncFaultlessToolbox(TestAsyncLocalToolbox):
+    def make(self) -> LocalToolbox:
+        return faulty(super().make(), [None])

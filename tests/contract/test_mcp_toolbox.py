@@ -4,30 +4,36 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.toolbox_contract import ToolboxContract
 from tests.project import ROOT
 from tests.servers import mcp_sums
 
 from llamabot.adapters.mcp import McpToolbox
+from llamabot.testing.contracts import AsyncToolboxContract, ToolboxContract
 
 SERVER = ROOT / "tests" / "servers" / "mcp_sums.py"
 
 
-class OfAServer(ToolboxContract):
-    def name(self, tool: str) -> str:
+class OfAServer:
+    """A toolbox around the server's own; `make` is called anew by each test."""
+
+    def tool_name(self, tool: str) -> str:
         return f"sums__{tool}"
 
 
-class TestMcpToolboxInTheProcess(OfAServer):
+class _InTheProcess(OfAServer):
     def make(self) -> McpToolbox:
         return McpToolbox.server(mcp_sums.server)
 
 
-class TestAsyncMcpToolboxInTheProcess(TestMcpToolboxInTheProcess):
-    way = "acall"
+class TestMcpToolboxInTheProcess(_InTheProcess, ToolboxContract):
+    pass
 
 
-class TestMcpToolboxOnAProgram(OfAServer):
+class TestAsyncMcpToolboxInTheProcess(_InTheProcess, AsyncToolboxContract):
+    pass
+
+
+class _OnAProgram(OfAServer):
     """Here the tests share a server, so each also shows that the ones before have left it as it was."""
 
     shared: McpToolbox
@@ -42,5 +48,9 @@ class TestMcpToolboxOnAProgram(OfAServer):
         return self.shared
 
 
-class TestAsyncMcpToolboxOnAProgram(TestMcpToolboxOnAProgram):
-    way = "acall"
+class TestMcpToolboxOnAProgram(_OnAProgram, ToolboxContract):
+    pass
+
+
+class TestAsyncMcpToolboxOnAProgram(_OnAProgram, AsyncToolboxContract):
+    pass

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.contract.completion_contract import acollected, fragments_of
 from tests.integration.litellm.ways import asking
 from tests.servers.chat import DONE, ChatServer, delta, finish, usage_event
 from tests.servers.loopback import Stream
@@ -20,6 +19,8 @@ from llamabot.ports.assembly import assemble, mend_text
 from llamabot.ports.completion import Completion, FinishReason, Usage
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import ToolCall
+from llamabot.testing.contracts.answers import fragments_of
+from llamabot.testing.contracts.async_completion import acollected
 
 pytestmark = pytest.mark.loopback
 

@@ -1,0 +1,203 @@
+"""What the two contracts of completion ports share: requests, answers in fragments, and checks of what comes back."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from llamabot.ports import errors
+from llamabot.ports.assembly import assemble
+from llamabot.ports.completion import (
+    Completion,
+    CompletionChunk,
+    CompletionRequest,
+    FinishReason,
+    ToolCallFragment,
+    Usage,
+)
+from llamabot.ports.messages import AssistantMessage, SystemMessage, UserMessage
+from llamabot.testing.contracts.contract import Contract
+from llamabot.testing.strategies.drawing import drawn
+
+__all__ = [
+    "FAILURES",
+    "AnyCompletionContract",
+    "check_completion",
+    "check_error_of_ours",
+    "check_failure",
+    "check_partial",
+    "check_same",
+    "fragments_of",
+    "said",
+    "without_its_end",
+]
+
+FAILURES: Mapping[int, type[errors.CompletionError]] = {
+    400: errors.RequestRejected,
+    401: errors.AuthenticationFailed,
+    429: errors.RateLimited,
+    500: errors.ProviderUnavailable,
+    503: errors.ProviderUnavailable,
+}
+
+
+class AnyCompletionContract(Contract):
+    """The hooks of both contracts of completions.
+
+    Attributes:
+        model: the name to put into requests; "" where the adapter has a model of its own.
+    """
+
+    model: ClassVar[str] = ""
+    capabilities: ClassVar = {
+        "streaming": "the answer in fragments",
+        "repeatable": "the same request twice has the same answer",
+        "scripting": "`make_saying` is overridden",
+        "failing": "`make_failing` is overridden",
+        "counting": "`requests_made` is overridden",
+        "reasoning": "the vendor shows the model's reasoning",
+        "tools": "the vendor's models can ask for tools",
+        "usage": "the vendor counts tokens",
+    }
+
+    @classmethod
+    def left_out(cls) -> Mapping[str, str]:
+        """Return the capabilities that are not tried, each with the reason."""
+        hooks = {"scripting": "make_saying", "failing": "make_failing", "counting": "requests_made"}
+        base = AnyCompletionContract
+        plain = {flag: hook for flag, hook in hooks.items() if getattr(cls, hook) is getattr(base, hook)}
+        words = "{hook} is not overridden; see the docstring of the contract for what it would prove"
+        return {**{flag: words.format(hook=hook) for flag, hook in plain.items()}, **cls.not_supported}
+
+    def make(self) -> Any:
+        """Return a port, ready to answer `self.request(…)` again and again."""
+        raise NotImplementedError
+
+    def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
+        """Return a port whose vendor sends these chunks, in its own words, or what they add up to: `assemble(chunks)`.
+
+        Override it where the vendor's server, or its client, can be stood in for: a loopback server, a stub.
+        """
+        raise NotImplementedError
+
+    def make_failing(self, status: int) -> Any:
+        """Return a port whose vendor answers each request with this HTTP status, or what it raises for it."""
+        raise NotImplementedError
+
+    def requests_made(self, port: Any) -> int:
+        """Return how many requests the vendor has had through this port."""
+        raise NotImplementedError
+
+    def request(self, text: str = "Say hello.", **changes: Any) -> CompletionRequest:
+        """Return a short request; override it if the model needs another."""
+        messages = (SystemMessage("You are brief."), UserMessage(text))
+        return CompletionRequest(self.model, messages, **{"temperature": 0.0, "max_tokens": 12, **changes})
+
+    def answers(self) -> SearchStrategy[tuple[CompletionChunk, ...]]:
+        """Return a strategy for what the vendor says, in chunks, of all that the adapter supports."""
+        return said(*(self.supports(flag) for flag in ("reasoning", "tools", "usage")))
+
+
+def fragments_of(text: str, cuts: Sequence[int]) -> list[str]:
+    """Return the text in pieces, cut where the numbers say."""
+    places = sorted({cut % (len(text) + 1) for cut in cuts})
+    return [text[start:end] for start, end in zip([0, *places], [*places, len(text)], strict=True)]
+
+
+# What models say: every kind of character but halves of one. Brackets are left out, for servers read marks in them.
+_texts = st.text(st.characters(codec="utf-8", exclude_characters="<>"), max_size=60)
+_cuts = st.lists(st.integers(0, 60), max_size=6)
+_reasons = st.sampled_from([FinishReason.STOP, FinishReason.LENGTH])
+_usages = st.none() | st.builds(
+    Usage,
+    prompt_tokens=st.integers(1, 999),
+    completion_tokens=st.integers(0, 999),
+    cached_tokens=st.integers(0, 9),
+    reasoning_tokens=st.integers(0, 9),
+)
+_arguments = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), _texts, max_size=3).map(
+    lambda value: msgspec.json.encode(value).decode()
+)
+
+
+def said(reasoning: bool = True, tools: bool = True, usage: bool = True) -> SearchStrategy[tuple[CompletionChunk, ...]]:
+    """Answers in chunks: reasoning, then text, then calls whose pieces come mixed, why it ended, tokens."""
+    return drawn(_said, reasoning, tools, usage)
+
+
+def _said(draw: DrawFn, reasoning: bool, tools: bool, usage: bool) -> tuple[CompletionChunk, ...]:
+    thought = draw(_texts) if reasoning else ""
+    chunks = [CompletionChunk(reasoning=piece) for piece in fragments_of(thought, draw(_cuts)) if piece]
+    chunks += [CompletionChunk(text=piece) for piece in fragments_of(draw(_texts), draw(_cuts)) if piece]
+    calls = [draw(_arguments) for _ in range(draw(st.integers(0, 3)))] if tools else []
+    chunks += _calls(draw, calls)
+    chunks.append(CompletionChunk(finish_reason=FinishReason.TOOL_CALLS if calls else draw(_reasons)))
+    counted = draw(_usages) if usage else None
+    return (*chunks, CompletionChunk(usage=counted)) if counted else tuple(chunks)
+
+
+def _calls(draw: DrawFn, calls: list[str]) -> list[CompletionChunk]:
+    heads = [
+        CompletionChunk(tool_calls=(ToolCallFragment(index, f"call_{index}", f"tool_{index}"),))
+        for index in range(len(calls))
+    ]
+    pieces = [(index, piece) for index, call in enumerate(calls) for piece in fragments_of(call, draw(_cuts)) if piece]
+    order = draw(st.permutations(range(len(calls))))
+    pieces.sort(key=lambda piece: order[piece[0]])
+    return heads + [CompletionChunk(tool_calls=(ToolCallFragment(index, arguments=piece),)) for index, piece in pieces]
+
+
+def without_its_end(chunks: Sequence[CompletionChunk]) -> list[CompletionChunk]:
+    """Return a stream up to where it would say why it ended."""
+    return [chunk for chunk in chunks if not (chunk.finish_reason or chunk.usage)]
+
+
+def check_completion(completion: Completion) -> None:
+    """Check that a completion is made as the port says, and can be stored."""
+    assert isinstance(completion, Completion)
+    assert isinstance(completion.message, AssistantMessage)
+    assert isinstance(completion.finish_reason, FinishReason)
+    assert completion.usage is None or completion.usage.total_tokens > 0
+    assert completion.cost_usd is None or completion.cost_usd >= 0
+    assert msgspec.json.decode(msgspec.json.encode(completion), type=Completion) == completion
+
+
+def check_same(got: Completion, sent: Completion) -> None:
+    """Check that a port gave what its vendor sent; the price and the model's name are the adapter's to add."""
+    assert (got.message, got.finish_reason, got.usage) == (sent.message, sent.finish_reason, sent.usage)
+    check_completion(got)
+
+
+def check_partial(error: errors.StreamTruncated, chunks: Sequence[CompletionChunk]) -> None:
+    """Check that an error holds all that had arrived, through pickling too."""
+    ended = CompletionChunk(finish_reason=FinishReason.STOP)
+    assert error.partial == assemble([*chunks, ended]).message
+    assert pickle.loads(pickle.dumps(error)).partial == error.partial  # noqa: S301 - it was pickled a moment ago
+
+
+def check_error_of_ours(ask: Callable[[], Completion]) -> None:
+    """Check that a request either succeeds or fails with an error of the published tree."""
+    raised = None
+    try:
+        check_completion(ask())
+    except errors.LlamabotError as error:
+        raised = error
+    assert repr(pickle.loads(pickle.dumps(raised))) == repr(raised)  # noqa: S301 - it was pickled a moment ago
+
+
+def check_failure(ask: Callable[[], Completion], status: int) -> None:
+    """Check that a failure of the vendor is raised as ours, of the kind that its status says."""
+    given, raised = None, None
+    try:
+        given = ask()
+    except errors.CompletionError as error:
+        raised = error
+    kind = FAILURES[status]
+    assert raised is not None, f"HTTP {status} was no error: {given!r}"
+    assert type(raised) is kind, f"HTTP {status} is {kind.__name__}, not {raised!r}"
+    assert raised.status_code == status

@@ -1,0 +1,73 @@
+"""The contract of clocks."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from typing import Any
+
+from llamabot.testing.contracts.at_once import all_at_once
+from llamabot.testing.contracts.contract import Contract
+
+__all__ = ["ClockContract"]
+
+_YEAR_2001_NS = 10**18
+_YEAR_2286_NS = 10**19
+_WAIT_S = 0.02
+
+
+class ClockContract(Contract):
+    """Promises of `ClockPort`: `now_ns` and `monotonic_ns`.
+
+        class TestMyClock(ClockContract):
+            def make(self):
+                return MyClock()
+
+    - Both return an `int`: nanoseconds, never a float.
+    - `now_ns` is the time of day since 1970-01-01 UTC: between the years 2001 and 2286. It may jump.
+    - `monotonic_ns` never goes back, whichever thread reads it.
+    - Time passes: after a wait of s seconds `monotonic_ns` is s seconds further at least, and less than a minute more.
+      How one waits on this clock is said by `let_pass`.
+    - Reading `now_ns` does not set `monotonic_ns` back, nor the other way round.
+    """
+
+    def make(self) -> Any:
+        """Return a clock."""
+        raise NotImplementedError
+
+    def let_pass(self, clock: Any, seconds: float) -> None:
+        """Wait on the clock; by default in real time. A clock that stands still is told here to go on."""
+        time.sleep(seconds)
+
+    def test_counts_whole_nanoseconds(self) -> None:
+        clock = self.make()
+        assert type(clock.now_ns()) is int
+        assert type(clock.monotonic_ns()) is int
+
+    def test_tells_the_time_of_day_in_nanoseconds_since_1970(self) -> None:
+        assert _YEAR_2001_NS < self.make().now_ns() < _YEAR_2286_NS
+
+    def test_never_goes_back(self) -> None:
+        clock = self.make()
+        readings = []
+        for _ in range(500):
+            clock.now_ns()
+            readings.append(clock.monotonic_ns())
+        assert [(one, other) for one, other in pairwise(readings) if other < one] == []
+
+    def test_never_goes_back_for_threads_that_share_it(self) -> None:
+        clock = self.make()
+
+        def work(number: int) -> None:
+            readings = [clock.monotonic_ns() for _ in range(200)]
+            assert readings == sorted(readings)
+
+        before = clock.monotonic_ns()
+        all_at_once(work, 8)
+        assert clock.monotonic_ns() >= before
+
+    def test_goes_on_by_as_much_as_passes(self) -> None:
+        clock = self.make()
+        before = clock.monotonic_ns()
+        self.let_pass(clock, _WAIT_S)
+        assert _WAIT_S * 1e9 <= clock.monotonic_ns() - before < (_WAIT_S + 60) * 1e9
