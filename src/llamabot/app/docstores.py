@@ -16,6 +16,10 @@ from llamabot.ports.splitter import SplitterPort
 
 __all__ = ["FaissDocStore"]
 
+# Of Python's FAQ a passage that answers is below it for 4 questions of 175; docs/adr/0015-citations.md.
+_RELEVANT_TO_MINILM = 0.25
+_MINILM = "minilm-"
+
 
 class FaissDocStore(SqliteDocStore):
     """A folder of documents that can be searched by meaning and by words.
@@ -31,7 +35,8 @@ class FaissDocStore(SqliteDocStore):
         splitter: cuts documents into passages; None is a configured container's, else `SemanticSplitter()`.
         fusion: how closeness of meaning and shared words make one score; None is by meaning alone where there is an
             embedder, else by words.
-        relevant_score: a match below it is probably not about the query; None is 0.0, "cannot tell".
+        relevant_score: a match below it is probably not about the query; None is 0.25 where MiniLM makes the vectors,
+            else 0.0, "cannot tell".
         patience_s: how long to wait while another process or thread writes.
 
     Raises:
@@ -57,6 +62,13 @@ class FaissDocStore(SqliteDocStore):
             relevant_score=relevant_score,
             patience_s=patience_s,
         )
+
+    @property
+    def relevant_score(self) -> float:
+        """Return what was given, or what is known of the embedder."""
+        if self._relevant_score is not None:
+            return self._relevant_score
+        return _RELEVANT_TO_MINILM if (self.built_with() or "").startswith(_MINILM) else 0.0
 
 
 class _CurrentEmbedding:

@@ -32,7 +32,7 @@ __all__ = ["SqliteDocStore"]
 
 _COUNT = "SELECT count(*) FROM documents"
 _KNOWN = "SELECT id, source, fingerprint FROM documents ORDER BY id"
-_FILE = "documents.db"
+FILE = "documents.db"
 
 
 class SqliteDocStore:
@@ -63,10 +63,10 @@ class SqliteDocStore:
         patience_s: float = 10.0,
     ) -> None:
         self.path = None if path is None else file_at(path)
-        self.relevant_score = relevant_score or 0.0
+        self._relevant_score = relevant_score
         self._embedding = embedding
         self._fusion: FusionRule = fusion or (KeywordsOnly() if embedding is None else VectorsOnly())
-        database = None if self.path is None else self.path / _FILE
+        database = None if self.path is None else self.path / FILE
         self._storage: Storage = MemoryStorage() if database is None else FileStorage(database, patience_s=patience_s)
         self._splitter = splitter
         self._cache: IndexCache | None = None
@@ -128,6 +128,11 @@ class SqliteDocStore:
         """Return how many documents there are."""
         with self._storage.errors("count"), self._storage.reading() as connection:
             return 0 if connection is None else int(connection.execute(_COUNT).fetchone()[0])
+
+    @property
+    def relevant_score(self) -> float:
+        """Return what was given; 0.0 is "cannot tell"."""
+        return self._relevant_score or 0.0
 
     def built_with(self) -> str | None:
         """Return the name of the embedder that the store was built with; None is none, or there are no documents."""
