@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.contract.docstore_machine import DocStoreMachine
-from tests.contract.docstore_model import Scorer, by_meaning
+from tests.contract.docstore_model import Model, Scorer, by_meaning
 
 from llamabot.ports.docstore import AddReport
 from llamabot.ports.documents import Document
@@ -103,6 +104,20 @@ class DocStoreContract:
         near = [Document(f"near-{number}", "linker", {"lang": "en"}) for number in range(150)]
         store.add([*near, Document("far", "linker loader symbol table mold", {"lang": "de"})])
         assert [match.passage.document_id for match in store.search("linker", where={"lang": "de"})] == ["far"]
+
+    def test_of_many_it_finds_the_best_whatever_k_and_the_filter_are(self, store: Any) -> None:
+        draw, model = random.Random(3), Model(self.score)
+        words = [f"word{number}" for number in range(60)]
+        for number in range(600):
+            text = " ".join(draw.choices(words, k=draw.randint(3, 12)))
+            model.documents[f"{number}"] = Document(f"{number}", text, {"odd": number % 2})
+        store.add(model.documents.values())
+        for _ in range(4):
+            query = " ".join(draw.sample(words, k=4))
+            for where in (None, {"odd": 1}):
+                found = store.search(query, k=40, where=where)
+                model.check(found, query, 40, where)
+                assert [store.search(query, k=k, where=where) for k in (1, 8, 30)] == [found[:k] for k in (1, 8, 30)]
 
     def test_equal_scores_come_in_the_order_of_their_ids_whatever_k_is(self, store: Any) -> None:
         names = sorted(f"{number}" for number in range(300))

@@ -60,10 +60,10 @@ def by_bm25(query: str, texts: Sequence[str]) -> list[float | None]:
 
 
 def by_both(query: str, texts: Sequence[str]) -> list[float | None]:
-    """Score as `WeightedScores(0.5)` does."""
+    """Score as `WeightedScores()` does."""
     words = [(score or 0.0) for score in by_bm25(query, texts)]
     return [
-        0.5 * (cosine or 0.0) + 0.5 * word / (word + 10)
+        0.85 * (cosine or 0.0) + 0.15 * word / (word + 10)
         for cosine, word in zip(by_meaning(query, texts), words, strict=True)
     ]
 

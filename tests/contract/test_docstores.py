@@ -3,11 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.contract.docstore_contract import DocStoreContract
 from tests.contract.docstore_model import LineSplitter, by_bm25, by_both, by_common_words, by_meaning
 
 import llamabot as lmb
-from llamabot.ports.fusion import WeightedScores
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.fusion import VectorsOnly
 from llamabot.testing import HashedEmbedding, InMemoryDocStore
 
 
@@ -24,6 +26,8 @@ class _Faiss(DocStoreContract):
 
 
 class TestFaissDocStoreInMemory(_Faiss):
+    score = staticmethod(by_both)
+
     def make(self, folder: Path) -> lmb.FaissDocStore:
         return lmb.FaissDocStore(None, embedding=HashedEmbedding(16), splitter=LineSplitter())
 
@@ -35,10 +39,19 @@ class _OnDisk(_Faiss):
 
 
 class TestFaissDocStoreOnDisk(_OnDisk):
-    score = staticmethod(by_meaning)
+    score = staticmethod(by_both)
 
     def make(self, folder: Path) -> lmb.FaissDocStore:
         return lmb.FaissDocStore(folder / "store", embedding=HashedEmbedding(16), splitter=LineSplitter())
+
+
+class TestFaissDocStoreOfVectors(_OnDisk):
+    score = staticmethod(by_meaning)
+
+    def make(self, folder: Path) -> lmb.FaissDocStore:
+        return lmb.FaissDocStore(
+            folder / "store", embedding=HashedEmbedding(16), splitter=LineSplitter(), fusion=VectorsOnly()
+        )
 
 
 class TestFaissDocStoreOfKeywords(_OnDisk):
@@ -48,10 +61,6 @@ class TestFaissDocStoreOfKeywords(_OnDisk):
         return lmb.FaissDocStore(folder / "store", embedding=False, splitter=LineSplitter())
 
 
-class TestFaissDocStoreOfBoth(_OnDisk):
-    score = staticmethod(by_both)
-
-    def make(self, folder: Path) -> lmb.FaissDocStore:
-        return lmb.FaissDocStore(
-            folder / "store", embedding=HashedEmbedding(16), splitter=LineSplitter(), fusion=WeightedScores(0.5)
-        )
+def test_a_rule_that_needs_vectors_needs_an_embedder() -> None:
+    with pytest.raises(ConfigurationError, match="embedder"):
+        lmb.FaissDocStore(embedding=False, fusion=VectorsOnly())

@@ -19,7 +19,7 @@ from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
 from llamabot.ports.docstore import CataloguePort, DocStorePort
 from llamabot.ports.embedding import AsyncEmbeddingPort, EmbeddingPort
-from llamabot.ports.fusion import FusionRule, KeywordsOnly, ReciprocalRanks, VectorsOnly, WeightedScores
+from llamabot.ports.fusion import FusionRule, KeywordsOnly, VectorsOnly, WeightedScores
 from llamabot.ports.ids import IdPort
 from llamabot.ports.loader import LoaderPort
 from llamabot.ports.memory import MemoryPort
@@ -56,6 +56,6 @@ async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding(), LiteLLMEmbeddin
 docstores: list[DocStorePort] = [InMemoryDocStore(), FaissDocStore("store")]
 catalogues: list[CataloguePort] = [InMemoryDocStore(), FaissDocStore("store")]
 indexes: list[VectorIndexPort] = [FaissIndexes()]
-fusions: list[FusionRule] = [VectorsOnly(), KeywordsOnly(), ReciprocalRanks(), WeightedScores()]
+fusions: list[FusionRule] = [VectorsOnly(), KeywordsOnly(), WeightedScores()]
 loaders: list[LoaderPort] = [FileLoader()]
 splitters: list[SplitterPort] = [SemanticSplitter()]

@@ -10,7 +10,7 @@ from llamabot.adapters.faiss import FaissIndexes
 from llamabot.adapters.sqlite.docstore import SqliteDocStore
 from llamabot.ports.embedding import EmbeddingPort, Vectors
 from llamabot.ports.errors import ConfigurationError
-from llamabot.ports.fusion import FusionRule
+from llamabot.ports.fusion import FusionRule, WeightedScores
 from llamabot.ports.provider import current_embedding, current_provider
 from llamabot.ports.splitter import SplitterPort
 
@@ -33,14 +33,15 @@ class FaissDocStore(SqliteDocStore):
         embedding: makes the vectors; None is the one that is configured, by default MiniLM on this machine; False
             is none, and words alone are searched.
         splitter: cuts documents into passages; None is a configured container's, else `SemanticSplitter()`.
-        fusion: how closeness of meaning and shared words make one score; None is by meaning alone where there is an
-            embedder, else by words.
-        relevant_score: a match below it is probably not about the query; None is 0.25 where MiniLM makes the vectors,
-            else 0.0, "cannot tell".
+        fusion: how closeness of meaning and shared words make one score; None is `WeightedScores` where there is an
+            embedder, else words alone.
+        relevant_score: a match below it is probably not about the query; None is 0.25 where MiniLM makes the vectors
+            and the fusion rule is the default, else 0.0, "cannot tell".
         patience_s: how long to wait while another process or thread writes.
 
     Raises:
         MissingExtra: FAISS is needed and not installed.
+        ConfigurationError: the fusion rule needs an embedder and there is none.
     """
 
     def __init__(
@@ -65,10 +66,11 @@ class FaissDocStore(SqliteDocStore):
 
     @property
     def relevant_score(self) -> float:
-        """Return what was given, or what is known of the embedder."""
+        """Return what was given, or what is known of the embedder under the default fusion rule."""
         if self._relevant_score is not None:
             return self._relevant_score
-        return _RELEVANT_TO_MINILM if (self.built_with() or "").startswith(_MINILM) else 0.0
+        is_known = self._fusion == WeightedScores() and (self.built_with() or "").startswith(_MINILM)
+        return _RELEVANT_TO_MINILM if is_known else 0.0
 
 
 class _CurrentEmbedding:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
-__all__ = ["FusionRule", "KeywordsOnly", "ReciprocalRanks", "VectorsOnly", "WeightedScores"]
+__all__ = ["FusionRule", "KeywordsOnly", "VectorsOnly", "WeightedScores"]
 
-Scores = Mapping[int, float]
 _HALF_OF_BM25 = 10.0
 
 
 class FusionRule(Protocol):
-    """Makes one ranking of two. Pure.
+    """Makes one score of two. Pure.
+
+    Ranks are no part of it: a rank depends on how many are looked for and on the filter, and so would the order.
 
     Attributes:
-        uses_vectors, uses_keywords: which halves of the search it wants to see; the other one is not made.
+        uses_vectors, uses_keywords: which halves of the search it wants to see; the other one is not made, and 0.
     """
 
     @property
@@ -26,12 +26,14 @@ class FusionRule(Protocol):
     @property
     def uses_keywords(self) -> bool: ...  # noqa: D102 - told above
 
-    def fuse(self, vectors: Scores, keywords: Scores) -> Scores:
-        """Return the score of each passage that either half has found, higher is closer.
+    def score(self, cosine: float, bm25: float) -> float:
+        """Return the score of a passage, higher is closer.
 
         Args:
-            vectors: cosines by passage, -1 to 1, of the closest.
-            keywords: BM25 by passage, above 0, of the best.
+            cosine: of its vector and the query's, -1 to 1.
+            bm25: of its words and the query's, 0 where they share none.
+
+        Law: a higher cosine or a higher BM25 never makes it lower.
         """
 
 
@@ -48,9 +50,9 @@ class VectorsOnly(msgspec.Struct, frozen=True):
         """No."""
         return False
 
-    def fuse(self, vectors: Scores, keywords: Scores) -> Scores:
-        """Return the cosines."""
-        return vectors
+    def score(self, cosine: float, bm25: float) -> float:
+        """Return the cosine."""
+        return cosine
 
 
 class KeywordsOnly(msgspec.Struct, frozen=True):
@@ -66,13 +68,19 @@ class KeywordsOnly(msgspec.Struct, frozen=True):
         """Yes."""
         return True
 
-    def fuse(self, vectors: Scores, keywords: Scores) -> Scores:
+    def score(self, cosine: float, bm25: float) -> float:
         """Return BM25."""
-        return keywords
+        return bm25
 
 
-class _Both(msgspec.Struct, frozen=True):
-    """A rule that looks at both halves."""
+class WeightedScores(msgspec.Struct, frozen=True):
+    """The weighted mean of the cosine and of BM25 brought between 0 and 1, s / (s + 10).
+
+    Attributes:
+        vectors: the weight of the cosine, 0 to 1; the keywords have the rest.
+    """
+
+    vectors: float = 0.85
 
     @property
     def uses_vectors(self) -> bool:
@@ -84,50 +92,6 @@ class _Both(msgspec.Struct, frozen=True):
         """Yes."""
         return True
 
-
-class ReciprocalRanks(_Both, frozen=True):
-    """The sum of 1 / (k + rank) over both halves. A filter changes ranks, and so may change these scores.
-
-    Attributes:
-        k: the higher, the less the first ranks count for more than the others.
-
-    Source: Cormack, Clarke, Büttcher, Reciprocal Rank Fusion (SIGIR 2009).
-    """
-
-    k: float = 60.0
-
-    def fuse(self, vectors: Scores, keywords: Scores) -> Scores:
-        """Return the sums."""
-        fused: dict[int, float] = {}
-        for half in (vectors, keywords):
-            ranks: dict[float, int] = {}
-            for rank, score in enumerate(sorted(half.values(), reverse=True)):
-                ranks.setdefault(score, rank)
-            for key, score in half.items():
-                # Equal scores have equal ranks: the rank of a score is how many are above it.
-                fused[key] = fused.get(key, 0.0) + 1 / (self.k + 1 + ranks[score])
-        return fused
-
-
-class WeightedScores(_Both, frozen=True):
-    """The weighted mean of the cosine and of BM25 brought between 0 and 1, s / (s + 10).
-
-    What one half has not found counts 0 there.
-
-    Attributes:
-        vectors: the weight of the cosine, 0 to 1; the keywords have the rest.
-    """
-
-    vectors: float = 0.8
-
-    def fuse(self, vectors: Scores, keywords: Scores) -> Scores:
-        """Return the means."""
-        words = 1.0 - self.vectors
-        return {
-            key: self.vectors * vectors.get(key, 0.0) + words * _squashed(keywords.get(key, 0.0))
-            for key in {**vectors, **keywords}
-        }
-
-
-def _squashed(bm25: float) -> float:
-    return bm25 / (bm25 + _HALF_OF_BM25)
+    def score(self, cosine: float, bm25: float) -> float:
+        """Return the mean."""
+        return self.vectors * cosine + (1.0 - self.vectors) * bm25 / (bm25 + _HALF_OF_BM25)

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.contract.docstore_model import LineSplitter, Model, by_meaning
+from tests.contract.docstore_model import LineSplitter, Model, by_both
 
 from llamabot.adapters.faiss import FaissIndexes
 from llamabot.adapters.sqlite.docstore import SqliteDocStore
@@ -55,7 +55,7 @@ def check(store: SqliteDocStore, documents: Iterable[Document]) -> None:
     """Say whether a store has these documents, no others, and finds them as it must; and whether its file is sound."""
     expected = {document.id: document for document in documents}
     assert [known.id for known in store.known()] == sorted(expected)
-    model = Model(by_meaning)
+    model = Model(by_both)
     model.documents = expected
     for query in ("linker 3", f"volume {len(expected) - 1}"):
         model.check(store.search(query, k=40), query, 40, None)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import llamabot as lmb
+from llamabot.ports.fusion import KeywordsOnly
 from llamabot.testing import HashedEmbedding, ScriptedCompletion
 
 DOCUMENTS = [lmb.Document(id="mold", text="mold is a linker")]
@@ -26,6 +27,7 @@ class _NamedMinilm(HashedEmbedding):
         ({"embedding": _NamedMinilm()}, 0.25),
         ({"embedding": _NamedMinilm(), "relevant_score": 0.6}, 0.6),
         ({"embedding": _NamedMinilm(), "relevant_score": 0.0}, 0.0),
+        ({"embedding": _NamedMinilm(), "fusion": KeywordsOnly()}, 0.0),
         ({"embedding": HashedEmbedding()}, 0.0),
         ({"embedding": HashedEmbedding(), "relevant_score": 0.6}, 0.6),
         ({"embedding": False}, 0.0),

@@ -1,21 +1,25 @@
-"""The halves of a search, and the passages behind what they find."""
+"""A search: the scores of its two halves made one, and the passages behind what is found."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import closing
+
+import msgspec
 
 from llamabot.adapters.sqlite.docstore.common_words import telling_words
 from llamabot.adapters.sqlite.docstore.encoding import decoded_metadata, decoded_place, encoded_entries, from_blob
 from llamabot.adapters.sqlite.docstore.rows import as_list
 from llamabot.ports.documents import Match, Metadata, Passage
 from llamabot.ports.embedding import Vectors
+from llamabot.ports.fusion import FusionRule
 from llamabot.ports.vectorindex import VectorIndex
 
-__all__ = ["best", "by_keywords", "by_vectors", "passages_that_fit"]
+__all__ = ["Search", "any_word_of", "best", "passages_that_fit"]
 
 _MOST_WORDS = 64
-_LEAST_MORE = 8
+_DEEPER, _LEAST_MORE = 4, 16  # so that 95 of 100 searches need not go deeper
 _DECIMALS = 6
 _NEAR = 2e-6  # what rounding may make equal
 
@@ -23,9 +27,12 @@ _VECTORS = """
 SELECT passages.key, vectors.vector FROM passages JOIN vectors ON vectors.key = passages.vector
 WHERE passages.key IN (SELECT value FROM json_each(?))
 """
-_WORDS = "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?"
+_WORDS = "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank"
 _WORDS_AMONG = """
-SELECT rowid, -rank FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?)) ORDER BY rank LIMIT ?
+SELECT rowid, -rank FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?)) ORDER BY rank
+"""
+_WORDS_OF = """
+SELECT rowid, -bm25(words) FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?))
 """
 _PASSAGES = """
 SELECT passages.key, documents.id, passages.number, passages.text, passages.place, documents.source, documents.metadata
@@ -47,35 +54,96 @@ def passages_that_fit(connection: sqlite3.Connection, where: Metadata) -> list[i
     return [key for (key,) in rows]
 
 
-def by_vectors(
-    connection: sqlite3.Connection, index: VectorIndex, query: Vectors, k: int, among: list[int] | None
-) -> dict[int, float]:
-    """Return at least the k passages closest to a vector, with all that are as close as the last, and their cosines."""
-    import numpy as np
+class Search(msgspec.Struct, frozen=True):
+    """What is looked for, and where.
 
-    allowed = None if among is None else np.array(among, dtype=np.int64)
+    Attributes:
+        index: of the vectors; None where the rule does not use them.
+        vector: of the query.
+        words: the query of FTS5; "" is none.
+        among: the passages that may be found; None is all.
+    """
 
-    def closest(count: int) -> list[tuple[int, float]]:
-        keys, scores = index.search(query, count, allowed)
-        return list(zip(keys.tolist(), scores.tolist(), strict=True))
+    connection: sqlite3.Connection
+    index: VectorIndex | None
+    vector: Vectors | None
+    words: str
+    among: list[int] | None
 
-    return _cosines(connection, [key for key, _ in _deep_enough(closest, k)], query)
+    def scores(self, rule: FusionRule, k: int) -> dict[int, float]:
+        """Return the scores of at least the k best passages, with all that are as good as the last.
+
+        Each half tells its best, to the same depth. No passage that neither has told of can be better than the last
+        cosine and the last BM25 together: if the k-th best so far is, nothing is missing, else both go deeper.
+
+        Source: Fagin, Lotem, Naor, Optimal aggregation algorithms for middleware (PODS 2001), the threshold algorithm.
+        """
+        has_two_halves = self.vector is not None and self.words
+        depth = (_DEEPER if has_two_halves else 1) * k + _LEAST_MORE
+        by_words: dict[int, float] = {}
+        with closing(self._sharing_words()) as rows:
+            while True:
+                by_words.update(rows.fetchmany(depth - len(by_words)))
+                by_vectors = self._closest(depth)
+                scores = self._fused(rule, by_vectors, by_words)
+                if len(by_words if self.vector is None else by_vectors) < depth:
+                    return scores
+                least = min(by_words.values()) if len(by_words) == depth else 0.0
+                unseen = rule.score(min(by_vectors.values(), default=0.0), least)
+                if sorted(scores.values())[-k] > unseen + _NEAR:
+                    return scores
+                depth *= 2
+
+    def _fused(
+        self, rule: FusionRule, by_vectors: Mapping[int, float], by_words: Mapping[int, float]
+    ) -> dict[int, float]:
+        """Return the scores of what either half has told of; what the other does not say is looked up."""
+        cosines = {**by_vectors, **self._cosines(by_words.keys() - by_vectors.keys())}
+        bm25 = {**by_words, **self._bm25(by_vectors.keys() - by_words.keys())}
+        return {key: rule.score(cosines.get(key, 0.0), bm25.get(key, 0.0)) for key in cosines | bm25}
+
+    def _closest(self, count: int) -> dict[int, float]:
+        import numpy as np
+
+        if self.index is None or self.vector is None:
+            return {}
+        allowed = None if self.among is None else np.array(self.among, dtype=np.int64)
+        return self._cosines(self.index.search(self.vector, count, allowed)[0].tolist())
+
+    def _cosines(self, keys: Collection[int]) -> dict[int, float]:
+        """Return the cosines, from the vectors themselves: the same whatever the index is.
+
+        They are rounded to where the order of additions, which differs between machines, does not show.
+        """
+        import numpy as np
+
+        if self.vector is None or not keys:
+            return {}
+        rows = self.connection.execute(_VECTORS, (as_list(keys),)).fetchall()
+        if not rows:
+            return {}
+        vectors = np.frombuffer(b"".join([vector for _, vector in rows]), dtype="<f4").reshape(len(rows), -1)
+        cosines = (vectors @ self.vector).tolist()
+        return {key: round(cosine, _DECIMALS) + 0.0 for (key, _), cosine in zip(rows, cosines, strict=True)}
+
+    def _sharing_words(self) -> sqlite3.Cursor:
+        """Return a cursor over the passages that share a word, the best first, with their BM25."""
+        if not self.words:
+            return self.connection.cursor()
+        if self.among is None:
+            return self.connection.execute(_WORDS, (self.words,))
+        return self.connection.execute(_WORDS_AMONG, (self.words, as_list(self.among)))
+
+    def _bm25(self, keys: Collection[int]) -> dict[int, float]:
+        if not self.words or not keys:
+            return {}
+        return dict(self.connection.execute(_WORDS_OF, (self.words, as_list(keys))))
 
 
-def by_keywords(connection: sqlite3.Connection, query: str, k: int, among: list[int] | None) -> dict[int, float]:
-    """Return at least the k passages best by BM25, with all that are as good as the last."""
+def any_word_of(connection: sqlite3.Connection, query: str) -> str:
+    """Return the query of FTS5 for passages that share a telling word with a question."""
     words = telling_words(connection, query.encode(errors="replace").decode())
-    if not words:
-        return {}
-    wanted = " OR ".join(f'"{word}"' for word in words[:_MOST_WORDS])
-    listed = None if among is None else as_list(among)
-
-    def best_of(count: int) -> list[tuple[int, float]]:
-        if listed is None:
-            return connection.execute(_WORDS, (wanted, count)).fetchall()
-        return connection.execute(_WORDS_AMONG, (wanted, listed, count)).fetchall()
-
-    return dict(_deep_enough(best_of, k))
+    return " OR ".join(f'"{word}"' for word in words[:_MOST_WORDS])
 
 
 def best(connection: sqlite3.Connection, scores: Mapping[int, float], k: int) -> tuple[Match, ...]:
@@ -100,29 +168,3 @@ def best(connection: sqlite3.Connection, scores: Mapping[int, float], k: int) ->
     ]
     found.sort(key=lambda match: (-match.score, match.passage.document_id, match.passage.number))
     return tuple(found[:k])
-
-
-def _deep_enough(find: Callable[[int], list[tuple[int, float]]], k: int) -> list[tuple[int, float]]:
-    """Return the k best and more, so many that none that is as good as the k-th is left out."""
-    depth = k + max(_LEAST_MORE, k)
-    while True:
-        found = find(depth)
-        if len(found) < depth or found[-1][1] < found[k - 1][1] - _NEAR:
-            return found
-        depth *= 2
-
-
-def _cosines(connection: sqlite3.Connection, keys: list[int], query: Vectors) -> dict[int, float]:
-    """Return the cosines, from the vectors themselves: the same whatever the index is.
-
-    They are rounded to where the order of additions, which differs between machines, does not show.
-    """
-    import numpy as np
-
-    rows = connection.execute(_VECTORS, (as_list(keys),)).fetchall()
-    if not rows:
-        return {}
-    vectors = np.frombuffer(b"".join([vector for _, vector in rows]), dtype="<f4").reshape(len(rows), -1)
-    return {
-        key: round(score, _DECIMALS) + 0.0 for (key, _), score in zip(rows, (vectors @ query).tolist(), strict=True)
-    }

@@ -13,7 +13,7 @@ from llamabot.adapters.sqlite.connection import file_at
 from llamabot.adapters.sqlite.docstore.building import Addition
 from llamabot.adapters.sqlite.docstore.embedder import check_embedding, has_documents
 from llamabot.adapters.sqlite.docstore.encoding import from_blob
-from llamabot.adapters.sqlite.docstore.finding import best, by_keywords, by_vectors, passages_that_fit
+from llamabot.adapters.sqlite.docstore.finding import Search, any_word_of, best, passages_that_fit
 from llamabot.adapters.sqlite.docstore.index_cache import IndexCache
 from llamabot.adapters.sqlite.docstore.preparing import embedded_query
 from llamabot.adapters.sqlite.docstore.reindexing import Reindexing
@@ -24,7 +24,8 @@ from llamabot.adapters.sqlite.docstore.storage import FileStorage, MemoryStorage
 from llamabot.ports.docstore import AddReport, Known, check_search
 from llamabot.ports.documents import Document, Match, Metadata
 from llamabot.ports.embedding import EmbeddingPort, Vectors
-from llamabot.ports.fusion import FusionRule, KeywordsOnly, VectorsOnly
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.fusion import FusionRule, KeywordsOnly, WeightedScores
 from llamabot.ports.splitter import SplitterPort
 from llamabot.ports.vectorindex import VectorIndex, VectorIndexPort
 
@@ -65,7 +66,7 @@ class SqliteDocStore:
         self.path = None if path is None else file_at(path)
         self._relevant_score = relevant_score
         self._embedding = embedding
-        self._fusion: FusionRule = fusion or (KeywordsOnly() if embedding is None else VectorsOnly())
+        self._fusion = _rule(fusion, embedding)
         database = None if self.path is None else self.path / FILE
         self._storage: Storage = MemoryStorage() if database is None else FileStorage(database, patience_s=patience_s)
         self._splitter = splitter
@@ -115,14 +116,14 @@ class SqliteDocStore:
             return ()
         vector = self._embedded(query)
         with self._storage.errors("search"), self._lent(vector) as lent:
-            if lent is None:
+            if lent is None or (vector is None and self._fusion.uses_vectors):
                 return ()
             connection, index = lent
             check_embedding(connection, read_state(connection), self._embedding)
             among = passages_that_fit(connection, where) if where else None
-            vectors = {} if index is None or vector is None else by_vectors(connection, index, vector, k, among)
-            words = by_keywords(connection, query, k, among) if self._fusion.uses_keywords else {}
-            return best(connection, self._fusion.fuse(vectors, words), k)
+            words = any_word_of(connection, query) if self._fusion.uses_keywords else ""
+            search = Search(connection, index, vector, words, among)
+            return best(connection, search.scores(self._fusion, k), k)
 
     def count(self) -> int:
         """Return how many documents there are."""
@@ -202,3 +203,11 @@ class SqliteDocStore:
         else:
             with self._storage.reading() as connection:
                 yield None if connection is None else (connection, None)
+
+
+def _rule(given: FusionRule | None, embedding: EmbeddingPort | None) -> FusionRule:
+    if embedding is not None:
+        return given or WeightedScores()
+    if given is not None and given.uses_vectors:
+        raise ConfigurationError(f"fusion={given!r} needs vectors: give the store an embedder too, or leave it out")
+    return given or KeywordsOnly()
