@@ -42,7 +42,7 @@ def test_answers_from_a_folder_and_lists_what_it_is_from(command: Command, proje
         "  [2] papers/ld.md, ld: # ld ld is a slow linker.",
     ]
     assert ended.err.splitlines() == [
-        "llamabot: papers: 2 added, 0 changed, 0 unchanged, 0 removed, 0 failed, 0 left out",
+        "llamabot: papers/: 2 added, 0 changed, 0 unchanged, 0 removed, 0 failed, 0 left out",
         "llamabot: 1 of the numbers that it cites are of no passage",
     ]
     assert "mold is a fast linker" in model.requests[0].messages[-1].text
@@ -74,14 +74,45 @@ def test_keeps_a_store_where_it_is_told(command: Command, project: Path, papers:
         (["--docs", "nowhere", "?"], "nowhere cannot be ingested"),
         (["--docs", "papers"], "nothing was asked"),
         (["--docs", "papers", "--schema", "s.json", "?"], "leave --schema out"),
-        (["--store", "kept", "?"], "say with --docs which"),
+        (["--store", "kept", "?"], "no documents in kept yet; put some in with: llamabot ingest FOLDER"),
+        (["--docs", "empty", "?"], "there are no documents in empty/"),
+        (["--docs", "papers", "--docs", "elsewhere/papers", "?"], 'on the command line "another name='),
     ],
 )
 def test_says_what_is_wrong(command: Command, papers: Path, arguments: list[str], said: str) -> None:
+    (papers.parent / "empty").mkdir()
+    (papers.parent / "elsewhere" / "papers").mkdir(parents=True)
     with lmb.override(completion=ScriptedCompletion([])):
         ended = command("ask", *arguments, "-m", "m", stdin=b"")
     assert (ended.status, ended.out) == (2, "")
     assert said in ended.err
+
+
+def test_answers_from_all_that_a_store_has(command: Command, papers: Path) -> None:
+    command("ingest", "papers", "other", "--store", "kept")
+    for arguments in (["--store", "kept"], ["--docs", "kept"]):
+        with lmb.override(completion=(model := ScriptedCompletion(["lld [1]"]))):
+            ended = command("ask", *arguments, "linker?", "-m", "m")
+        assert (ended.status, ended.err) == (0, "")
+        assert all(name in model.requests[0].messages[-1].text for name in ("papers/ld.md", "other/lld.md"))
+
+
+def test_a_folder_can_be_given_a_name(command: Command, papers: Path) -> None:
+    with lmb.override(completion=ScriptedCompletion(["mold [1]"])):
+        ended = command("ask", "--docs", "theirs=papers", "fast linker?", "-m", "m")
+    assert "  [1] theirs/mold.md, Mold: # Mold" in ended.out
+
+
+@pytest.mark.parametrize("how", [[], ["--no-stream"]])
+def test_the_answer_of_a_small_model_is_begun(command: Command, papers: Path, how: list[str]) -> None:
+    """So it cites; where nothing was found, nothing is begun."""
+    with lmb.override(completion=(model := ScriptedCompletion(["2], it is ld."]))):
+        ended = command("ask", "--docs", "papers", "linker?", "-m", "embedded/smollm2", *how)
+        with lmb.override(docstore=InMemoryDocStore([lmb.Document(id="a", text="linker")])):
+            nothing = command("ask", "--store", "any", "Who sings?", "-m", "embedded/smollm2", *how)
+    assert ended.out.startswith("According to passage [2], it is ld.\n\nCited:\n  [2] papers/")
+    assert model.requests[0].messages[-1] == lmb.assistant("According to passage [")
+    assert nothing.out == "I found nothing about this in the documents.\n"
 
 
 def test_shows_what_was_found_with_its_scores(command: Command, papers: Path) -> None:
@@ -103,6 +134,11 @@ def test_shows_that_nothing_was_found(command: Command, project: Path) -> None:
     tree = command("show").out
     assert "nothing   was found" in tree
     assert "assistant Not in there." in tree
+
+
+def test_a_file_is_seen_without_those_whose_names_begin_like_its_own() -> None:
+    store = InMemoryDocStore([lmb.Document(id=name, text="linker", source=name) for name in ("a/b.md", "a/b.md2")])
+    assert [match.passage.document_id for match in FoldersOfStore(store, ["a/b.md"]).search("linker")] == ["a/b.md"]
 
 
 def test_a_folder_is_seen_as_the_whole_store_would_show_it() -> None:

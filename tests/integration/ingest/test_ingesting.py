@@ -100,7 +100,7 @@ def test_several_folders_and_files_stay_apart(store: InMemoryDocStore) -> None:
 
 def test_two_folders_of_one_name_are_refused_before_anything_is_lost(store: InMemoryDocStore) -> None:
     _write({"x/papers/a.md": "a", "y/papers/b.md": "b"})
-    with pytest.raises(UsageError, match=r"are both called 'papers'.* name this one: ingest"):
+    with pytest.raises(UsageError, match=r"are both called 'papers'.* name this one: {"):
         lmb.ingest(["x/papers", "y/papers"], docstore=store)
     lmb.ingest("x/papers", docstore=store)
     with pytest.raises(UsageError, match=r"x/papers and .*y/papers are both called 'papers'"):

@@ -15,11 +15,13 @@ class FoldersOfStore:
 
     Args:
         store: with all of it.
-        beginnings: of the sources that are seen: `papers/` for what `ingest` took from a folder of this name.
+        names: of what is seen: `papers/` is all that `ingest` took from a folder of this name, `papers/a.md` one file.
     """
 
-    def __init__(self, store: DocStorePort, beginnings: Iterable[str]) -> None:
-        self._store, self._beginnings = store, tuple(beginnings)
+    def __init__(self, store: DocStorePort, names: Iterable[str]) -> None:
+        self._store = store
+        self._files = frozenset(names)
+        self._folders = tuple(name for name in self._files if name.endswith("/"))
 
     @property
     def relevant_score(self) -> float:
@@ -31,10 +33,13 @@ class FoldersOfStore:
         looked_at = k
         while True:
             found = self._store.search(query, k=looked_at, where=where)
-            ours = [match for match in found if match.passage.place.source.startswith(self._beginnings)]
+            ours = [match for match in found if self._is_seen(match.passage.place.source)]
             if len(ours) >= k or len(found) < looked_at:
                 return tuple(ours[:k])
             looked_at *= 4
+
+    def _is_seen(self, source: str) -> bool:
+        return source in self._files or source.startswith(self._folders)
 
     def add(self, documents: Iterable[Document]) -> AddReport:
         """Add documents to the store; those from elsewhere are not found here."""

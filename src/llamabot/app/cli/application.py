@@ -72,8 +72,8 @@ def ask(
         typer.Option("--schema", metavar="FILE", help="JSON schema that the answer must fit; prints JSON."),
     ] = None,
     docs: Annotated[
-        list[Path] | None,
-        typer.Option("--docs", metavar="PATH", help="Answer from the documents in this folder, or this file."),
+        list[str] | None,
+        typer.Option("--docs", metavar="PATH", help="Answer from this folder, file or store; or NAME=PATH."),
     ] = None,
     store: Store = None,
 ) -> None:
@@ -204,7 +204,7 @@ def demo(
     ] = None,
     question: Annotated[str | None, typer.Option("--question", metavar="TEXT", help="What to ask.")] = None,
 ) -> None:
-    """Show the main jobs on a model of this machine: answer from a text, extract an object, choose tools; the log."""
+    """Show the main jobs on a model of this machine: answer from texts, extract an object, choose tools; the log."""
     from llamabot.app.cli.demo import demo as work
 
     work(text, question)

@@ -30,20 +30,18 @@ def ask(
     temperature: float | None,
     stream: bool,
     schema_file: Path | None,
-    docs: Sequence[Path] = (),
+    docs: Sequence[str] = (),
     store: Path | None = None,
 ) -> None:
     """Answer a question on stdout."""
-    if docs:
+    if docs or store is not None:
         if schema_file is not None:
-            raise UsageError("--docs answers in words: leave --schema out")
+            raise UsageError("documents are answered from in words: leave --schema out")
         from llamabot.app.cli.documents import ask_documents
 
         question = whole_question(question, "ask")
         ask_documents(question, docs, store=store, model=model, system=system, temperature=temperature, stream=stream)
         return
-    if store is not None:
-        raise UsageError("--store says where documents are kept: say with --docs which")
     output = None if schema_file is None else read_schema(schema_file)
     question = whole_question(question, "ask")
     with session(model) as name:

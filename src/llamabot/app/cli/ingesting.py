@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from llamabot.app.ingest.report import IngestProgress, IngestReport
 from llamabot.app.ingest.roots import Paths
 from llamabot.ports.errors import ConfigurationError, DocumentUnreadable, UsageError
 
-__all__ = ["ingest"]
+__all__ = ["ingest", "ingest_bar", "named_paths"]
 
 _GO_ON = "what was added stays; the same command goes on from there"
 _WITHOUT = "or make a store that is searched by words alone: --keywords"
@@ -31,8 +31,8 @@ def ingest(paths: list[str], *, place: Path | None, globs: list[str], keywords: 
 
     loader = FileLoader(**settings)  # type: ignore[arg-type]  # only those that are texts are options
     with store_to_fill(place, keywords=keywords) as (store, where):
-        with _notes(), one_interrupt(), _progress_bar() as progress:
-            report = bring_into_step(_named(paths), docstore=store, glob=globs, loader=loader, progress=progress)
+        with _notes(), one_interrupt(), ingest_bar() as progress:
+            report = bring_into_step(named_paths(paths), docstore=store, glob=globs, loader=loader, progress=progress)
         documents = store.count()
     sys.stdout.write(visible(f"{report}; {documents:,} {'document' if documents == 1 else 'documents'} in {where}\n"))
     _tell_failures(report)
@@ -46,7 +46,7 @@ def _tell_failures(report: IngestReport) -> None:
         raise DocumentUnreadable(f"{count:,} {'file' if count == 1 else 'files'} could not be read")
 
 
-def _named(paths: list[str]) -> Paths:
+def named_paths(paths: Sequence[str]) -> Paths:
     """Return the paths by the names they are given with `name=path`, if any is; a file that is called so is a file."""
     names = [path.partition("=") for path in paths if "=" in path and not Path(path).exists()]
     if not names:
@@ -70,7 +70,7 @@ def _notes() -> Iterator[None]:
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Callable[[IngestProgress], None] | None]:
+def ingest_bar() -> Iterator[Callable[[IngestProgress], None] | None]:
     """Show on a terminal how far it is, how fast, and how long it will take."""
     if not is_terminal(sys.stderr):
         yield None

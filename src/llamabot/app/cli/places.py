@@ -26,9 +26,9 @@ def record_place(folder: Path) -> Path:
     return _place(folder, _FILE, stat.S_ISREG)
 
 
-def store_place(folder: Path) -> Path:
-    """Return the folder of the document store for who stands in a folder: beside the log. Nothing is made."""
-    return _place(folder, _STORE, stat.S_ISDIR)
+def store_place(folder: Path, name: str = _STORE) -> Path:
+    """Return the folder of a document store for who stands in a folder: beside the log. Nothing is made."""
+    return _place(folder, name, stat.S_ISDIR)
 
 
 def prepare_place(place: Path) -> None:

@@ -15,7 +15,7 @@ from llamabot.ports.provider import overrides
 if TYPE_CHECKING:
     from llamabot.ports.docstore import CataloguePort
 
-__all__ = ["filled_store", "store_to_fill"]
+__all__ = ["filled_store", "is_store", "store_to_fill"]
 
 
 @contextmanager
@@ -52,6 +52,13 @@ def filled_store(place: Path | None) -> Iterator[tuple[CataloguePort, str]]:
         if not store.count():
             raise UsageError(f"there are no documents in {place} yet; put some in with: llamabot ingest FOLDER")
         yield store, str(place)
+
+
+def is_store(place: Path) -> bool:
+    """Say whether a folder is a document store."""
+    from llamabot.adapters.sqlite.docstore.store import FILE
+
+    return (place / FILE).is_file()
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def same_name(name: str, one: str, other: str) -> str:
     """Say that two folders have the same name, and what mends it."""
     return (
         f"{one} and {other} are both called {name!r}, so their documents would take each other's place; "
-        f'name this one: ingest({{"another name": "{other}"}})'
+        f'name this one: {{"another name": "{other}"}}, or on the command line "another name={other}"'
     )
 
 
