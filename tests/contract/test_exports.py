@@ -10,8 +10,6 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contract.recorder_events import RUN_IDS, contents, events
-from tests.contract.runs import NOW_NS, a_run
 
 from llamabot.ports.errors import RecorderError, UsageError
 from llamabot.ports.exports import read_export, write_export
@@ -30,6 +28,8 @@ from llamabot.ports.recorder import (
     encode_event,
 )
 from llamabot.ports.redaction import redacted_text
+from llamabot.testing.contracts.recorder_events import RUN_IDS, contents, events
+from llamabot.testing.runs import NOW_NS, a_run
 
 _PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNza\nC1rZXk=\n-----END OPENSSH PRIVATE KEY-----"
 SECRETS = {

@@ -5,27 +5,35 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from tests.contract.children import run
-from tests.contract.recorder_contract import RecorderContract
-from tests.contract.runs import NOW_NS, a_run
+from tests.contract.own_recorder import OwnRecorderContract
 
 from llamabot.adapters.fake.recorder import InMemoryRecorder
 from llamabot.ports.errors import ConfigurationError, RecorderError
 from llamabot.ports.recorder import LOG_SCHEMA_VERSION, Blob, EffectStarted, RunEvent, RunResumed
+from llamabot.testing.contracts import RecorderContract
+from llamabot.testing.faults import faulty
+from llamabot.testing.runs import NOW_NS, a_run
 
 
-class TestInMemoryRecorder(RecorderContract):
-    def make(self, folder: Path) -> InMemoryRecorder:
+class TestInMemoryRecorder(OwnRecorderContract):
+    def make(self) -> InMemoryRecorder:
         return InMemoryRecorder()
+
+
+class TestFaultlessRecorder(RecorderContract):
+    examples = 14
+
+    def make(self) -> InMemoryRecorder:
+        return faulty(InMemoryRecorder(durable=True), [None])
 
 
 class TestDurableInMemoryRecorder(TestInMemoryRecorder):
     examples = 14
 
-    def make(self, folder: Path) -> InMemoryRecorder:
+    def make(self) -> InMemoryRecorder:
         return InMemoryRecorder(durable=True)
 
 
@@ -142,7 +150,7 @@ def test_a_child_goes_on_with_what_was_known_and_waits_for_no_thread_that_it_lac
 _FORKS = """
 import os, threading, warnings
 from llamabot.adapters.fake.recorder import InMemoryRecorder
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 
 warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads is what is tried
 recorder, stop = InMemoryRecorder(), threading.Event()

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import ClassVar
 
 import msgspec
-from tests.contract.recorder_contract import RecorderContract
+from tests.contract.own_recorder import OwnRecorderContract
 
 from llamabot.adapters.fake.recorder import InMemoryRecorder
 from llamabot.adapters.wrap.metadata import MetadataRecorder
@@ -19,8 +19,11 @@ from llamabot.ports.recorder import (
 )
 
 
-class TestMetadataRecorder(RecorderContract):
-    def make(self, folder: Path) -> MetadataRecorder:
+class TestMetadataRecorder(OwnRecorderContract):
+    examples = 40
+    not_supported: ClassVar = {"contents": "metadata is all that it keeps, by design"}
+
+    def make(self) -> MetadataRecorder:
         return MetadataRecorder(InMemoryRecorder())
 
     def seen(self, event: RunEvent) -> RunEvent | None:

@@ -1,24 +1,23 @@
 from __future__ import annotations
 
-from pathlib import Path
-
-from tests.contract.recorder_contract import RecorderContract
+from tests.contract.own_recorder import OwnRecorderContract
 
 from llamabot.adapters.sqlite import SqliteRecorder
 
 
-class TestSqliteRecorder(RecorderContract):
+class TestSqliteRecorder(OwnRecorderContract):
     examples = 30
 
-    def make(self, folder: Path) -> SqliteRecorder:
-        return SqliteRecorder(folder / "runs.db")
+    def make(self) -> SqliteRecorder:
+        return SqliteRecorder(self.folder / "runs.db")
 
-    def reopen(self, recorder: SqliteRecorder, folder: Path) -> SqliteRecorder:
-        return self.make(folder)
+    def reopen(self, recorder: SqliteRecorder) -> SqliteRecorder:
+        recorder.close()
+        return self.make()
 
 
 class TestDurableSqliteRecorder(TestSqliteRecorder):
     examples = 14
 
-    def make(self, folder: Path) -> SqliteRecorder:
-        return SqliteRecorder(folder / "runs.db", durable=True)
+    def make(self) -> SqliteRecorder:
+        return SqliteRecorder(self.folder / "runs.db", durable=True)

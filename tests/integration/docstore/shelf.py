@@ -8,13 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.contract.docstore_model import LineSplitter, Model, by_both
+from tests.contract.scores import by_both
 
 from llamabot.adapters.faiss import FaissIndexes
 from llamabot.adapters.sqlite.docstore import SqliteDocStore
 from llamabot.ports.documents import Document
 from llamabot.ports.vectorindex import VectorIndex, VectorSource
 from llamabot.testing import HashedEmbedding
+from llamabot.testing.contracts.docstore_model import LineSplitter, Model
 
 ENOUGH_TO_SAVE = 1_100
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.contract.docstore_model import LineSplitter
 from tests.integration.docstore.shelf import books, check, check_file, shelf
 
 import llamabot as lmb
 from llamabot.ports.docstore import AddReport
 from llamabot.testing import HashedEmbedding
+from llamabot.testing.contracts.docstore_model import LineSplitter
 
 
 @pytest.fixture(params=["disk", "memory"])

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from tests.contract.children import finish, run, start
-from tests.contract.runs import a_run
 
 from llamabot.adapters.sqlite import SqliteRecorder
 from llamabot.ports.errors import RecorderError, RunBusy
+from llamabot.testing.runs import a_run
 
 _HOLDS = """
 import sys

@@ -14,9 +14,9 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from tests.contract.runs import a_run
 
 from llamabot.adapters.sqlite import SqliteRecorder, backlog
+from llamabot.testing.runs import a_run
 
 _FOLDER = str(Path(backlog.__file__).parent)
 

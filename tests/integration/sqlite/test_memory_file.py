@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 from tests.contract.children import finish, run, start
-from tests.contract.runs import a_run
 
 from llamabot.adapters.sqlite import SqliteMemory, SqliteRecorder
 from llamabot.ports.errors import ConfigurationError, MemoryFailed
 from llamabot.ports.messages import AssistantMessage, Image, UserMessage
+from llamabot.testing.runs import a_run
 
 TURN = (UserMessage("hi"), AssistantMessage("hello"))
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from tests.contract.children import finish, run, start
-from tests.contract.runs import LONG_AGO_NS, a_run
 
 from llamabot.adapters.sqlite import SqliteRecorder
 from llamabot.ports.recorder import Blob
+from llamabot.testing.runs import LONG_AGO_NS, a_run
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
@@ -50,7 +50,7 @@ def test_an_exit_without_close_loses_nothing(path: Path) -> None:
 _EXIT = """
 import atexit, sys
 from llamabot.adapters.sqlite import SqliteRecorder
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 
 recorder = SqliteRecorder(sys.argv[1])
 atexit.register(lambda: recorder.append(a_run("at exit")))
@@ -67,7 +67,7 @@ def test_an_append_after_the_last_flush_at_exit_is_written_too(path: Path) -> No
 _LATE = """
 import atexit, sys
 from llamabot.adapters.sqlite import SqliteRecorder
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 
 recorder = SqliteRecorder(sys.argv[1])
 atexit.register(lambda: recorder.append(a_run("late")))  # runs after what is registered later
@@ -86,7 +86,7 @@ def test_a_child_of_multiprocessing_loses_nothing_at_its_end(method: str, path: 
 _MULTIPROCESSING = """
 import multiprocessing, sys
 from llamabot.adapters.sqlite import SqliteRecorder
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 
 def work(path):
     SqliteRecorder(path).append(a_run("child"))
@@ -111,7 +111,7 @@ def test_a_child_made_by_fork_writes_its_own_and_nothing_of_its_parent(path: Pat
 _FORKS = """
 import os, sys, threading, warnings
 from llamabot.adapters.sqlite import SqliteRecorder
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 
 warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads is what is tried
 recorder, stop = SqliteRecorder(sys.argv[1]), threading.Event()
@@ -152,7 +152,7 @@ def test_a_parent_that_closes_takes_nothing_from_its_child(path: Path) -> None:
 _PARENT_CLOSES = """
 import os, sys, warnings
 from llamabot.adapters.sqlite import SqliteRecorder
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 
 warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside a thread is what is tried
 recorder = SqliteRecorder(sys.argv[1])
@@ -189,7 +189,7 @@ _KILLED = """
 import os, random, signal, sys, time
 import sqlite_utils  # so that the first kills meet the making of the tables
 from llamabot.adapters.sqlite import SqliteRecorder
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 
 path, durable = sys.argv[1], sys.argv[2] == "1"
 chance = random.Random(7)
@@ -267,7 +267,7 @@ def test_four_processes_begin_a_file_together_while_one_reads(path: Path) -> Non
 _ONE_OF_FOUR = """
 import sys, threading
 from llamabot.adapters.sqlite import SqliteRecorder
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 
 path, name = sys.argv[1:]
 recorder = SqliteRecorder(path)

@@ -6,9 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.contract.runs import a_run, in_order
-
 from llamabot.adapters.sqlite import SqliteRecorder
+from llamabot.testing.runs import a_run, in_order
 
 
 def test_a_blob_that_another_process_has_deleted_is_stored_again(tmp_path: Path) -> None:

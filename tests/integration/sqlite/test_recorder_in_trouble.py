@@ -19,12 +19,12 @@ from typing import Any
 
 import pytest
 from tests.contract.children import run
-from tests.contract.runs import NOW_NS, a_run
 from tests.project import ROOT
 
 from llamabot.adapters.sqlite import SqliteRecorder
 from llamabot.ports.errors import ConfigurationError, RecorderError
 from llamabot.ports.recorder import Blob, EffectStarted, RunEvent
+from llamabot.testing.runs import NOW_NS, a_run
 
 
 @pytest.fixture
@@ -304,7 +304,7 @@ def test_an_event_nested_too_deeply_for_sqlite_holds_up_no_other_run(path: Path)
 import sys
 from llamabot.adapters.sqlite import SqliteRecorder
 from llamabot.ports.recorder import EffectStarted
-from tests.contract.runs import NOW_NS, a_run
+from llamabot.testing.runs import NOW_NS, a_run
 from tests.project import ROOT
 
 sys.setrecursionlimit(100_000)  # before Python 3.12 it is the limit of the JSON encoder too
@@ -365,7 +365,7 @@ _FULL_DISK = """
 import resource, sys
 from llamabot.adapters.sqlite import SqliteRecorder
 from llamabot.ports.errors import RecorderError
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 import logging
 logging.getLogger("llamabot").addHandler(logging.NullHandler())
 recorder = SqliteRecorder(sys.argv[1])
@@ -403,7 +403,7 @@ _READ_ONLY = """
 import os, sys
 from llamabot.adapters.sqlite import SqliteRecorder
 from llamabot.ports.errors import RecorderError
-from tests.contract.runs import a_run
+from llamabot.testing.runs import a_run
 import logging
 logging.getLogger("llamabot").addHandler(logging.NullHandler())
 if os.getuid() == 0:

@@ -21,10 +21,17 @@ pytest.register_assert_rewrite(
             "answers",
             "async_completion",
             "at_once",
+            "claims",
             "clock",
             "completion",
+            "docstore",
+            "docstore_machine",
+            "docstore_model",
             "embedding",
             "memory",
+            "recorder",
+            "recorder_machine",
+            "shared_store",
             "toolbox",
         )
     )
@@ -34,20 +41,25 @@ from llamabot.testing.contracts.async_completion import AsyncCompletionContract 
 from llamabot.testing.contracts.clock import ClockContract  # noqa: E402 - see above
 from llamabot.testing.contracts.completion import CompletionContract  # noqa: E402 - see above
 from llamabot.testing.contracts.contract import Contract, needs  # noqa: E402 - see above
+from llamabot.testing.contracts.docstore import AsyncDocStoreContract, DocStoreContract  # noqa: E402 - see above
 from llamabot.testing.contracts.embedding import AsyncEmbeddingContract, EmbeddingContract  # noqa: E402 - see above
 from llamabot.testing.contracts.memory import AsyncMemoryContract, MemoryContract  # noqa: E402 - see above
+from llamabot.testing.contracts.recorder import RecorderContract  # noqa: E402 - see above
 from llamabot.testing.contracts.toolbox import AsyncToolboxContract, ToolboxContract  # noqa: E402 - see above
 
 __all__ = [
     "AsyncCompletionContract",
+    "AsyncDocStoreContract",
     "AsyncEmbeddingContract",
     "AsyncMemoryContract",
     "AsyncToolboxContract",
     "ClockContract",
     "CompletionContract",
     "Contract",
+    "DocStoreContract",
     "EmbeddingContract",
     "MemoryContract",
+    "RecorderContract",
     "ToolboxContract",
     "needs",
 ]

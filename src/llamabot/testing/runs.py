@@ -1,4 +1,4 @@
-"""Runs for tests of recorders, made by hand. Light: other processes import it too."""
+"""Runs for tests of recorders, made by hand. Light, so that other processes may import it too."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from llamabot.ports.recorder import (
     RunStarted,
     RunStatus,
 )
+
+__all__ = ["LONG_AGO_NS", "NOW_NS", "a_run", "in_order", "moment"]
 
 NOW_NS = time.time_ns() // 1000 * 1000  # a datetime has no nanoseconds
 LONG_AGO_NS = NOW_NS - 60 * 86_400 * 10**9
@@ -47,7 +49,8 @@ def in_order(found: Iterable[RunEvent]) -> list[RunEvent]:
     """Return a run's events with the blobs, which come first in any order, in the order of their digests."""
     found = list(found)
     blobs = [event for event in found if isinstance(event, Blob)]
-    assert found[: len(blobs)] == blobs, "blobs come first"
+    if found[: len(blobs)] != blobs:
+        raise AssertionError(f"blobs come first: {found}")
     return [*sorted(blobs, key=lambda blob: blob.digest), *found[len(blobs) :]]
 
 
