@@ -14,11 +14,12 @@ LOCK_ARGS ?=
 # processes that the tests start would compile the library anew.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
-# TEXT and QUESTION reach the demo as they were typed: `value` keeps make from reading $ in them, the environment keeps
-# the shell from reading quotes. Their own names are not passed on, for make would expand them on the way.
+# TEXT, DOCS and QUESTION reach the demo as they were typed: `value` keeps make from reading $ in them, the environment
+# keeps the shell from reading quotes. Their own names are not passed on, for make would expand them on the way.
 export DEMO_TEXT := $(value TEXT)
 export DEMO_QUESTION := $(value QUESTION)
-unexport TEXT QUESTION
+export DEMO_DOCS := $(value DOCS)
+unexport TEXT QUESTION DOCS
 MAKEOVERRIDES :=
 
 prepare = python=$$(scripts/find-python) && "$$python" scripts/environment.py
@@ -29,9 +30,10 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
-demo: ## A language model on this machine answers from a text: make demo TEXT=file QUESTION="..."
+demo: ## A language model on this machine answers: make demo TEXT=file, or DOCS=folder, QUESTION="..."
 	@$(prepare) demo
-	@$(BIN)/llamabot demo $${DEMO_TEXT:+"--text=$$DEMO_TEXT"} $${DEMO_QUESTION:+"--question=$$DEMO_QUESTION"}
+	@$(BIN)/llamabot demo $${DEMO_TEXT:+"--text=$$DEMO_TEXT"} $${DEMO_DOCS:+"--docs=$$DEMO_DOCS"} \
+		$${DEMO_QUESTION:+"--question=$$DEMO_QUESTION"}
 
 .PHONY: test
 test: lint types ## Check everything: format, lint, import arrows, types, all tests (PYTEST_ARGS=...)

@@ -16,12 +16,14 @@ from tests.project import ROOT
 import llamabot as lmb
 from llamabot.adapters.sqlite.ranking import rank_texts
 from llamabot.app.cli import main
+from llamabot.app.cli.demo_documents import about_first
 from llamabot.app.demo.agent import Material, reader
 from llamabot.app.demo.excerpts import Excerpt, choose_excerpts
 from llamabot.app.demo.questions import checked_question, posed
 from llamabot.app.demo.texts import Source, source_of
 from llamabot.ports.errors import UsageError
 from llamabot.ports.messages import AssistantMessage, SystemMessage, UserMessage
+from llamabot.testing import HashedEmbedding
 
 # Loaded by every Python of a test below: whatever it opens to another machine is an error.
 SHUT = """
@@ -55,8 +57,9 @@ def _demo(project: Path, *arguments: str | Path, **variables: str) -> Ended:
 @pytest.mark.embedded
 def test_answers_extracts_and_shows_the_log_without_any_network(project: Path) -> None:
     done = _demo(project)
-    assert (done.status, done.err) == (0, "")
-    question, letter, agent, log = re.split(r"\n--- \d\. .*\n", done.out)[1:]
+    assert done.status == 0
+    assert re.fullmatch(r"llamabot: the documents: \d+ added, [\d\w, ]* 0 failed, 0 left out\n", done.err)
+    question, letter, agent, documents, log = re.split(r"\n--- \d\. .*\n", done.out)[1:]
 
     tokens = re.search(r"best-matching excerpt of \d+, (\d+) tokens \(at most 150\)", question)
     assert tokens
@@ -77,12 +80,50 @@ def test_answers_extracts_and_shows_the_log_without_any_network(project: Path) -
     times = len(re.findall(r"\bbot\b", (ROOT / "README.md").read_text(encoding="utf-8"), re.IGNORECASE))
     assert counting.endswith(f"The answer: The word “bot” occurs {times} times.")
 
+    first, second = re.findall(r"  \[\d\] (0\.\d\d) \S+\.md", documents)
+    assert float(first) >= float(second) > 0.4
+    assert "A bot is a" in documents.partition(" answers:\n")[0]
+    assert re.search(r" answers:\nAccording to passage \[\d\].*\n\nCited:\n  \[\d\] \S+\.md", documents)
+
     assert re.search(r"complete  .*first token after [\d.]+ m?s · \d+ in, \d+ out", log)
     runs = [line.split()[1] for line in log.splitlines() if re.match(r"[├└]── [a-z]", line)]
-    assert runs == ["answer", "extract", "reader", "reader"]
+    assert runs == ["answer", "extract", "reader", "reader", "documents"]
     assert "Recorded in .llamabot/runs.db" in log
     shown = run("show", "last", cwd=project)
     assert shown.out.strip() in log
+
+
+@pytest.mark.embedded
+def test_answers_from_a_folder_of_the_users_own(project: Path) -> None:
+    (project / "papers").mkdir()
+    (project / "papers" / "garden.txt").write_text(GARDEN, encoding="utf-8")
+    done = _demo(project, "--docs=papers", "--question=When was the botanical garden founded?")
+    assert done.status == 0
+    documents, log = re.split(r"\n--- \d\. .*\n", done.out)[1:]
+    assert "1862" in documents.partition(" answers:\n")[2].partition("\n\n")[0]
+    assert "Cited:\n  [1] papers/garden.txt: The botanical garden" in documents
+    assert "retrieve  When was the botanical garden founded?" in log
+    nothing = _demo(project, "--docs=papers", "--question=Who sings tonight at the opera of Vienna?")
+    assert (nothing.status, nothing.err) == (0, ""), "and nothing was read again"
+    assert "Vienna?\n\nI found nothing about this in the documents.\n\n---" in nothing.out
+
+
+@pytest.mark.embedded
+def test_asks_about_the_first_document_of_a_folder_and_keeps_folders_apart(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        (project / name / "papers").mkdir(parents=True)
+        (project / name / "papers" / "botanical_garden-2.txt").write_text(f"The garden of {name} is open.")
+    model = CountingCompletion(["1], it is open."] * 2)
+    with lmb.override(completion=model, embedding=HashedEmbedding()):
+        for name in ("a", "b"):
+            assert main(["demo", f"--docs={name}/papers"]) == 0
+            out = capsys.readouterr().out
+            assert "What is botanical garden about?\n\nThe closest passages" in out
+            assert "answers:\nAccording to passage [1], it is open.\n\nCited:\n  [1] papers/botanical_garden-2" in out
+            assert f"The garden of {name} is open." in model.requests[-1].messages[0].text
+    model.assert_finished()
 
 
 @pytest.mark.embedded
@@ -155,6 +196,9 @@ def test_a_text_needs_a_question_and_bad_input_is_one_line(project: Path) -> Non
         ["--text=garden.txt"],
         ["--text=nowhere.txt", "--question=What?"],
         ["--question=" + "word " * 9999],
+        ["--docs=nowhere"],
+        ["--docs=.", "--text=garden.txt", "--question=What?"],
+        ["--docs=.", "--question= "],
     ):
         done = _demo(project, *arguments)
         assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
@@ -188,6 +232,18 @@ def test_reads_no_more_of_a_huge_file_than_it_needs_to_refuse_it(tmp_path: Path)
                 opened.truncate(1 << 40)
         with pytest.raises(UsageError, match=re.escape(str(file))):
             source_of(file)
+
+
+@pytest.mark.parametrize(
+    ("sources", "asked"),
+    [
+        (["p/b.md", "p/0001-what_it-is.md"], "what it is"),
+        (["p/__init__.py", "p/a/_x.py", "p/cells.py"], "cells"),
+        (["p/2024.csv"], "2024.csv"),
+    ],
+)
+def test_asks_about_a_document_by_its_name(sources: list[str], asked: str) -> None:
+    assert about_first(sources) == f"What is {asked} about?"
 
 
 @pytest.mark.parametrize(("question", "said"), [(" \n", "is empty"), ("word " * 10_000, "49,999"), ("\udcff", "UTF-8")])

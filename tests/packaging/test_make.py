@@ -84,10 +84,10 @@ def commands(tmp_path: Path) -> Path:
 )
 def test_the_demo_gets_the_question_as_it_was_typed(commands: Path, question: str) -> None:
     for done in (
-        _make("demo", "prepare=:", f"BIN={commands}", f"QUESTION={question}", "TEXT=a text.md"),
-        _make("demo", "prepare=:", f"BIN={commands}", QUESTION=question, TEXT="a text.md"),
+        _make("demo", "prepare=:", f"BIN={commands}", f"QUESTION={question}", "TEXT=a text.md", "DOCS=my $docs"),
+        _make("demo", "prepare=:", f"BIN={commands}", QUESTION=question, TEXT="a text.md", DOCS="my $docs"),
     ):
-        assert json.loads(done.stdout) == ["demo", "--text=a text.md", f"--question={question}"]
+        assert json.loads(done.stdout) == ["demo", "--text=a text.md", "--docs=my $docs", f"--question={question}"]
     assert not (ROOT / "pwned").exists()
 
 

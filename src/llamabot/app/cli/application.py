@@ -203,8 +203,11 @@ def demo(
         Path | None, typer.Option("--text", metavar="FILE", help="What to ask about; by default README.md.")
     ] = None,
     question: Annotated[str | None, typer.Option("--question", metavar="TEXT", help="What to ask.")] = None,
+    docs: Annotated[
+        Path | None, typer.Option("--docs", metavar="FOLDER", help="Ask about the documents in there alone.")
+    ] = None,
 ) -> None:
     """Show the main jobs on a model of this machine: answer from texts, extract an object, choose tools; the log."""
     from llamabot.app.cli.demo import demo as work
 
-    work(text, question)
+    work(text, question, docs)
