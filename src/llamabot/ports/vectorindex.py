@@ -41,7 +41,7 @@ class VectorSource(Protocol):
         """Yield all of them: keys of shape (m,) with vectors of shape (m, d)."""
 
     def sample(self, most: int) -> Vectors:
-        """Return at most so many, spread evenly over all; all if there are no more."""
+        """Return at most so many, which stand for all; all if there are no more."""
 
 
 class VectorIndex(Protocol):

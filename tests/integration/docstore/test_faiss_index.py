@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from llamabot.adapters.faiss import FaissIndexes
-from llamabot.adapters.faiss.kinds import kind_for
+from llamabot.adapters.faiss.kinds import Kind, kind_for
 from llamabot.ports.vectorindex import Keys, VectorIndex
 
 CLOSEST = 10
+
+
+def indexes(kind: Kind) -> FaissIndexes:
+    return FaissIndexes(lambda size, dimensions: kind)
 
 
 class Vectors:
@@ -35,13 +39,11 @@ class Vectors:
         return self.rows[:: max(1, self.size // most)]
 
 
-# A flat one, a compressed one, and one that is divided into lists.
-@pytest.fixture(
-    params=[(2_000, 64), (10_500, 384), (33_000, 128)], ids=["flat", "compressed", "divided"], scope="module"
-)
+# A flat one, a compressed one, and one that is divided into lists; of one, the dimensions must be filled up.
+@pytest.fixture(params=[Kind(0), Kind(1), Kind(128)], ids=["flat", "compressed", "divided"], scope="module")
 def built(request: pytest.FixtureRequest) -> tuple[VectorIndex, Vectors]:
-    vectors = Vectors(*request.param)
-    index = FaissIndexes().build(vectors)
+    vectors = Vectors(8_000, {0: 64, 1: 127, 128: 128}[request.param.lists])
+    index = indexes(request.param).build(vectors)
     assert not index.outgrown
     return index, vectors
 
@@ -104,6 +106,25 @@ def test_what_was_removed_is_not_found_and_what_was_added_is(
     assert recall(index, keys, rows, keys[::20]) >= 0.95
 
 
+def test_finds_the_next_where_all_that_is_close_was_removed(built: tuple[VectorIndex, Vectors], tmp_path: Path) -> None:
+    original, vectors = built
+    original.save(tmp_path / "index")
+    index = FaissIndexes().load(tmp_path / "index")
+    closest = np.argsort(-(vectors.rows @ vectors.rows[7]))
+    index.remove(np.sort(vectors.keys[closest[:1_000]]))
+    found, scores = index.search(vectors.rows[7], CLOSEST)
+    assert not set(found.tolist()) & set(vectors.keys[closest[:1_000]].tolist())
+    # Those that are left are all about as far.
+    assert np.allclose(scores, (vectors.rows @ vectors.rows[7])[closest[1_000:1_010]], atol=0.02)
+
+
+def test_finds_as_many_as_are_asked_for(built: tuple[VectorIndex, Vectors]) -> None:
+    index, vectors = built
+    found, scores = index.search(vectors.rows[7], vectors.size - 1)
+    assert len(set(found.tolist())) == vectors.size - 1
+    assert (np.diff(scores) <= 0).all()
+
+
 def test_has_outgrown_its_kind_when_another_would_be_built() -> None:
     vectors = Vectors(10_500, 384)
     index = FaissIndexes().build(_first(vectors, 10_000))
@@ -136,15 +157,15 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 
 
 def test_a_kind_follows_the_size() -> None:
-    kinds = [kind_for(size, 384).factory for size in (0, 10_416, 10_417, 32_767, 32_768, 100_000, 1_000_000)]
-    assert kinds == [
+    sizes = (0, 10_416, 10_417, 131_071, 131_072, 262_144, 1_000_000)
+    assert [kind_for(size, 384).factory(384) for size in sizes] == [
         "Flat",
         "Flat",
-        "RaBitQ,Refine(SQ8)",
-        "RaBitQ,Refine(SQ8)",
-        "IVF1024,RaBitQ,Refine(SQ8)",
-        "IVF2048,RaBitQ,Refine(SQ8)",
-        "IVF4096,RaBitQ,Refine(SQ8)",
+        "PQ96x4fs,Refine(SQ8)",
+        "PQ96x4fs,Refine(SQ8)",
+        "IVF2048,PQ96x4fs,Refine(SQ8)",
+        "IVF4096,PQ96x4fs,Refine(SQ8)",
+        "IVF4096,PQ96x4fs,Refine(SQ8)",
     ]
 
 

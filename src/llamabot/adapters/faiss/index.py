@@ -6,44 +6,52 @@ over it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from llamabot.adapters.faiss.kinds import Kind, kind_for
+from llamabot.adapters.faiss.kinds import Kind, kind_for, width_of
 from llamabot.adapters.faiss.threads import all_threads, one_thread
 from llamabot.adapters.faiss.vendor import load_faiss
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.vectorindex import Keys, VectorIndex, VectorSource
 
-__all__ = ["FaissIndex", "FaissIndexes"]
+__all__ = ["FaissIndex", "FaissIndexes", "approximately"]
 
 _TRAINED_BY_PER_LIST = 20
-_TRAINED_BY_AT_LEAST = 10_000
+_TRAINED_BY_AT_LEAST = 8_192
 _TRAINING_ROUNDS = 6
-_LEAST_ORDERED = 64  # this many are put in order by one byte a dimension,
-_CANDIDATES_PER_ORDERED = {True: 2.0, False: 8.0}  # of so many more that one bit a dimension has chosen
 _GONE_AT_LEAST = 1_000
+_WORTH_SHARING = 2_000  # vectors
+_MORE_WHERE_SOME_ARE_GONE = 4
+
+KindFor: TypeAlias = Callable[[int, int], Kind]
 
 
 class FaissIndexes:
     """Makes FAISS indexes of the kind that suits their size.
 
+    Args:
+        kinds: returns the kind for a number of vectors and of dimensions.
+
     Raises:
         MissingExtra: FAISS is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: KindFor = kind_for) -> None:
         load_faiss()
+        self._kinds = kinds
 
     def build(self, source: VectorSource) -> VectorIndex:
         """Return an index of the vectors of a source."""
         faiss = load_faiss()
-        kind = kind_for(source.size, source.dimensions)
+        kind, width = self._kinds(source.size, source.dimensions), width_of(source.dimensions)
         with all_threads():
-            rows = faiss.index_factory(source.dimensions, kind.factory, faiss.METRIC_INNER_PRODUCT)
+            rows = faiss.index_factory(width, kind.factory(width), faiss.METRIC_INNER_PRODUCT)
             if not rows.is_trained:
                 _train(rows, kind, source)
-            index = FaissIndex(rows, _no_keys(), kind)
+            index = FaissIndex(rows, _no_keys(), kind, kinds=self._kinds)
             for keys, vectors in source.batches():
                 index.add(keys, vectors)
         return index
@@ -62,7 +70,7 @@ class FaissIndexes:
         if not isinstance(keyed, faiss.IndexIDMap):
             raise ValueError(f"{str(file)!r} is an index of another kind than is saved here")
         rows = faiss.downcast_index(keyed.index)
-        return FaissIndex(rows, faiss.vector_to_array(keyed.id_map), _kind_of(rows), owner=keyed)
+        return FaissIndex(rows, faiss.vector_to_array(keyed.id_map), _kind_of(rows), kinds=self._kinds, owner=keyed)
 
 
 class FaissIndex:
@@ -72,16 +80,18 @@ class FaissIndex:
         rows: FAISS's index of the vectors in the order of their keys, with METRIC_INNER_PRODUCT.
         keys: one a row, ascending.
         kind: what `rows` is.
+        kinds: says which kind it should be.
         owner: what must live as long as `rows`.
     """
 
-    def __init__(self, rows: Any, keys: Keys, kind: Kind, owner: Any = None) -> None:
+    def __init__(self, rows: Any, keys: Keys, kind: Kind, *, kinds: KindFor, owner: Any = None) -> None:
         import numpy as np
 
         self._rows = rows
         self._owner = owner
         self._keys = keys
         self._kind = kind
+        self._kinds = kinds
         self._is_gone = np.zeros(len(keys), dtype=bool)
         self._gone = 0
 
@@ -93,7 +103,7 @@ class FaissIndex:
     @property
     def outgrown(self) -> bool:
         """Whether a finer kind would suit the size better, or most of it is gone."""
-        wanted = kind_for(self.size, self._rows.d)
+        wanted = self._kinds(self.size, self._rows.d)
         return wanted.lists > self._kind.lists or self._gone > max(_GONE_AT_LEAST, self.size)
 
     def add(self, keys: Keys, vectors: Vectors) -> None:
@@ -101,7 +111,8 @@ class FaissIndex:
         import numpy as np
 
         if len(keys):
-            self._rows.add(np.ascontiguousarray(vectors, dtype=np.float32))
+            with all_threads() if len(keys) >= _WORTH_SHARING else one_thread():
+                self._rows.add(_widened(vectors, self._rows.d))
             self._keys = np.concatenate([self._keys, keys])
             self._is_gone = np.concatenate([self._is_gone, np.zeros(len(keys), dtype=bool)])
 
@@ -112,23 +123,37 @@ class FaissIndex:
 
     def search(self, query: Vectors, count: int, among: Keys | None = None) -> tuple[Keys, Vectors]:
         """Return the keys of the closest vectors and about their inner products, the highest first."""
-        faiss = load_faiss()
         allowed = self._allowed(among)
         count = min(count, self.size if allowed is None else int(allowed.sum()))
         if count <= 0:
             return self._keys[:0], query[:0]
-        selector = None if allowed is None else faiss.IDSelectorBitmap(_bits(allowed))
-        rows, parameters = self._rows, faiss.SearchParameters(sel=selector)
-        if not self._kind.is_flat:
-            if among is None:
-                parameters = _approximate(self._kind, selector)
-            else:
-                rows = faiss.downcast_index(rows.refine_index)
+        wide = _widened(query[None, :], self._rows.d)
+        if among is None and not self._kind.is_flat:
+            places, scores = self._approximate(wide, count)
+            if len(places) == count:
+                return self._keys[places], scores
+        places, scores = self._exact(wide, count, allowed)
+        return self._keys[places], scores
+
+    def _approximate(self, query: Vectors, count: int) -> tuple[Any, Vectors]:
+        """Return the rows of the closest vectors; fewer than there are where many of the closest are gone."""
+        asked = count * _MORE_WHERE_SOME_ARE_GONE if self._gone else count
         with one_thread():
-            scores, found = rows.search(query[None, :], max(count, _LEAST_ORDERED), params=parameters)
+            scores, rows = self._rows.search(query, asked, params=approximately(self._kind, asked))
         # Fewer than were asked for are filled up with -1.
-        places = found[0][found[0] >= 0][:count]
-        return self._keys[places], scores[0][: len(places)]
+        there = rows[0] >= 0
+        if self._gone:
+            there &= ~self._is_gone[rows[0]]
+        return rows[0][there][:count], scores[0][there][:count]
+
+    def _exact(self, query: Vectors, count: int, allowed: Any) -> tuple[Any, Vectors]:
+        """Return the rows of the closest vectors, all of those that may be found compared."""
+        faiss = load_faiss()
+        selector = None if allowed is None else faiss.IDSelectorBitmap(_bits(allowed))
+        rows = self._rows if self._kind.is_flat else faiss.downcast_index(self._rows.refine_index)
+        with one_thread():
+            scores, found = rows.search(query, count, params=faiss.SearchParameters(sel=selector))
+        return found[0], scores[0]
 
     def save(self, file: Path) -> None:
         """Write the index as FAISS's own IndexIDMap, rows that are gone included.
@@ -166,24 +191,36 @@ class FaissIndex:
         return rows[there]
 
 
-def _approximate(kind: Kind, selector: Any) -> Any:
-    """Return how a compressed index is searched."""
+@lru_cache(maxsize=256)
+def approximately(kind: Kind, count: int) -> Any:
+    """Return how a compressed index is searched for so many vectors; making that anew takes 20 µs."""
     faiss = load_faiss()
-    if kind.is_divided:
-        base = faiss.IVFRaBitQSearchParameters()
-        base.nprobe, base.sel = kind.looked_into, selector
-    else:
-        base = faiss.RaBitQSearchParameters(sel=selector)
-    factor = _CANDIDATES_PER_ORDERED[kind.is_divided]
-    return faiss.IndexRefineSearchParameters(k_factor=factor, base_index_params=base)
+    lists = faiss.IVFSearchParameters(nprobe=kind.looked_into) if kind.is_divided else None
+    return faiss.IndexRefineSearchParameters(k_factor=kind.candidates(count) / count, base_index_params=lists)
 
 
 def _train(rows: Any, kind: Kind, source: VectorSource) -> None:
-    """Train an index, less long than FAISS would: twice as many rounds and vectors did not find more."""
-    base = load_faiss().downcast_index(rows.base_index)
+    """Train an index, less long than FAISS would: more rounds and vectors did not find more."""
+    faiss = load_faiss()
+    base = faiss.downcast_index(rows.base_index)
+    sample = _widened(source.sample(max(kind.lists * _TRAINED_BY_PER_LIST, _TRAINED_BY_AT_LEAST)), rows.d)
     if kind.is_divided:
-        base.cp.niter, base.cp.min_points_per_centroid = _TRAINING_ROUNDS, _TRAINED_BY_PER_LIST
-    rows.train(source.sample(max(kind.lists * _TRAINED_BY_PER_LIST, _TRAINED_BY_AT_LEAST)))
+        # What is kept of a vector is how it differs from the middle of its list, which tells near ones apart.
+        base.by_residual = True
+        base.cp.niter, base.cp.min_points_per_centroid = _TRAINING_ROUNDS, 1
+        base.train_q1(len(sample), faiss.swig_ptr(sample), False, rows.metric_type)
+    base.pq.cp.niter, base.pq.cp.min_points_per_centroid = _TRAINING_ROUNDS, 1
+    with one_thread():  # many small trainings, in which threads do nothing but wait for each other
+        rows.train(sample)
+
+
+def _widened(vectors: Vectors, width: int) -> Vectors:
+    """Return vectors of as many dimensions as an index has, the last ones zero."""
+    import numpy as np
+
+    missing = width - vectors.shape[1]
+    wide = np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
+    return np.ascontiguousarray(wide, dtype=np.float32)
 
 
 def _bits(allowed: Any) -> Any:
@@ -193,11 +230,20 @@ def _bits(allowed: Any) -> Any:
 
 
 def _kind_of(rows: Any) -> Kind:
+    """Return the kind of an index that was saved.
+
+    Raises:
+        ValueError: it is of none that is saved here.
+    """
     faiss = load_faiss()
-    if not isinstance(rows, faiss.IndexRefine):
+    if isinstance(rows, faiss.IndexFlat):
         return Kind(0)
-    base = faiss.downcast_index(rows.base_index)
-    return Kind(base.nlist if isinstance(base, faiss.IndexIVF) else 1)
+    base = faiss.downcast_index(rows.base_index) if isinstance(rows, faiss.IndexRefine) else None
+    if isinstance(base, faiss.IndexIVFPQFastScan):
+        return Kind(base.nlist)
+    if isinstance(base, faiss.IndexPQFastScan):
+        return Kind(1)
+    raise ValueError(f"an index of the kind {type(rows).__name__} is none that is saved here")
 
 
 def _no_keys() -> Keys:

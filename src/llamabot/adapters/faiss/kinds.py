@@ -1,10 +1,11 @@
 """Which kind of index suits how many vectors, and how it is searched.
 
-Flat compares all and is exact. Above, vectors are kept as one bit a dimension (RaBitQ) to find candidates with and as
-one byte a dimension (SQ8) to put these in order; and above that they are divided into lists (IVF), of which a search
-looks into some.
+Flat compares all and is exact. Above, vectors are kept twice: by half a byte for each four dimensions (PQ, "fast scan",
+which stays in the processor's registers), to choose candidates with; and by one byte a dimension (SQ8), to put these in
+order. And above that they are divided into lists (IVF), of which a search looks into some.
 
-Source: Gao, Long, RaBitQ (SIGMOD 2024); https://github.com/facebookresearch/faiss/wiki/Guidelines-to-choose-an-index
+Source: André, Kermarrec, Le Scouarnec, Cache locality is not enough (VLDB 2015);
+https://github.com/facebookresearch/faiss/wiki/Guidelines-to-choose-an-index
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import math
 
 import msgspec
 
-__all__ = ["Kind", "kind_for"]
+__all__ = ["Kind", "kind_for", "width_of"]
 
 _FLAT_MOST_FLOATS = 4_000_000
-_UNDIVIDED_MOST = 32_767
+_UNDIVIDED_MOST = 131_071
 _LISTS_PER_ROOT = 8
-_LOOKED_INTO = {1_024: 96, 2_048: 112}
-_LOOKED_INTO_OF_MORE = 128
+_LOOKED_INTO = 96
+_TOGETHER = 4  # dimensions that share a code
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -42,16 +43,23 @@ class Kind(msgspec.Struct, frozen=True):
         return self.lists > 1
 
     @property
-    def factory(self) -> str:
-        """FAISS's word for it."""
-        if self.is_flat:
-            return "Flat"
-        return f"IVF{self.lists},RaBitQ,Refine(SQ8)" if self.is_divided else "RaBitQ,Refine(SQ8)"
-
-    @property
     def looked_into(self) -> int:
         """How many lists a search looks into: short questions are far from all passages, and need many."""
-        return _LOOKED_INTO.get(self.lists, _LOOKED_INTO_OF_MORE)
+        return min(_LOOKED_INTO, self.lists)
+
+    def factory(self, width: int) -> str:
+        """Return FAISS's word for it, for vectors of a width that `width_of` gave."""
+        if self.is_flat:
+            return "Flat"
+        compressed = f"PQ{width // _TOGETHER}x4fs,Refine(SQ8)"
+        return f"IVF{self.lists},{compressed}" if self.is_divided else compressed
+
+    def candidates(self, count: int) -> int:
+        """Return how many are to be put in order, so that the closest `count` are among them.
+
+        In large stores more passages are nearly the same.
+        """
+        return max(8 * count, 1_024) if self.is_divided else max(6 * count, 160)
 
 
 def kind_for(size: int, dimensions: int) -> Kind:
@@ -62,3 +70,8 @@ def kind_for(size: int, dimensions: int) -> Kind:
         return Kind(1)
     # A power of two: it changes, and the index is trained anew, whenever the vectors are four times as many.
     return Kind(2 ** int(math.log2(_LISTS_PER_ROOT * math.sqrt(size))))
+
+
+def width_of(dimensions: int) -> int:
+    """Return the dimensions with those that are filled up with zeros, which changes no inner product."""
+    return -dimensions % _TOGETHER + dimensions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Iterator
 
@@ -59,12 +60,12 @@ class StoredVectors:
             yield np.array([key for key, _ in rows], dtype=np.int64), _stacked([vector for _, vector in rows])
 
     def sample(self, most: int) -> Vectors:
-        """Return at most so many, spread evenly."""
+        """Return at most so many, always the same, by chance: what is stored may repeat itself in some rhythm."""
         import numpy as np
 
         keys = [key for (key,) in self._connection.execute(_KEYS, (self._after,))]
         if len(keys) > most:
-            keys = [keys[round(place)] for place in np.linspace(0, len(keys) - 1, most)]
+            keys = sorted(random.Random(0).sample(keys, most))  # noqa: S311 - no secret
         parts = [
             _stacked([vector for (vector,) in self._connection.execute(_OF, (as_list(some),))])
             for some in in_batches(keys, _BATCH)
