@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
@@ -26,6 +28,9 @@ __all__ = [
 ]
 
 
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+# The standard library's takes ten times as long, and has a form for half a surrogate pair and for what is no number.
+_ENCODER_OF_ANYTHING = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 _METADATA = msgspec.json.Decoder(dict[str, Scalar])
 _PLACE = msgspec.json.Decoder(tuple[int, int, tuple[str, ...], int | None])
 
@@ -54,7 +59,7 @@ def text_digest(text: str) -> bytes:
 
 def encoded_metadata(metadata: Metadata) -> bytes:
     """Return metadata as JSON, whatever order it was written in."""
-    return _json(metadata)
+    return _json(metadata, metadata.values())
 
 
 def decoded_metadata(data: bytes) -> Metadata:
@@ -69,7 +74,7 @@ def decoded_metadata(data: bytes) -> Metadata:
 def encoded_entries(metadata: Metadata) -> set[bytes]:
     """Return the entries by which a filter finds a document: equal ones are equal bytes, of one type alone."""
     # What is not equal to itself (not-a-number) is equal to nothing that is looked for.
-    return {_json((name, _plain(value))) for name, value in metadata.items() if value == value}
+    return {_json((name, _plain(value)), (value,)) for name, value in metadata.items() if value == value}
 
 
 def encoded_sections(sections: Iterable[Section]) -> bytes:
@@ -108,8 +113,17 @@ def _plain(value: Scalar) -> Scalar:
     return 0.0 if isinstance(value, float) and value == 0 else value
 
 
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
+def _json(value: object, scalars: Iterable[Scalar] = ()) -> bytes:
+    """Return a value as JSON.
+
+    Args:
+        value: of strings, numbers, lists and tables.
+        scalars: those in it that may be infinite or not-a-number.
+    """
+    if not any(isinstance(scalar, float) and not math.isfinite(scalar) for scalar in scalars):
+        with suppress(UnicodeEncodeError):
+            return _ENCODER.encode(value)
+    return _ENCODER_OF_ANYTHING.encode(value).encode()
 
 
 def _digest(parts: Iterable[bytes]) -> bytes:
