@@ -59,6 +59,7 @@ class SqliteFile(msgspec.Struct, frozen=True):
     Attributes:
         failure: what its errors become.
         busy_s: longest wait for other connections.
+        cache_kib: most memory for pages that are read again, of each connection.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class SqliteFile(msgspec.Struct, frozen=True):
     failure: type[PortError]
     synchronous: str = "NORMAL"
     busy_s: float = 10.0
+    cache_kib: int = 2_000
 
     def connect(self, *, create: bool) -> sqlite3.Connection | None:
         """Return a new connection with its tables there; None if they are not and `create` is false.
@@ -123,6 +125,7 @@ class SqliteFile(msgspec.Struct, frozen=True):
 
     def _prepare(self, connection: sqlite3.Connection, *, create: bool) -> bool:
         connection.execute(f"PRAGMA synchronous = {self.synchronous}")
+        connection.execute(f"PRAGMA cache_size = -{self.cache_kib}")
         if not create:
             return has_tables(connection, self.schema)
         migrate(connection, self.schema)

@@ -21,6 +21,7 @@ __all__ = ["FileStorage", "MemoryStorage", "Storage"]
 
 _WRITER = "writer"
 _PAUSE_S = 0.01
+_CACHE_KIB = 65_536  # a search reads some 50 pages from everywhere
 
 
 class Storage(Protocol):
@@ -50,7 +51,7 @@ class FileStorage:
     """A file. Who writes holds a lock whose holder can be named, which SQLite's own cannot."""
 
     def __init__(self, path: Path, *, patience_s: float) -> None:
-        self._file = SqliteFile(path, DOCS, DocStoreError, busy_s=patience_s)
+        self._file = SqliteFile(path, DOCS, DocStoreError, busy_s=patience_s, cache_kib=_CACHE_KIB)
         self._patience_s = patience_s
         self._claims = Claims(path)
         self._writer = KeptConnection(self._file)
