@@ -158,6 +158,16 @@ def _close_the_network() -> None:
     sys.addaudithook(refuse)
 
 
+def _let_hypothesis_take_its_time() -> None:
+    """Say that drawing slowly is no fault: a machine may be busy."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("documents", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("documents")
+
+
 if __name__ == "__main__":
     _close_the_network()
+    if "hypothesis" in Path(sys.argv[1]).read_text(encoding="utf-8"):
+        _let_hypothesis_take_its_time()
     run(Path(sys.argv[1]).resolve())

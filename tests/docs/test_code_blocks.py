@@ -20,7 +20,7 @@ from llamabot.app.cli import main
 RUNNER = Path(__file__).with_name("code_blocks.py")
 DOCUMENTS = [path for path in files() if path.suffix == ".md"]
 EXTRAS = re.compile(r"(?:llamabot|\.)\[([^]]*)\]")
-ORDINARY = {"cat", "cd", "export", "git", "pip", "python", "source"}
+ORDINARY = {"cat", "cd", "export", "git", "pip", "pytest", "python", "source"}
 
 
 def _blocks(path: Path) -> list[Block]:

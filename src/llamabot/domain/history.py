@@ -25,7 +25,10 @@ from llamabot.ports.redaction import redacted_json
 from llamabot.ports.summary import RunSummary
 from llamabot.ports.tools import ToolCall
 
-__all__ = ["History", "revived"]
+__all__ = ["CONNECTION_OPTIONS", "History", "comparable", "revived"]
+
+CONNECTION_OPTIONS = frozenset({"api_base", "api_type", "api_version", "base_url", "organization", "timeout"})
+"""Options that say where and how the provider is reached, and nothing of what the model is asked."""
 
 _DIFF_LINES = 60
 
@@ -183,7 +186,7 @@ def _is_done(effect: EffectTrace) -> bool:
 def _asked(recorded: EffectTrace) -> Any:
     match recorded.effect:
         case "complete" | "rephrase":
-            return _comparable(recorded.request)
+            return comparable(recorded.request)
         case "remember" | "say":
             return recorded.messages
         case "retrieve":
@@ -197,7 +200,7 @@ def _asked(recorded: EffectTrace) -> Any:
 def _asking(effect: Effect[Any]) -> Any:
     match effect:
         case Complete(request):
-            return _comparable(request)
+            return comparable(request)
         case Remember(messages) | Say(messages):
             return messages
         case Retrieve():
@@ -208,11 +211,12 @@ def _asking(effect: Effect[Any]) -> Any:
             return None
 
 
-def _comparable(request: CompletionRequest | None) -> Any:
-    """Return what the model is asked as plain JSON; how long one waits for it does not matter."""
+def comparable(request: CompletionRequest | None) -> Any:
+    """Return what the model is asked as plain JSON; where it is reached, and how long one waits, does not matter."""
     if request is None:
         return None
-    return msgspec.json.decode(encoded(msgspec.structs.replace(request, timeout_s=0.0)))
+    options = {name: value for name, value in request.options.items() if name not in CONNECTION_OPTIONS}
+    return msgspec.json.decode(encoded(msgspec.structs.replace(request, timeout_s=0.0, options=options)))
 
 
 def _without_secrets(asked: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from llamabot.domain.observed import Observed
 from llamabot.domain.toolset import Toolset
 from llamabot.domain.world import AnyCompletion, AnyDocStore, AnyMemory, World
 from llamabot.ports.clock import ClockPort
@@ -106,7 +107,15 @@ def resolve_instruments(settings: Mapping[str, Any]) -> tuple[RecorderPort | Non
     recorder: RecorderPort | None = replaced["recorder"] if "recorder" in replaced else settings.get("recorder")
     if recorder is None and "recorder" not in replaced:
         recorder = provider.recorder()
+    recorder = _watched(recorder, replaced.get("observer"))
     return recorder, provider.clock() if clock is None else clock, provider.ids() if ids is None else ids
+
+
+def _watched(recorder: RecorderPort | None, observer: RecorderPort | None) -> RecorderPort | None:
+    if recorder is None or observer is None:
+        return recorder or observer
+    watched: Any = Observed(recorder, observer)
+    return watched  # type: ignore[no-any-return]  # it has the rest of the recorder's methods by delegation
 
 
 def _first(port: Any, other: Any) -> Any:

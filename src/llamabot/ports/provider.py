@@ -30,6 +30,7 @@ __all__ = [
     "current_embedding",
     "current_provider",
     "override",
+    "override_everywhere",
     "overrides",
     "set_provider_factory",
 ]
@@ -75,7 +76,8 @@ _lock = threading.Lock()
 _factory: Callable[[], Provider] | None = None
 _provider: Provider | None = None
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_overrides: ContextVar[Mapping[str, Any]] = ContextVar("llamabot_overrides", default=_NOTHING)
+_overrides: ContextVar[Mapping[str, Any]] = ContextVar("llamabot_overrides")
+_everywhere: Mapping[str, Any] = _NOTHING
 
 
 def set_provider_factory(factory: Callable[[], Provider]) -> None:
@@ -113,14 +115,14 @@ def check_instruments(ports: Mapping[str, Any]) -> None:
 
 def current_embedding(given: EmbeddingPort | None = None) -> EmbeddingPort:
     """Return the embedder in force: an override, else the one that is given, else the provider's."""
-    replaced: EmbeddingPort | None = _overrides.get().get("embedding")
+    replaced: EmbeddingPort | None = overrides().get("embedding")
     embedding = given if replaced is None else replaced
     return current_provider().embedding() if embedding is None else embedding
 
 
 def overrides() -> Mapping[str, Any]:
     """Return the ports that are replaced in this context, by name."""
-    return _overrides.get()
+    return _overrides.get(_everywhere)
 
 
 @contextmanager
@@ -141,8 +143,23 @@ def override(**ports: Any) -> Iterator[None]:
             settings = "; a model is set with lmb.configure(model=…) or bot.with_(model=…)" if name == "model" else ""
             raise UnknownArgument(f"override() has no argument {name!r}; there are {', '.join(PORT_NAMES)}{settings}")
     check_instruments(ports)
-    token = _overrides.set({**_overrides.get(), **ports})
+    token = _overrides.set({**overrides(), **ports})
     try:
         yield
     finally:
         _overrides.reset(token)
+
+
+@contextmanager
+def override_everywhere(**ports: Any) -> Iterator[None]:
+    """Replace ports in the whole process, where no `override` is in force: for tools that run other people's tests.
+
+    Args:
+        ports: as in `override`; and `observer`, a recorder that is given every event beside the recorder in force.
+    """
+    global _everywhere
+    before, _everywhere = _everywhere, {**_everywhere, **ports}
+    try:
+        yield
+    finally:
+        _everywhere = before

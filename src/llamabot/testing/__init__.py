@@ -4,6 +4,7 @@ Here are its fakes, which need no extra, but for `HashedEmbedding`, whose vector
 
 - `llamabot.testing.faults`: what goes wrong with a port, on a schedule and on a virtual clock; no extra either.
 - `llamabot.testing.strategies`: generated models, transcripts, tools, documents; hypothesis, of the extra `testing`.
+- `llamabot.testing.recordings`: recorded runs that answer tests; `@pytest.mark.llamabot_recording` in pytest.
 
 Names are loaded when they are first used.
 """
