@@ -16,7 +16,7 @@ from benchmarks.harness import Section
 from benchmarks.machine import machine
 from benchmarks.report import document, section_text
 
-SUBJECTS = ("imports", "bots", "agents", "litellm_calls", "recording", "embedding", "kit", "demo")
+SUBJECTS = ("imports", "bots", "agents", "litellm_calls", "recording", "embedding", "answers", "kit", "demo")
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
