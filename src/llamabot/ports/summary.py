@@ -21,6 +21,7 @@ from llamabot.ports.recorder import (
     RunStarted,
     RunStatus,
 )
+from llamabot.ports.tools import ToolCall
 
 __all__ = ["RunFilter", "RunSummary", "summarize"]
 
@@ -48,6 +49,13 @@ class RunSummary(msgspec.Struct, frozen=True):
     usage: Usage
     cost_usd: float | None
     error: ErrorRecord | None
+
+    @property
+    def waits_for(self) -> tuple[ToolCall, ...]:
+        """The calls that a paused run waits for someone's decision about: to list them, no bot is needed."""
+        if self.status is not RunStatus.PAUSED or self.error is None:
+            return ()
+        return msgspec.convert(self.error.attributes.get("calls", ()), tuple[ToolCall, ...])
 
 
 class RunFilter(msgspec.Struct, frozen=True):

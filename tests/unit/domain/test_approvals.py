@@ -67,7 +67,7 @@ def paused(kind: Any, shop: Shop, recorder: Any, *items: str) -> Any:
     error = waits.value
     assert [call.id for call in error.calls] == [*items]
     assert_valid(error.messages)
-    assert [run.status for run in recorder.runs()] == ["paused"]
+    assert [(run.status, run.waits_for) for run in recorder.runs()] == [("paused", error.calls)]
     return error
 
 
@@ -109,7 +109,9 @@ def test_answers_come_one_by_one(kind: Any) -> None:
     with pytest.raises(lmb.errors.ApprovalNeeded) as waits:
         go(agent(kind, shop, recorder).resume(error.run_id))
     assert [call.id for call in waits.value.calls] == ["car"]
+    assert [call.id for run in recorder.runs() for call in run.waits_for] == ["car"]
     result = go(agent(kind, shop, recorder, "done").resume(error.run_id, approvals={"car": True}))
+    assert [run.waits_for for run in recorder.runs()] == [()]
     assert sorted(shop.done) == ["buy boat", "buy car", "look pen"]
     assert told(result) == ["bought car", "bought boat", "pen is there"]
 

@@ -1,0 +1,153 @@
+"""The use cases: open a ticket, ask, see what waits, decide about it, go on after a crash.
+
+The log of runs is the one record of what is under way: nothing is kept here, so any process can do any of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import llamabot as lmb
+from llamabot.ports.recorder import RecorderPort
+from support_desk.application.events import Answered, DeskEvent, Failed, Waits, translated
+from support_desk.application.gate import RefundGate
+from support_desk.application.ports import Orders, Threads, Tickets
+from support_desk.domain.orders import DomainError
+from support_desk.domain.tickets import Ticket
+
+LOG = logging.getLogger("support_desk")
+Approval: TypeAlias = lmb.Approved | lmb.Denied
+Bot: TypeAlias = lmb.AsyncAgentBot | lmb.AsyncQueryBot
+
+
+class NotNow(DomainError):
+    """The ticket waits for a colleague."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A call that waits for a colleague, and why the policy does not decide about it."""
+
+    run_id: str
+    ticket: Ticket
+    call: lmb.ToolCall
+    reason: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What can be done at the desk. Holds no state of a conversation.
+
+    Attributes:
+        clerk: an agent that can look at an order and pay back; for tickets about an order.
+        librarian: answers from the help pages; for all others.
+        recorder: the log of both.
+    """
+
+    tickets: Tickets
+    orders: Orders
+    threads: Threads
+    clerk: lmb.AsyncAgentBot
+    librarian: lmb.AsyncQueryBot
+    recorder: RecorderPort
+    gate: RefundGate
+
+    def open(self, customer: str, order_id: str | None = None) -> Ticket:
+        """Return a new ticket.
+
+        Raises:
+            DomainError: the customer has no such order.
+        """
+        order = self.orders.get(order_id) if order_id else None
+        if order_id and order is None:
+            raise DomainError("You have no such order.")
+        ticket = Ticket.about(uuid4().hex[:12], customer, order)
+        self.tickets.add(ticket)
+        return ticket
+
+    def ready(self, ticket: Ticket) -> Ticket:
+        """Return a ticket in which something may be asked now.
+
+        Raises:
+            NotNow: it waits for a colleague.
+        """
+        if self.pending(ticket):
+            raise NotNow("A colleague looks at your last request. The answer will be here.")
+        return ticket
+
+    async def ask(self, ticket: Ticket, text: str) -> AsyncIterator[DeskEvent]:
+        """Yield the answer as it comes. Who stops listening stops the model."""
+        try:
+            async with self._stream(ticket, text) as events:
+                async for event in events:
+                    if told := translated(event):
+                        yield told
+        except lmb.errors.ApprovalNeeded as pause:
+            yield await self._ruled(ticket, pause)
+        except lmb.errors.LlamabotError as error:
+            yield _failed(ticket, error)
+
+    def pending(self, ticket: Ticket | None = None) -> list[Pending]:
+        """Return the calls that wait for a colleague, of one ticket or of all."""
+        tags = {"ticket": ticket.id} if ticket else None
+        found = []
+        for run in self.recorder.runs(status="paused", tags=tags):
+            asked_in = self.tickets.get(run.tags.get("ticket", ""))
+            if asked_in is not None:
+                found += self._waiting(asked_in, run.run_id, run.waits_for)
+        return found
+
+    async def decide(self, pending: Pending, answer: Approval) -> DeskEvent:
+        """Tell a run what a colleague says, and go on with it as far as it comes."""
+        waited = frozenset(one.call.id for one in self.pending(pending.ticket))
+        return await self._resumed(pending.ticket, pending.run_id, {pending.call.id: answer}, waited)
+
+    async def recover(self) -> None:
+        """Go on with the runs that a crash broke off; those in the hands of a living process are left to it."""
+        for run in await asyncio.to_thread(list, self.recorder.runs(status="running")):
+            if ticket := self.tickets.get(run.tags.get("ticket", "")):
+                await self._resumed(ticket, run.run_id, {})
+
+    def _stream(self, ticket: Ticket, text: str) -> Any:
+        return self._bot(ticket).stream(text, memory=self.threads(ticket.id), state=ticket, tags={"ticket": ticket.id})
+
+    def _bot(self, ticket: Ticket) -> Bot:
+        return self.clerk if ticket.order else self.librarian
+
+    def _waiting(self, ticket: Ticket, run_id: str, calls: Sequence[lmb.ToolCall]) -> list[Pending]:
+        rulings = self.gate.rulings(ticket, calls)
+        return [Pending(run_id, ticket, call, ruled.reason) for call, ruled in zip(calls, rulings, strict=True)]
+
+    async def _ruled(self, ticket: Ticket, pause: lmb.errors.ApprovalNeeded) -> DeskEvent:
+        """Let the policy answer for the calls of a new decision; return how the run goes on, or that it waits."""
+        answers = self.gate.answers(ticket, pause.calls)
+        if pause.run_id is None or not answers:
+            return Waits(tuple(ruling.reason for ruling in self.gate.rulings(ticket, pause.calls)))
+        return await self._resumed(ticket, pause.run_id, answers)
+
+    async def _resumed(
+        self, ticket: Ticket, run_id: str, answers: Any, waited: frozenset[str] = frozenset()
+    ) -> DeskEvent:
+        """Go on with a run; `waited` are calls that a colleague was asked about, which the policy leaves alone."""
+        try:
+            result = await self._bot(ticket).resume(
+                run_id, approvals=answers, state=ticket, memory=self.threads(ticket.id)
+            )
+        except lmb.errors.ApprovalNeeded as pause:
+            if waited.issuperset(call.id for call in pause.calls):
+                return Waits(tuple(ruling.reason for ruling in self.gate.rulings(ticket, pause.calls)))
+            return await self._ruled(ticket, pause)
+        except lmb.errors.LlamabotError as error:
+            return _failed(ticket, error)
+        return Answered(result.text)
+
+
+def _failed(ticket: Ticket, error: lmb.errors.LlamabotError) -> Failed:
+    # What the error says may hold what a customer or a provider wrote: that stays in the log of runs.
+    LOG.warning("run %s of ticket %s ended with %s", error.run_id, ticket.id, type(error).__name__)
+    return Failed()

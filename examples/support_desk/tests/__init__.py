@@ -1,0 +1,1 @@
+"""The desk's tests: offline, with LlamaBot's testing kit."""
