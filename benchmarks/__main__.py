@@ -16,7 +16,9 @@ from benchmarks.harness import Section
 from benchmarks.machine import machine
 from benchmarks.report import document, section_text
 
-SUBJECTS = ("imports", "bots", "agents", "litellm_calls", "recording", "embedding", "answers", "kit", "demo")
+SUBJECTS = (
+    "imports", "bots", "agents", "litellm_calls", "recording", "embedding", "retrieval", "answers", "kit", "demo",
+)  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 

@@ -1,24 +1,21 @@
 """Questions that nobody here wrote: the headings of Python's FAQ, whose answers are the sections below them.
 
-The pages come from the Debian package `python3.11-doc`, which apt checks by its signatures. No root is needed.
+The pages come from the Debian package `python3.11-doc`.
 """
 
 from __future__ import annotations
 
 import random
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from platformdirs import user_cache_path
 
+from benchmarks.debian import unpacked
 from llamabot.adapters.loaders import FileLoader
 from llamabot.ports.documents import Document, Passage
 
-__all__ = ["Question", "pages", "questions"]
+__all__ = ["Question", "asked_in", "pages", "questions"]
 
 _PACKAGE = "python3.11-doc"
 _INSIDE = Path("usr/share/doc/python3.11/html/faq")
@@ -45,25 +42,7 @@ def pages() -> Path:
     Raises:
         RuntimeError: there is no apt, or no package.
     """
-    place = user_cache_path("llamabot", appauthor=False) / "benchmarks" / _PACKAGE
-    if not (place / _INSIDE).is_dir():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent) as folder:
-            unpacked = Path(folder) / _PACKAGE
-            _unpack(unpacked)
-            shutil.rmtree(place, ignore_errors=True)
-            unpacked.rename(place)
-    return place / _INSIDE
-
-
-def _unpack(place: Path) -> None:
-    place.mkdir()
-    try:
-        subprocess.run(["apt-get", "download", _PACKAGE], cwd=place, check=True, capture_output=True)
-        (package,) = place.glob("*.deb")
-        subprocess.run(["dpkg-deb", "-x", package.name, "."], cwd=place, check=True, capture_output=True)
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        raise RuntimeError(f"the package {_PACKAGE} cannot be fetched: {error}") from error
+    return unpacked(_PACKAGE) / _INSIDE
 
 
 def questions(folder: Path, count: int | None = None) -> list[Question]:
@@ -78,10 +57,10 @@ def questions(folder: Path, count: int | None = None) -> list[Question]:
 
 def _of_page(path: Path, folder: str) -> Iterator[Question]:
     for document in FileLoader().load(path, source=f"{folder}/{path.name}"):
-        yield from _asked_in(document)
+        yield from asked_in(document)
 
 
-def _asked_in(document: Document) -> Iterator[Question]:
+def asked_in(document: Document) -> Iterator[Question]:
     """Yield the headings that end with a question mark and have text below them."""
     for number, section in enumerate(document.sections):
         inside = len(section.heading)

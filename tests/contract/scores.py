@@ -32,11 +32,11 @@ def by_bm25(query: str, texts: Sequence[str]) -> list[float | None]:
     return found
 
 
-def by_both(query: str, texts: Sequence[str]) -> list[float | None]:
-    """Score as `WeightedScores()` does."""
+def by_both(query: str, texts: Sequence[str], weight: float = 0.85) -> list[float | None]:
+    """Score as `WeightedScores(weight)` does."""
     words = [(score or 0.0) for score in by_bm25(query, texts)]
     return [
-        0.85 * (cosine or 0.0) + 0.15 * word / (word + 10)
+        weight * (cosine or 0.0) + (1 - weight) * word / (word + 10)
         for cosine, word in zip(by_meaning(query, texts), words, strict=True)
     ]
 

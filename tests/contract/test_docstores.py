@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.contract.scores import by_bm25, by_both, by_common_words
 
 import llamabot as lmb
 from llamabot.ports.docstore import Known
+from llamabot.ports.documents import Document
+from llamabot.ports.embedding import Vectors
 from llamabot.ports.errors import ConfigurationError, UsageError
-from llamabot.ports.fusion import VectorsOnly
+from llamabot.ports.fusion import VectorsOnly, WeightedScores
 from llamabot.testing import HashedEmbedding, InMemoryDocStore
 from llamabot.testing.contracts import AsyncDocStoreContract, DocStoreContract
 from llamabot.testing.contracts.docstore_model import LineSplitter, by_meaning
@@ -137,6 +141,44 @@ def test_says_what_is_wrong_with_a_search() -> None:
             store.search("linker", k=-1)
         with pytest.raises(UsageError, match="'lang'"):
             store.search("linker", where={"lang": ["en", "de"]})  # type: ignore[dict-item]  # the point
+
+
+class _Weighted(_Faiss):
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+        self.score = partial(by_both, weight=weight)
+
+    def make(self) -> lmb.FaissDocStore:
+        rule = WeightedScores(self.weight)
+        return lmb.FaissDocStore(None, embedding=HashedEmbedding(16), splitter=LineSplitter(), fusion=rule)
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.4])
+def test_both_halves_go_as_deep_as_they_must_whatever_they_weigh(weight: float) -> None:
+    _Weighted(weight).test_of_many_it_finds_the_best_whatever_k_and_the_filter_are()
+
+
+class _Aimed:
+    """Makes vectors of two numbers: how close to any question a text is said to be, and the rest."""
+
+    name, dimensions = "aimed", 2
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        close = [next((value for word, value in _CLOSE.items() if word in text), 1.0) for text in texts]
+        return np.array([[value, (1 - value * value) ** 0.5] for value in close], np.float32).reshape(-1, 2)
+
+
+_CLOSE = {"near": 0.8, "good": 0.79, "far": 0.0}
+
+
+def test_what_is_second_to_many_in_each_half_is_found_where_it_is_first_in_both() -> None:
+    near = [Document(f"near-{number}", "near") for number in range(100)]
+    far = [Document(f"far-{number}", f"far word{number % 40} word{number % 40}") for number in range(100)]
+    good = Document("good", "good word7 word7 and others")
+    with lmb.FaissDocStore(None, embedding=_Aimed(), splitter=LineSplitter(), fusion=WeightedScores(0.2)) as store:
+        store.add([*near, *far, good])
+        found = store.search(" ".join(f"word{number}" for number in range(40)), k=1)
+    assert [match.passage.document_id for match in found] == ["good"]
 
 
 def test_a_rule_that_needs_vectors_needs_an_embedder() -> None:
