@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.harness import Row, Section, Spread
 
-__all__ = ["document", "section_text"]
+__all__ = ["document", "renewed", "section_text"]
 
+_BY_ITSELF = "Measured by itself"
+_KEPT, _MISSED = " | yes |", " | **no** |"
 _INTRODUCTION = """\
 # What the library costs
 
@@ -20,11 +22,27 @@ and all figures are too high.
 """
 
 
-def document(sections: Sequence[Section], machine: Mapping[str, str]) -> str:
-    """Return the whole document."""
+def document(sections: Sequence[Section], machine: Mapping[str, str], old: str) -> str:
+    """Return the whole document; what was measured by itself stays from the old one."""
     facts = "\n".join(f"- {name}: {fact}" for name, fact in machine.items())
     command = "```console\n$ make bench\n```\n"
-    return "\n".join([_INTRODUCTION, command, facts + "\n", _overview(sections), *map(section_text, sections)])
+    texts = [section_text(section) for section in sections]
+    titles = {section.title for section in sections}
+    texts += [
+        f"## {part}" for part in old.split("\n## ")[1:] if _BY_ITSELF in part and part.split("\n", 1)[0] not in titles
+    ]
+    return "\n".join([_INTRODUCTION, command, facts + "\n", _overview(texts), *texts])
+
+
+def renewed(text: str, sections: Sequence[Section], machine: Mapping[str, str]) -> str:
+    """Return a document with some subjects in the place of older ones, or at its end, and when they were measured."""
+    head, *old = text.split("\n## ")
+    texts = {part.split("\n", 1)[0]: f"## {part}" for part in old}
+    facts = "; ".join(f"{name}: {fact}" for name, fact in machine.items())
+    for section in sections:
+        texts[section.title] = f"{section_text(section)}\n{_BY_ITSELF}; {facts}.\n"
+    start = head[: head.rindex("\n\n", 0, head.rindex(" budgets are kept."))]
+    return "\n".join([start + "\n", _overview(list(texts.values())), *(f"{part.strip()}\n" for part in texts.values())])
 
 
 def section_text(section: Section) -> str:
@@ -39,10 +57,10 @@ def section_text(section: Section) -> str:
     return "\n".join(parts)
 
 
-def _overview(sections: Sequence[Section]) -> str:
-    rows = [row for section in sections for row in section.rows if row.met is not None]
-    missed = [row.what for row in rows if not row.met]
-    kept = f"{len(rows) - len(missed)} of {len(rows)} budgets are kept."
+def _overview(texts: Sequence[str]) -> str:
+    lines = [line for text in texts for line in text.splitlines() if line.endswith((_KEPT, _MISSED))]
+    missed = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.endswith(_MISSED)]
+    kept = f"{len(lines) - len(missed)} of {len(lines)} budgets are kept."
     return f"{kept} Not kept: {', '.join(missed)}.\n" if missed else f"{kept}\n"
 
 
