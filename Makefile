@@ -41,8 +41,9 @@ test: lint types ## Check everything: format, lint, import arrows, types, all te
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: test-fast
-test-fast: dev ## Run the tests that do without the embedded model
-	@$(BIN)/pytest -m 'not embedded' $(PYTEST_ARGS)
+test-fast: dev ## Run what tells most in half a minute: no model, no servers, short searches
+	@$(BIN)/pytest -m 'not (embedded or loopback or slow)' --hypothesis-profile fast $(PYTEST_ARGS) \
+		tests/architecture tests/contract tests/property tests/unit
 
 .PHONY: dev
 dev: ## Make or mend .venv/ for development (PYTHON=... names the Python)

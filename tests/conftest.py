@@ -39,6 +39,7 @@ set_hypothesis_home_dir(ROOT / ".hypothesis")
 _PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", **_PATIENT)
 settings.register_profile("ci", **_PATIENT, derandomize=True, print_blob=True, database=None)
+settings.register_profile("fast", **_PATIENT, max_examples=10, stateful_step_count=15, derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

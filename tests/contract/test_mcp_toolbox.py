@@ -48,9 +48,11 @@ class _OnAProgram(OfAServer):
         return self.shared
 
 
+@pytest.mark.slow
 class TestMcpToolboxOnAProgram(_OnAProgram, ToolboxContract):
     pass
 
 
+@pytest.mark.slow
 class TestAsyncMcpToolboxOnAProgram(_OnAProgram, AsyncToolboxContract):
     pass

@@ -73,6 +73,7 @@ def test_a_recorded_run_is_replayed_and_recorded_anew_as_it_was(
         assert not recording.missed
 
 
+@settings(max_examples=20)
 @given(request=requests(), other=requests())
 def test_what_is_asked_is_told_in_full(request: CompletionRequest, other: CompletionRequest) -> None:
     same = msgspec.structs.replace(

@@ -151,6 +151,7 @@ class TestThreads:
             asyncio.run(in_thread(fail))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [
