@@ -56,6 +56,9 @@ def refused(completion: Completion) -> ContentRefused:
 
 
 def remember(call: Call, answer: AssistantMessage) -> Core[None]:
-    """Store the turn: what the user said and what was answered."""
-    if call.has_memory:
+    """Store the turn: what the user said and what was answered.
+
+    A turn whose calls nobody answers is no whole turn: a provider would refuse the conversation with it.
+    """
+    if call.has_memory and not answer.tool_calls:
         yield from Remember((*call.inputs, answer))

@@ -139,8 +139,10 @@ def _with_schema(
 
 
 def _again(completion: Completion, error: str) -> tuple[Message, ...]:
+    """Return what the model is told of its answer; calls in it, which nobody answers, a provider would refuse."""
     request = UserMessage(_AGAIN_PROMPT.format(error=error))
-    return (completion.message, request) if completion.message.text else (request,)
+    answer = msgspec.structs.replace(completion.message, tool_calls=())
+    return (answer, request) if answer.text else (request,)
 
 
 def _not_parsed(output: Output[Any], attempts: list[Attempt]) -> AnswerNotParsed:

@@ -74,8 +74,7 @@ class ToolBody(Tooled[tuple[ToolCall, ...]]):
         messages = (*self._system, *history, *call.inputs)
         request = with_tools(call.request, tools, self._settings.get("tool_choice", "auto"))
         message = (completion := (yield from decide(request, messages))).message
-        if not message.tool_calls:  # a turn whose calls are not answered is no whole turn
-            yield from remember(call, message)
+        yield from remember(call, message)
         return Conclusion(message.tool_calls, message.text, (*messages, message), completion.finish_reason)
 
 

@@ -199,3 +199,14 @@ class TestColours:
                 _bot(way, ["yes"], None).with_(memory=[])
         with pytest.raises(ConfigurationError, match="memory=list cannot serve this bot"):
             _bot("sync", ["yes"], None)("?", memory=[])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_turn_whose_calls_nobody_answers_is_not_remembered(way: str) -> None:
+    """A model that calls tools which a bot does not have: no provider would take the conversation with that turn."""
+    memory = lmb.ChatMemory()
+    asking = lmb.AssistantMessage("I look it up.", tool_calls=(lmb.ToolCall("1", "look", "{}"),))
+    bot = _bot(way, [asking, "It rains."], memory)
+    assert WAYS[way](bot, ("And?",)).value == asking
+    assert WAYS[way](bot, ("Really?",)).text == "It rains."
+    assert _texts(memory) == ["Really?", "It rains."]

@@ -258,3 +258,12 @@ def test_a_long_answer_comes_back_whole() -> None:
     with bot.stream("?") as events:
         assert "".join(events.text()) == f'{{"text": "{text}"}}'
         assert events.result.value == Page(text)
+
+
+def test_is_asked_again_without_the_calls_that_nobody_answers() -> None:
+    completion = ScriptedCompletion(
+        [lmb.AssistantMessage("I look.", tool_calls=(ToolCall("1", "look", "{}"),)), '{"name": "Ada", "age": 36}']
+    )
+    bot = lmb.StructuredBot("", output=Person, completion=completion, recorder=InMemoryRecorder())
+    assert bot("who?").name == "Ada"
+    assert completion.requests[1].messages[1] == lmb.AssistantMessage("I look.")
