@@ -19,6 +19,7 @@ AT_MODULE_LEVEL = {
     "llamabot.app.web": {"fastapi", "starlette"},
     "llamabot.domain.graph": {"pocketflow"},
     "llamabot.testing.contracts": {"hypothesis", "pytest"},
+    "llamabot.testing.laws": {"hypothesis"},
     "llamabot.testing.plugin": {"pytest"},
     "llamabot.testing.strategies": {"hypothesis"},
 }

@@ -99,6 +99,13 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel: Path) -> None:
     assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")] != []
 
 
+def test_pytest_finds_the_plugin_in_the_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
+        told = archive.read(name).decode()
+        assert "\nllamabot_contracts = llamabot.testing.plugin.contract_report\n" in told.partition("[pytest11]")[2]
+
+
 def test_the_source_archive_holds_what_the_wheel_is_built_from(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}

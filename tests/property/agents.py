@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from typing import Any
 
 import msgspec
@@ -16,7 +15,8 @@ from tests.property.toolboxes import NAMES, Kit, answer_to
 import llamabot as lmb
 from llamabot.ports.completion import Completion, CompletionRequest, FinishReason, ToolCallFragment, Usage
 from llamabot.ports.recorder import EffectFinished, EffectStarted, RunEvent
-from llamabot.testing import CountingIds, InMemoryRecorder, TickingClock
+from llamabot.testing import CountingIds, TickingClock
+from llamabot.testing.laws import Dying, Killed
 
 __all__ = [
     "AGENTS",
@@ -115,49 +115,6 @@ class Model:
         messages = request.messages
         asked = max(at for at, message in enumerate(messages) if isinstance(message, lmb.UserMessage))
         return sum(isinstance(message, lmb.AssistantMessage) for message in messages[asked:])
-
-
-class Killed(BaseException):
-    """The process is dead: nothing that it would still do reaches the log."""
-
-
-class Dying:
-    """A durable recorder whose process dies after so many events; what it kept outlives it.
-
-    Args:
-        store: what outlives it.
-        lives: how many events it still takes in, a batch of them cut where they end.
-        at_once: it dies with the last of them; else with the next.
-    """
-
-    durable = True
-
-    def __init__(self, store: InMemoryRecorder, lives: int, at_once: bool = False) -> None:
-        self._store = store
-        self._lives = lives
-        self._at_once = at_once
-        self._dead = False
-        self._lock = threading.Lock()
-        self._claims = InMemoryRecorder()  # claims die with the process
-
-    def append(self, events: Sequence[RunEvent]) -> Future[None] | None:
-        with self._lock:
-            kept = () if self._dead else events[: self._lives]
-            self._store.append(kept)
-            self._lives -= len(kept)
-            self._dead = self._dead or len(kept) < len(events) or (self._at_once and self._lives == 0)
-            if self._dead:
-                raise Killed
-        return self._store.append([])
-
-    def events(self, run_id: str) -> tuple[RunEvent, ...]:
-        return self._store.events(run_id)
-
-    def runs(self, **filters: Any) -> Any:
-        return self._store.runs(**filters)
-
-    def claim(self, run_id: str) -> Any:
-        return self._claims.claim(run_id)
 
 
 def agent(colour: str, model: Any, toolbox: Any, recorder: Any, **settings: Any) -> Any:

@@ -25,24 +25,10 @@ from tests.property.toolboxes import Kit
 import llamabot as lmb
 from llamabot.ports.recorder import encode_event
 from llamabot.testing import InMemoryRecorder
+from llamabot.testing.laws.world import Untouchable
 
 RUN = "run-1"
 PROMPTS = ("Act.", "Act, but kindly.", "A" * 2000)
-
-
-class Untouchable:
-    """A world in which nothing may be touched but a log that is read."""
-
-    durable = True
-
-    def __init__(self, store: InMemoryRecorder) -> None:
-        self.events = store.events
-
-    def _touched(self, *given: Any, **more: Any) -> Any:
-        raise AssertionError("a port was touched")
-
-    complete = stream = acomplete = astream = capabilities = _touched
-    tools = call = acall = append = claim = recall = remember = _touched
 
 
 def _replayed(colour: str, store: InMemoryRecorder, **settings: Any) -> Any:

@@ -12,8 +12,9 @@ import msgspec
 import llamabot as lmb
 from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.ports.completion import CompletionRequest
-from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, RunEvent, RunStarted
+from llamabot.ports.recorder import RunEvent
 from llamabot.testing import CountingIds, InMemoryRecorder, ScriptedCompletion, TickingClock
+from llamabot.testing.laws.seen import timeless
 
 __all__ = ["WAYS", "Seen", "events_of", "see", "timeless"]
 
@@ -64,11 +65,6 @@ def events_of(recorder: InMemoryRecorder) -> list[RunEvent]:
     """Return the log of the only run, without times, sorted by path."""
     (run,) = recorder.runs()
     return timeless(recorder.events(run.run_id))
-
-
-def timeless(events: Sequence[RunEvent]) -> list[RunEvent]:
-    """Return events without their times, effects in the order of their paths between the start and the end."""
-    return sorted((_without_times(event) for event in events), key=_place)
 
 
 def _run(bot: SyncShell[Any], inputs: Any) -> Any:
@@ -124,20 +120,3 @@ WAYS: dict[str, Callable[[Any, Any], Any]] = {
     "stream": _stream,
     "async stream": _astream,
 }
-
-
-def _without_times(event: Any) -> RunEvent:
-    changes: dict[str, Any] = {}
-    if hasattr(event, "at_ns"):
-        changes["at_ns"] = 0
-    if isinstance(event, EffectFinished):
-        changes["first_ns"] = None
-    stripped: RunEvent = msgspec.structs.replace(event, **changes)
-    return stripped
-
-
-def _place(event: RunEvent) -> tuple[int, tuple[int, ...], int]:
-    """Order: blobs, the run's start, effects by path (start, then end), the run's end."""
-    if isinstance(event, EffectStarted | EffectFinished):
-        return 2, tuple(map(int, event.path.split("."))), isinstance(event, EffectFinished)
-    return {Blob: 0, RunStarted: 1}.get(type(event), 3), (), 0

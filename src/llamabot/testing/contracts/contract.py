@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from llamabot.ports.errors import ConfigurationError
 
@@ -77,7 +77,10 @@ class Contract:
     @property
     def searching(self) -> settings:
         """The settings of a search: the profile's, with this contract's number of examples."""
-        return settings(max_examples=self.examples, deadline=None, suppress_health_check=list(HealthCheck))
+        phases = set(Phase) - {Phase.explain}  # which traces every line, and takes minutes where an adapter is slow
+        return settings(
+            max_examples=self.examples, deadline=None, phases=phases, suppress_health_check=list(HealthCheck)
+        )
 
     def test_leaves_no_standard_test_out_without_a_reason(self) -> None:
         """Whatever was done to the class after it was made."""

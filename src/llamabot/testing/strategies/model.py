@@ -60,7 +60,12 @@ def turns(tools: Iterable[AnyTool] = (), *, output: Schema | None = None) -> Sea
 
 
 def behaviours(
-    tools: Iterable[AnyTool] = (), *, output: Schema | None = None, max_turns: int = 4, loops: bool = True
+    tools: Iterable[AnyTool] = (),
+    *,
+    output: Schema | None = None,
+    max_turns: int = 4,
+    loops: bool = True,
+    busy: bool = False,
 ) -> SearchStrategy[Behaviour]:
     """Whole models: answers, calls, malformed calls, unknown tools, repeated and empty ids, refusals, loops.
 
@@ -69,8 +74,10 @@ def behaviours(
         output: schema of the answers that are wanted. The last of all, `then`, fits it.
         max_turns: most turns before the last, or before they begin anew.
         loops: whether some models never come to an end: a bot that runs them needs a limit.
+        busy: whether each turn but the last has calls: an answer would end the run of an agent.
     """
-    said = st.lists(_turns(_specs(tools), output), max_size=max_turns).map(tuple)
+    one = _callings(_specs(tools)) if busy else _turns(_specs(tools), output)
+    said = st.lists(one, max_size=max_turns).map(tuple)
     then = st.just(Turn("done")) if output is None else valid_values(output).map(json.dumps).map(Turn)
     again = st.sampled_from([False, False, False, loops]) if loops else st.just(False)
     return st.builds(Behaviour, said, then, again)

@@ -1,0 +1,136 @@
+"""The laws of one run: the same in every way, transcripts that providers take, limits that hold, a replay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from llamabot.adapters.fake.memory import ChatMemory
+from llamabot.domain.limits import Limits
+from llamabot.ports.errors import LimitReached, RunPaused
+from llamabot.ports.messages import AssistantMessage, UserMessage
+from llamabot.testing.behaviour import Behaviour
+from llamabot.testing.laws.broken import Broken, check_transcript, same
+from llamabot.testing.laws.going import Outcome, finish, outcome_of, waited, way_to_run, whole
+from llamabot.testing.laws.seen import Seen, timeless
+from llamabot.testing.laws.trial import Trial, named
+from llamabot.testing.laws.world import RUN, Untouchable, World
+
+__all__ = ["alike", "few_limits", "keeps_limits", "replays", "valid"]
+
+# No answer in it: the model counts its own messages to know the turn.
+_EARLIER = (UserMessage("earlier"),)
+_TOKENS = 5
+
+
+def alike(trial: Trial, behaviour: Behaviour, _: None) -> None:
+    """Sync, async and streamed, a run gives, asks, logs, remembers and does the same."""
+    first, *others = trial.ways()
+    seen = _see(trial, behaviour, first)
+    if not seen.log:
+        raise Broken("nothing was logged: the bot does not use the recorder that it is given")
+    for way in others:
+        other = _see(trial, behaviour, way)
+        for name in Seen.__struct_fields__:
+            same(f"what the run {_WHAT[name]}", (named(first), getattr(seen, name)), (named(way), getattr(other, name)))
+
+
+_WHAT = {
+    "outcome": "gave",
+    "requests": "asked the model",
+    "log": "logged",
+    "remembered": "remembered",
+    "ran": "had its tools do",
+}
+
+
+def _see(trial: Trial, behaviour: Behaviour, way: tuple[str, bool]) -> Seen:
+    world, memory = trial.world(behaviour), ChatMemory()
+    memory.remember(_EARLIER)
+    bot = trial.bot(way[0], world, memory=memory)
+    outcome = outcome_of(lambda: way_to_run(bot, way[1], trial.ask))
+    ran = sorted((call.id, key) for call, key in world.box.ran)
+    return Seen(outcome, world.model.requests, timeless(world.store.events(RUN)), memory.recall(), ran)
+
+
+def few_limits(trial: Trial) -> SearchStrategy[tuple[Limits, tuple[str, bool]]]:
+    """Limits that are reached soon, and a way to run."""
+    limits = st.builds(
+        Limits,
+        decisions=st.integers(1, 4),
+        tool_calls=st.none() | st.integers(0, 4),
+        tokens=st.none() | st.integers(1, 3).map(lambda n: _TOKENS * n),
+    )
+    return st.tuples(limits, trial.way())
+
+
+def valid(trial: Trial, behaviour: Behaviour, given: tuple[Limits, tuple[str, bool]]) -> None:
+    """Whatever happens, each request, each transcript and what is remembered are such as every provider takes."""
+    limits, way = given
+    memory = ChatMemory(turns=1)
+    for ask in (trial.ask, "And then?"):
+        world = trial.world(behaviour)
+        bot = trial.bot(way[0], world, memory=memory, limits=limits)
+        outcome = outcome_of(lambda bot=bot, ask=ask: way_to_run(bot, way[1], ask))  # type: ignore[misc]  # bound at once
+        for request in world.model.requests:
+            check_transcript("a request", request.messages)
+        check_transcript("the transcript", _answered(trial, outcome))
+        check_transcript("what was remembered", memory.recall())
+
+
+def _answered(trial: Trial, outcome: Outcome) -> Any:
+    """Return a transcript without a last message whose calls are for whoever asked: the bot runs no tools."""
+    last = outcome.messages[-1] if outcome.messages else None
+    if outcome.gave is None or not isinstance(last, AssistantMessage):
+        return outcome.messages
+    hands_on = not trial.tools or last.tool_calls == outcome.gave[0]
+    return outcome.messages[:-1] if hands_on else outcome.messages
+
+
+def keeps_limits(trial: Trial, behaviour: Behaviour, given: tuple[Limits, tuple[str, bool]]) -> None:
+    """No limit is passed; one that is reached stops the run, and with a larger one it goes on to its end."""
+    limits, way = given
+    world = trial.world(behaviour)
+    waiting: BaseException | None = None
+    try:
+        way_to_run(trial.bot(way[0], world, limits=limits), way[1], trial.ask)
+    except (LimitReached, RunPaused) as error:
+        waiting = error
+    except Exception:  # noqa: BLE001 - what else may end a run is the other laws' affair
+        waiting = None
+    _check_within(limits, world)
+    if not isinstance(waiting, LimitReached):
+        return
+    if getattr(limits, waiting.limit, None) is None:
+        raise Broken(f"the run was stopped by {waiting.limit!r}, which is not limited: {limits}")
+    if not behaviour.loops:
+        free = Limits(decisions=None)
+        calm = trial.world(behaviour)
+        expected = whole(lambda: trial.bot(way[0], calm, limits=free), trial.ask, calm.answer)
+        went_on = finish(lambda: trial.bot(way[0], world, limits=free), RUN, world.answer, limits=free)
+        same("what the run gave", ("never limited", expected), ("resumed with a larger limit", went_on))
+
+
+def _check_within(limits: Limits, world: World) -> None:
+    asked, ran = len(world.model.requests), len(world.box.ran)
+    spent = sum(reply.usage.total_tokens for reply in world.model.replies[: asked - 1] if reply.usage)
+    for name, used, most in (
+        ("decisions", asked, limits.decisions),
+        ("tool_calls", ran, limits.tool_calls),
+        ("tokens", spent + 1, limits.tokens),
+    ):
+        if most is not None and used > most:
+            raise Broken(f"{name} is limited to {most}, and the run went on after that: {asked} requests, {ran} calls")
+
+
+def replays(trial: Trial, behaviour: Behaviour, given: tuple[tuple[str, bool], str]) -> None:
+    """A recorded run, told again from its log, gives what it gave and touches nothing."""
+    way, colour = given
+    world = trial.world(behaviour)
+    outcome = outcome_of(lambda: way_to_run(trial.bot(way[0], world), way[1], trial.ask))
+    still: Any = Untouchable(world.store)
+    others = dict.fromkeys(("completion", "recorder"), still) | ({"tools": [still]} if trial.tools else {})
+    told = outcome_of(lambda: waited(trial.bot(colour, world, **others).replay(RUN)))
+    same("what the run gave", ("then", outcome), ("replayed", told))
