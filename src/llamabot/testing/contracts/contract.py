@@ -79,7 +79,11 @@ class Contract:
         """The settings of a search: the profile's, with this contract's number of examples."""
         phases = set(Phase) - {Phase.explain}  # which traces every line, and takes minutes where an adapter is slow
         return settings(
-            max_examples=self.examples, deadline=None, phases=phases, suppress_health_check=list(HealthCheck)
+            max_examples=self.examples,
+            deadline=None,
+            phases=phases,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
         )
 
     def test_leaves_no_standard_test_out_without_a_reason(self) -> None:
