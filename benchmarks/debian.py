@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-__all__ = ["CACHE", "package_hash", "unpacked"]
+__all__ = ["CACHE", "file_name", "unpacked"]
 
 CACHE = user_cache_path("llamabot", appauthor=False) / "benchmarks"
 
@@ -42,7 +41,7 @@ def _unpack(package: str, place: Path) -> None:
         raise RuntimeError(f"the package {package} cannot be fetched: {error}") from error
 
 
-def package_hash(package: str) -> tuple[str, str]:
-    """Return the file's name and its SHA-256, of a package that is unpacked."""
+def file_name(package: str) -> str:
+    """Return the name of a package's file, with its version; the package is unpacked."""
     (file,) = (CACHE / package).glob("*.deb")
-    return file.name, hashlib.sha256(file.read_bytes()).hexdigest()
+    return file.name

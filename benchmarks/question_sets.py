@@ -6,6 +6,7 @@ A question is the heading of a section in a list of frequent questions; that sec
 from __future__ import annotations
 
 import bisect
+import hashlib
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -40,10 +41,15 @@ _SAYING_LITTLE = frozenset(_LITTLE.split())
 
 
 class QuestionSet(msgspec.Struct, frozen=True):
-    """Questions, and the documents to find their answers in."""
+    """Questions, and the documents to find their answers in.
+
+    Attributes:
+        digest: SHA-256 of the files that were read; a package may come in a newer version with the same ones.
+    """
 
     name: str
     package: str
+    digest: str
     questions: Sequence[Question]
     documents: Sequence[Document]
 
@@ -52,7 +58,8 @@ def python() -> QuestionSet:
     """Return the questions of Python's FAQ, with the whole library reference."""
     folder = unpacked(_PYTHON) / _PYTHON_PAGES
     paths = [path for part in ("faq", "library") for path in sorted((folder / part).glob("*.html"))]
-    return _set("Python", _PYTHON, [(path, path.relative_to(folder).as_posix()) for path in paths], "faq/")
+    sources = [(path, path.relative_to(folder).as_posix()) for path in paths]
+    return _set("Python", _PYTHON, _digest(paths), sources, "faq/")
 
 
 def perl() -> QuestionSet:
@@ -63,7 +70,8 @@ def perl() -> QuestionSet:
         pods = {path.stem: path for path in found}
         for path in paths:
             path.write_text(markdown(pods[path.stem].read_text(encoding="utf-8")), encoding="utf-8")
-        return _set("Perl", _PERL, [(path, path.name) for path in paths], "perlfaq")
+        digest = _digest(pods[path.stem] for path in paths)
+        return _set("Perl", _PERL, digest, [(path, path.name) for path in paths], "perlfaq")
 
 
 def about_debian() -> list[str]:
@@ -90,11 +98,15 @@ def without_headings(some: QuestionSet) -> QuestionSet:
     return msgspec.structs.replace(some, questions=questions, documents=documents)
 
 
-def _set(name: str, package: str, paths: Iterable[tuple[Path, str]], faq: str) -> QuestionSet:
+def _digest(paths: Iterable[Path]) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)).hexdigest()
+
+
+def _set(name: str, package: str, digest: str, paths: Iterable[tuple[Path, str]], faq: str) -> QuestionSet:
     loader = FileLoader()
     documents = [document for path, source in paths for document in loader.load(path, source=source)]
     of_faq = [document for document in documents if document.id.startswith(faq)]
-    return QuestionSet(name, package, _questions(of_faq), documents)
+    return QuestionSet(name, package, digest, _questions(of_faq), documents)
 
 
 def _questions(documents: Iterable[Document]) -> list[Question]:

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 import llamabot as lmb
-from benchmarks.debian import CACHE, package_hash
+from benchmarks.debian import CACHE, file_name
 from benchmarks.fusions import RULES
 from benchmarks.harness import Row, Section, Spread
 from benchmarks.kept_vectors import KeptEmbedding
@@ -28,6 +28,10 @@ _WEIGHTS = (0.5, 0.7, 0.8, 0.85, 0.9, 0.95)
 _KEYWORDS, _VECTORS = "keywords alone", "vectors alone"
 _DEFAULT = f"weighted scores, vectors {WeightedScores().vectors:g}"
 _THRESHOLDS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+_OF_RECORD = {
+    "Python": "f724b0bdd31f8000eadca4ba53ef786f4dbb4718f89822d4aa62e4f58566bf35",
+    "Perl": "e288fd03310c1e2bace2cc8c1eb3bc3953097ddaa6b226b79bc3c753ed46eeac",
+}
 _TEXT = f"""
 The headings of Python's FAQ are the questions, and the passages of the section below one hold the answer; around them
 is the whole library reference. So with perlfaq and Perl's manual. Loader, splitter, MiniLM and `FaissDocStore` with
@@ -89,7 +93,8 @@ def measure() -> Section:
             _above_vectors("Perl", bare[1].ranks),
         ],
         notes=[
-            f"{sizes}. Packages: {'; '.join(map(_package, [*(some.package for some in sets), DEBIAN]))}.",
+            f"{sizes}. Packages: {', '.join(map(file_name, [*(some.package for some in sets), DEBIAN]))}.",
+            _compared_with_the_record(sets),
             _table({"Python, to choose by": of_python[0], "Python, to report": of_python[1], "Perl": bare[1].ranks}),
             "With their headings:",
             _table({found.of.name: found.ranks for found in whole}),
@@ -212,9 +217,12 @@ def _kept(answers: Sequence[Answers], least: float) -> float:
     return sum(any(match.score >= least for match in holding) for holding in answered) / len(answered)
 
 
-def _package(package: str) -> str:
-    name, digest = package_hash(package)
-    return f"`{name}` ({digest[:16]}…)"
+def _compared_with_the_record(sets: Sequence[QuestionSet]) -> str:
+    """Say whether the files are those of docs/adr/0020-fusion.md, by their hashes: packages come in newer versions."""
+    others = [some.name for some in sets if some.digest != _OF_RECORD[some.name]]
+    if not others:
+        return "The files are those of the decision on fusion, to the byte."
+    return f"**The files of {' and '.join(others)} are others than those of the decision on fusion.**"
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:

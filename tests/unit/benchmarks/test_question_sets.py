@@ -60,7 +60,7 @@ def test_the_answer_to_a_heading_is_its_section_with_all_below_it_and_nothing_af
 
 def test_without_headings_no_line_is_a_question_and_the_answers_stand_where_they_are_said_to() -> None:
     faq, around = _faq(TEXT), Document("around", "Why a linker? is a line of its own here\nWhy not?\nBecause.\n")
-    some = QuestionSet("x", "x", list(asked_in(faq)), [faq, around])
+    some = QuestionSet("x", "x", "x", list(asked_in(faq)), [faq, around])
     bare = without_headings(some)
     (of_faq, of_around) = bare.documents
     assert "Why a linker?" not in of_faq.text
