@@ -11,6 +11,7 @@ import pytest
 
 from llamabot.adapters.faiss import FaissIndexes
 from llamabot.adapters.faiss.kinds import Kind, kind_for
+from llamabot.adapters.faiss.vendor import load_faiss
 from llamabot.ports.vectorindex import Keys, VectorIndex
 
 CLOSEST = 10
@@ -23,10 +24,10 @@ def indexes(kind: Kind) -> FaissIndexes:
 class Vectors:
     """Unit rows in clusters, as those of real texts are, under keys with gaps."""
 
-    def __init__(self, size: int, dimensions: int) -> None:
+    def __init__(self, size: int, dimensions: int, *, centres: int = 200, apart: float = 0.6) -> None:
         chance = np.random.default_rng(1)
-        centres = chance.normal(size=(200, dimensions))
-        rows = centres[chance.integers(0, 200, size)] + 0.6 * chance.normal(size=(size, dimensions))
+        middles = chance.normal(size=(centres, dimensions))
+        rows = middles[chance.integers(0, centres, size)] + apart * chance.normal(size=(size, dimensions))
         self.rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
         self.keys = np.cumsum(chance.integers(1, 4, size)).astype(np.int64)
         self.size, self.dimensions = size, dimensions
@@ -67,6 +68,21 @@ def test_finds_the_closest(built: tuple[VectorIndex, Vectors]) -> None:
     index, vectors = built
     assert recall(index, vectors.keys, vectors.rows) >= 0.95
     assert index.size == vectors.size
+
+
+def test_finds_the_closest_of_a_question_that_is_unlike_all(built: tuple[VectorIndex, Vectors]) -> None:
+    index, vectors = built
+    found = []
+    for first, second in zip(vectors.rows[:30], vectors.rows[30:60], strict=True):
+        between = (first + second) / 2
+        least = np.sort(vectors.rows @ between)[-CLOSEST]
+        found.append(np.mean(index.search(between, CLOSEST)[1] >= least - 0.01))
+    assert np.mean(found) >= 0.95
+
+
+def test_tells_near_ones_apart_in_a_crowd() -> None:
+    vectors = Vectors(8_000, 128, centres=4, apart=0.3)
+    assert recall(indexes(Kind(16)).build(vectors), vectors.keys, vectors.rows) >= 0.82
 
 
 def test_leaves_nothing_out_among_some(built: tuple[VectorIndex, Vectors]) -> None:
@@ -147,6 +163,14 @@ def test_an_empty_index_is_one() -> None:
 def test_a_file_that_is_no_index_is_told(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "index").write_bytes(content)
     with pytest.raises(ValueError, match="no index of FAISS"):
+        FaissIndexes().load(tmp_path / "index")
+
+
+def test_an_index_of_another_kind_is_told(tmp_path: Path) -> None:
+    faiss = load_faiss()
+    other = faiss.IndexIDMap(faiss.IndexHNSWFlat(8, 4, faiss.METRIC_INNER_PRODUCT))
+    faiss.write_index(other, str(tmp_path / "index"))
+    with pytest.raises(ValueError, match="none that is saved here"):
         FaissIndexes().load(tmp_path / "index")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -164,3 +165,14 @@ print("room")
 
 def test_a_full_disk_loses_nothing_that_was_there(tmp_path: Path) -> None:
     assert run(_FULL_DISK, tmp_path / "store").split() == ["full", "room"]
+
+
+def test_values_that_json_has_no_form_for_are_kept_and_found(tmp_path: Path) -> None:
+    values = {"more": math.inf, "less": -math.inf, "none": None, "half": "\ud800"}
+    with shelf(tmp_path) as store:
+        store.add([lmb.Document(name, "a linker", {"n": value, "a": name}) for name, value in values.items()])
+        for name, value in values.items():
+            (match,) = store.search("linker", where={"n": value})
+            assert (match.passage.document_id, match.passage.metadata) == (name, {"n": value, "a": name})
+        again = [lmb.Document(name, "a linker", {"a": name, "n": value}) for name, value in values.items()]
+        assert store.add(again).unchanged == tuple(values)
