@@ -61,7 +61,8 @@ def question_in(inputs: Sequence[Message]) -> str:
 def standalone(request: CompletionRequest, history: Sequence[Message], question: str) -> Core[str]:
     """Return a question that needs no conversation to be understood.
 
-    An answer of the model that can be no question (empty, cut off, very long) is not used: then it is the user's own.
+    An answer of the model that can be no question (empty, cut off, very long) is not used: then it is the user's own,
+    with the one before it, which most follow-ups go on from.
     """
     conversation = "\n".join(_line(message) for message in history if message.text)
     if not conversation:
@@ -73,7 +74,7 @@ def standalone(request: CompletionRequest, history: Sequence[Message], question:
         raise refused(completion)
     text = " ".join(completion.message.text.split()).strip("\"'“”")
     is_whole = completion.finish_reason is not FinishReason.LENGTH and 0 < len(text) <= _LONGEST_QUESTION
-    return text if is_whole else question
+    return text if is_whole else "\n".join(filter(None, (_last_question(history), question)))
 
 
 def relevant(found: Retrieval, min_score: float | None, context_tokens: int) -> tuple[Match, ...]:
@@ -104,6 +105,10 @@ def posed(inputs: Sequence[Message], sources: Sequence[Match]) -> tuple[Message,
     content = inputs[at].content
     asked = UserMessage(before + content if isinstance(content, str) else (Text(before), *content))
     return (*inputs[:at], asked, *inputs[at + 1 :])
+
+
+def _last_question(history: Sequence[Message]) -> str:
+    return next((message.text for message in reversed(history) if isinstance(message, UserMessage)), "")
 
 
 def _line(message: Message) -> str:

@@ -189,11 +189,15 @@ class TestFollowingUp:
         ["", " \n", "so " * 400, lmb.Completion(lmb.AssistantMessage("Is the"), lmb.FinishReason.LENGTH)],
         ids=["empty", "blank", "long", "cut"],
     )
-    def test_what_can_be_no_question_is_not_looked_up(self, made: Any) -> None:
+    def test_where_none_was_made_it_is_looked_up_with_the_question_before_it(self, made: Any) -> None:
         recorder = InMemoryRecorder()
         asked, _ = bot([made, "Yes [1]."], memory=self._memory(), recorder=recorder)
-        result = asked.run("and the lld linker?")
-        assert lmb.read_trace(recorder.events(result.run_id)).effects[2].search.query == "and the lld linker?"  # type: ignore[union-attr]  # a search has one
+        result = asked.run("And who made it?")
+        search = lmb.read_trace(recorder.events(result.run_id)).effects[2].search
+        assert search is not None
+        assert search.query == "What is mold?\nAnd who made it?"
+        assert _ids(result.value.sources)[:1] == ["mold"], "which its own words do not find"
+        assert linkers().search("And who made it?") == ()
 
     def test_a_provider_that_fails_then_is_asked_again_on_resume(self) -> None:
         asked, completion = bot([ProviderUnavailable("away"), "Is lld fast?", "Yes [1]."], memory=self._memory())
