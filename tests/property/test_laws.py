@@ -86,6 +86,11 @@ def test_a_bot_of_one_colour_alone_is_tried_in_its_own_ways() -> None:
     check_bot(partial(lmb.AsyncAgentBot, "Act."), tools=[LOOK], examples=5)
 
 
+def test_a_bot_with_a_deadline_waits_shorter_each_time_and_keeps_the_laws() -> None:
+    hurried = {"limits": lmb.Limits(deadline_s=60)}
+    check_bot(*_both(lmb.AgentBot, lmb.AsyncAgentBot, "Act.", **hurried), tools=[LOOK], examples=5)
+
+
 class Forgetful(lmb.DecideNode):
     """Leaves out what the tools said."""
 

@@ -14,7 +14,7 @@ from llamabot.ports.messages import AssistantMessage, UserMessage
 from llamabot.testing.behaviour import Behaviour
 from llamabot.testing.laws.broken import Broken, check_transcript, same
 from llamabot.testing.laws.going import Outcome, finish, outcome_of, waited, way_to_run, whole
-from llamabot.testing.laws.seen import Seen, timeless
+from llamabot.testing.laws.seen import Seen, timeless, unhurried
 from llamabot.testing.laws.trial import Trial, named
 from llamabot.testing.laws.world import RUN, Untouchable, World
 
@@ -52,7 +52,8 @@ def _see(trial: Trial, behaviour: Behaviour, way: tuple[str, bool]) -> Seen:
     bot = trial.bot(way[0], world, memory=memory)
     outcome = outcome_of(lambda: way_to_run(bot, way[1], trial.ask))
     ran = sorted((call.id, key) for call, key in world.box.ran)
-    return Seen(outcome, world.model.requests, timeless(world.store.events(RUN)), memory.recall(), ran)
+    asked = unhurried(world.model.requests)
+    return Seen(outcome, asked, timeless(world.store.events(RUN)), memory.recall(), ran)
 
 
 def few_limits(trial: Trial) -> SearchStrategy[tuple[Limits, tuple[str, bool]]]:

@@ -15,6 +15,7 @@ from llamabot.ports.completion import CompletionRequest
 from llamabot.testing.behaviour import Behaviour
 from llamabot.testing.laws.broken import same
 from llamabot.testing.laws.going import Outcome, outcome_of, way_to_run
+from llamabot.testing.laws.seen import unhurried
 from llamabot.testing.laws.trial import Trial
 from llamabot.testing.laws.world import World
 
@@ -52,8 +53,9 @@ def holds_no_state(trial: Trial, behaviour: Behaviour, given: tuple[str, int]) -
     asks = [_OTHER if name in ("between", "afterwards") else trial.ask for name in outcomes]
     for (name, outcome), ask in zip(outcomes.items(), asks, strict=True):
         same(f"the call {_WHEN[name]}", ("of a bot made for it", alone[ask]), ("of the bot that is shared", outcome))
-    asked = [request for ask in asks for request in worlds[ask].model.requests]
-    same("what the model was asked", ("by bots made for it", _sorted(asked)), ("by one", _sorted(world.model.requests)))
+    asked = unhurried([request for ask in asks for request in worlds[ask].model.requests])
+    by_one = unhurried(world.model.requests)
+    same("what the model was asked", ("by bots made for it", _sorted(asked)), ("by one", _sorted(by_one)))
 
 
 _WHEN = {

@@ -12,7 +12,7 @@ from llamabot.ports.messages import Message
 from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, RunEvent, RunStarted
 from llamabot.testing.laws.going import Outcome
 
-__all__ = ["Seen", "timeless"]
+__all__ = ["Seen", "timeless", "unhurried"]
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     Attributes:
         outcome: what it gave or raised.
-        requests: what the model was asked.
+        requests: what the model was asked, without how long one would wait for the answer.
         log: the events, without their times and the bot's name, in the order of their paths.
         remembered: the conversation afterwards.
         ran: the calls that tools were run with, and the key of each.
@@ -36,6 +36,11 @@ class Seen(msgspec.Struct, frozen=True):
 def timeless(events: Sequence[RunEvent]) -> list[RunEvent]:
     """Return events without times and the bot's name, effects in the order of their paths between start and end."""
     return sorted(map(_without_times, events), key=_place)
+
+
+def unhurried(requests: Sequence[CompletionRequest]) -> tuple[CompletionRequest, ...]:
+    """Return requests without their patience, which under a deadline is what the run has left of it."""
+    return tuple(msgspec.structs.replace(request, timeout_s=0.0) for request in requests)
 
 
 def _without_times(event: Any) -> RunEvent:
