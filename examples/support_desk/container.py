@@ -63,6 +63,7 @@ class SupportDesk(containers.DeclarativeContainer):
         recorder=recorder,
         clock=llamabot.clock,
         ids=llamabot.ids,
+        max_tokens=500,
         limits=providers.Object(lmb.Limits(decisions=8, deadline_s=120)),
     )
 

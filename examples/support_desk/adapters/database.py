@@ -17,6 +17,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(0o600)
         # Whoever closes a file last has to tidy it up, which takes longer than all else: so one stays open.
         kept = self._connection()
         weakref.finalize(self, kept.close)

@@ -48,7 +48,11 @@ class RefundGate:
 
 
 def _answer(ruling: Ruling) -> lmb.Approved | lmb.Denied:
-    return lmb.Approved(by=POLICY) if ruling.verdict is Verdict.GRANTED else lmb.Denied(ruling.reason, by=POLICY)
+    return (
+        lmb.Approved(by=POLICY)
+        if ruling.verdict is Verdict.GRANTED
+        else lmb.Denied(ruling.reason.rstrip("."), by=POLICY)
+    )
 
 
 def _amount(call: lmb.ToolCall) -> Money | None:
