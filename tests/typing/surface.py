@@ -218,6 +218,7 @@ async def answers_come_from_documents() -> None:
     assert_type(answer.unknown_citations, int)
     assert_type(bot.with_(not_found="Nothing.").run("…", context_tokens=9), lmb.Result[lmb.Answer])
     assert_type(bot.resume("run", docstore=store), lmb.Result[lmb.Answer])
+    assert_type(bot.resume_stream("run", docstore=store).result, lmb.Result[lmb.Answer])
     for event in bot.stream("…", k=1):
         if isinstance(event, lmb.Retrieved):
             assert_type(event.matches, tuple[lmb.Match, ...])

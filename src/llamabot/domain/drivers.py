@@ -21,9 +21,11 @@ from llamabot.domain.result import Announcement, Finished, Result, StreamEvent
 from llamabot.domain.threads import in_thread, in_threads, in_threads_told, settled
 from llamabot.domain.world import World
 
-__all__ = ["adrive", "adrive_stream", "drive", "drive_stream"]
+__all__ = ["adrive", "adrive_rest", "adrive_stream", "drive", "drive_rest", "drive_stream"]
 
 T = TypeVar("T")
+Begun: TypeAlias = Steps[tuple[Steps[Result[T]], World]]
+"""Steps that read how far a run had come, and give those that go on with it."""
 Telling: TypeAlias = Callable[[Announcement], object]
 
 
@@ -127,6 +129,22 @@ async def adrive_stream(steps: Steps[Result[T]], world: World) -> AsyncGenerator
     finally:
         del resume, value
     yield Finished(result)
+
+
+def drive_rest(begun: Begun[T]) -> Generator[StreamEvent[T], None, None]:
+    """Go on with a run as `drive_stream` does."""
+    yield from drive_stream(*drive(begun, _NO_WORLD))
+
+
+async def adrive_rest(begun: Begun[T]) -> AsyncGenerator[StreamEvent[T], None]:
+    """Go on with a run as `adrive_stream` does."""
+    async with aclosing(adrive_stream(*await adrive(begun, _NO_WORLD))) as events:
+        async for event in events:
+            yield event
+
+
+_NO_WORLD: Any = None
+"""Of steps that perform no effect."""
 
 
 def _carry_out(operation: Operation, world: World, tell: Telling = _ignore) -> Any:

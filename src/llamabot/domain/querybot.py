@@ -11,7 +11,7 @@ from llamabot.domain.asking import ask, recall, remember
 from llamabot.domain.bot import Bot
 from llamabot.domain.call import Call, Setup
 from llamabot.domain.consulting import posed, question_in, relevant, standalone
-from llamabot.domain.drivers import adrive, adrive_stream, drive, drive_stream
+from llamabot.domain.drivers import adrive, adrive_rest, adrive_stream, drive, drive_rest, drive_stream
 from llamabot.domain.effects import Core, Emit, Retrieve, Say
 from llamabot.domain.messages import MessageLike
 from llamabot.domain.operations import Steps
@@ -180,6 +180,11 @@ class QueryBot(QueryBody, SyncShell[Answer]):
         """Go on with a run; what was found and answered is read from the log."""
         return drive(*drive(self._resumption(run_id, call), _NO_WORLD))
 
+    @shows(QueryResumeSettings, ResumeSettings)
+    def resume_stream(self, run_id: str, **call: Unpack[QueryResumeSettings]) -> EventStream[Answer]:
+        """Return the rest of a run as events; the passages that were found are told once more."""
+        return EventStream(drive_rest(self._resumption(run_id, call)))
+
 
 class AsyncQueryBot(QueryBody, AsyncShell[Answer]):
     """As `QueryBot`, awaited. A store that is only sync is searched in a thread."""
@@ -203,6 +208,11 @@ class AsyncQueryBot(QueryBody, AsyncShell[Answer]):
     async def resume(self, run_id: str, **call: Unpack[QueryResumeSettings]) -> Result[Answer]:
         """Go on with a run; what was found and answered is read from the log."""
         return await adrive(*await adrive(self._resumption(run_id, call), _NO_WORLD))
+
+    @shows(QueryResumeSettings, ResumeSettings)
+    def resume_stream(self, run_id: str, **call: Unpack[QueryResumeSettings]) -> AsyncEventStream[Answer]:
+        """Return the rest of a run as events; the passages that were found are told once more."""
+        return AsyncEventStream(adrive_rest(self._resumption(run_id, call)))
 
 
 _NO_WORLD: Any = None

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Unpack
 from llamabot.domain.arguments import shows
 from llamabot.domain.as_tool import child_id, described, told
 from llamabot.domain.bot import Bot
-from llamabot.domain.drivers import adrive, adrive_stream, drive, drive_stream
+from llamabot.domain.drivers import adrive, adrive_rest, adrive_stream, drive, drive_rest, drive_stream
 from llamabot.domain.messages import MessageLike, to_messages
 from llamabot.domain.resolve import Colour
 from llamabot.domain.result import Result
@@ -66,6 +66,11 @@ class SyncShell(Bot[T]):
         """
         return drive(*drive(self._resumption(run_id, call), _NO_WORLD))
 
+    @shows(ResumeSettings)
+    def resume_stream(self, run_id: str, **call: Unpack[ResumeSettings]) -> EventStream[T]:
+        """Return the rest of a run as events; of what is read from the log, only decisions are told once more."""
+        return EventStream(drive_rest(self._resumption(run_id, call)))
+
     def replay(self, recording: str | PathLike[str]) -> Result[T]:
         """Go through a recorded run again, from its log alone: no port is touched, nothing is recorded.
 
@@ -119,6 +124,11 @@ class AsyncShell(Bot[T]):
     async def resume(self, run_id: str, **call: Unpack[ResumeSettings]) -> Result[T]:
         """Go on with a run that was paused, limited, cancelled, that failed or whose process died."""
         return await adrive(*await adrive(self._resumption(run_id, call), _NO_WORLD))
+
+    @shows(ResumeSettings)
+    def resume_stream(self, run_id: str, **call: Unpack[ResumeSettings]) -> AsyncEventStream[T]:
+        """Return the rest of a run as events; of what is read from the log, only decisions are told once more."""
+        return AsyncEventStream(adrive_rest(self._resumption(run_id, call)))
 
     async def replay(self, recording: str | PathLike[str]) -> Result[T]:
         """Go through a recorded run again, from its log alone: no port is touched, nothing is recorded."""

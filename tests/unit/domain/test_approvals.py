@@ -117,6 +117,50 @@ def test_answers_come_one_by_one(kind: Any) -> None:
 
 
 @both
+def test_the_rest_of_a_run_can_be_streamed(kind: Any) -> None:
+    shop, recorder = Shop(), InMemoryRecorder(durable=True)
+    error = paused(kind, shop, recorder, "car")
+    waiting = agent(kind, shop, recorder, "done and paid")
+    events = go(_streamed(waiting.resume_stream(error.run_id, approvals={"car": True})))
+    assert shop.done == ["look pen", "buy car"]
+    assert [type(event).__name__ for event in events] == [
+        "Decided",
+        "ToolStarted",
+        "ToolFinished",
+        "TextDelta",
+        "TextDelta",
+        "TextDelta",
+        "Finished",
+    ]
+    told_again = go(agent(kind, shop, recorder).resume(error.run_id))
+    assert events[-1].result.messages == told_again.messages
+
+
+@both
+def test_leaving_the_rest_of_a_run_stops_it_and_another_may_go_on(kind: Any) -> None:
+    shop, recorder = Shop(), InMemoryRecorder(durable=True)
+    error = paused(kind, shop, recorder, "car")
+    waiting = agent(kind, shop, recorder, "done and paid")
+    go(_streamed(waiting.resume_stream(error.run_id, approvals={"car": True}), until=lmb.TextDelta))
+    assert [run.status for run in recorder.runs()] == ["cancelled"]
+    assert go(agent(kind, shop, recorder, "paid").resume(error.run_id)).text == "paid"
+    assert shop.done == ["look pen", "buy car"]
+
+
+async def _streamed(stream: Any, until: Any = lmb.Finished) -> list[Any]:
+    events: list[Any] = []
+    if hasattr(stream, "__enter__"):
+        with stream:
+            while not events or not isinstance(events[-1], until):
+                events.append(next(stream))
+        return events
+    async with stream:
+        while not events or not isinstance(events[-1], until):
+            events.append(await anext(stream))
+    return events
+
+
+@both
 def test_changed_arguments_are_run_and_told_to_the_model(kind: Any) -> None:
     shop, recorder = Shop(), InMemoryRecorder(durable=True)
     error = paused(kind, shop, recorder, "car")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from shutil import get_terminal_size
 from typing import Any, Unpack
 
 from llamabot.app.cli.importing import AnyBot
 from llamabot.app.cli.interrupts import one_interrupt
 from llamabot.app.cli.terminal import DIM, AnswerWriter, is_terminal, say
-from llamabot.domain.drivers import adrive, adrive_stream, drive, drive_stream
 from llamabot.domain.result import (
     AttemptRejected,
     Decided,
@@ -30,7 +28,6 @@ from llamabot.ports.tools import ToolCall, ToolResult
 __all__ = ["Follower", "begun", "resumed"]
 
 _WIDTH_IN_PIPE = 120
-_NO_WORLD: Any = None
 
 
 def begun(bot: SyncShell[Any], question: str, **call: Unpack[CallSettings]) -> Iterator[StreamEvent[Any]]:
@@ -41,13 +38,12 @@ def begun(bot: SyncShell[Any], question: str, **call: Unpack[CallSettings]) -> I
 
 def resumed(bot: AnyBot, run_id: str, **call: Unpack[ResumeSettings]) -> Iterator[StreamEvent[Any]]:
     """Yield the events of a run that goes on, of a bot of either colour."""
-    begin = bot._resumption(run_id, call)  # noqa: SLF001 - `resume`, as a stream
     if isinstance(bot, SyncShell):
-        with one_interrupt(), closing(drive_stream(*drive(begin, _NO_WORLD))) as events:
+        with one_interrupt(), bot.resume_stream(run_id, **call) as events:
             yield from events
         return
     with asyncio.Runner() as runner:  # its end, and Ctrl-C, stop the run
-        stream = adrive_stream(*runner.run(adrive(begin, _NO_WORLD)))
+        stream = bot.resume_stream(run_id, **call)
 
         async def following() -> StreamEvent[Any] | None:
             return await anext(stream, None)
