@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import llamabot as lmb
 from support_desk.application.desk import Approval, Pending
+from support_desk.application.events import DeskEvent
 from support_desk.container import DEMO, Settings, SupportDesk
 from support_desk.domain.orders import Money, Order
 
@@ -67,8 +69,13 @@ def _decide(container: SupportDesk, given: argparse.Namespace, answer: Approval)
     if not found:
         print("Nothing of that name waits; `waiting` lists what does.")
         return 1
-    print(asyncio.run(desk.decide(found[0], answer)))
+    asyncio.run(_tell(desk.decide(found[0], answer)))
     return 0
+
+
+async def _tell(events: AsyncIterator[DeskEvent]) -> None:
+    async for event in events:
+        print(event)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from uuid import uuid4
 
 import llamabot as lmb
 from llamabot.ports.recorder import RecorderPort
-from support_desk.application.events import Answered, DeskEvent, Failed, Waits, translated
+from support_desk.application.events import DeskEvent, Failed, Waits, translated
 from support_desk.application.gate import RefundGate
 from support_desk.application.ports import Orders, Threads, Tickets
 from support_desk.domain.orders import DomainError
@@ -23,6 +23,7 @@ from support_desk.domain.tickets import Ticket
 LOG = logging.getLogger("support_desk")
 Approval: TypeAlias = lmb.Approved | lmb.Denied
 Bot: TypeAlias = lmb.AsyncAgentBot | lmb.AsyncQueryBot
+Stream: TypeAlias = Any  # of either bot
 
 
 class NotNow(DomainError):
@@ -82,15 +83,11 @@ class Desk:
 
     async def ask(self, ticket: Ticket, text: str) -> AsyncIterator[DeskEvent]:
         """Yield the answer as it comes. Who stops listening stops the model."""
-        try:
-            async with self._stream(ticket, text) as events:
-                async for event in events:
-                    if told := translated(event):
-                        yield told
-        except lmb.errors.ApprovalNeeded as pause:
-            yield await self._ruled(ticket, pause)
-        except lmb.errors.LlamabotError as error:
-            yield _failed(ticket, error)
+        stream = self._bot(ticket).stream(
+            text, memory=self.threads(ticket.id), state=ticket, tags={"ticket": ticket.id}
+        )
+        async for event in self._told(ticket, stream):
+            yield event
 
     def pending(self, ticket: Ticket | None = None) -> list[Pending]:
         """Return the calls that wait for a colleague, of one ticket or of all."""
@@ -102,19 +99,19 @@ class Desk:
                 found += self._waiting(asked_in, run.run_id, run.waits_for)
         return found
 
-    async def decide(self, pending: Pending, answer: Approval) -> DeskEvent:
-        """Tell a run what a colleague says, and go on with it as far as it comes."""
+    async def decide(self, pending: Pending, answer: Approval) -> AsyncIterator[DeskEvent]:
+        """Tell a run what a colleague says, and yield how it goes on."""
         waited = frozenset(one.call.id for one in self.pending(pending.ticket))
-        return await self._resumed(pending.ticket, pending.run_id, {pending.call.id: answer}, waited)
+        stream = self._rest(pending.ticket, pending.run_id, {pending.call.id: answer})
+        async for event in self._told(pending.ticket, stream, waited):
+            yield event
 
     async def recover(self) -> None:
         """Go on with the runs that a crash broke off; those in the hands of a living process are left to it."""
         for run in await asyncio.to_thread(list, self.recorder.runs(status="running")):
             if ticket := self.tickets.get(run.tags.get("ticket", "")):
-                await self._resumed(ticket, run.run_id, {})
-
-    def _stream(self, ticket: Ticket, text: str) -> Any:
-        return self._bot(ticket).stream(text, memory=self.threads(ticket.id), state=ticket, tags={"ticket": ticket.id})
+                async for _ in self._told(ticket, self._rest(ticket, run.run_id, {})):
+                    pass
 
     def _bot(self, ticket: Ticket) -> Bot:
         return self.clerk if ticket.order else self.librarian
@@ -123,31 +120,37 @@ class Desk:
         rulings = self.gate.rulings(ticket, calls)
         return [Pending(run_id, ticket, call, ruled.reason) for call, ruled in zip(calls, rulings, strict=True)]
 
-    async def _ruled(self, ticket: Ticket, pause: lmb.errors.ApprovalNeeded) -> DeskEvent:
-        """Let the policy answer for the calls of a new decision; return how the run goes on, or that it waits."""
-        answers = self.gate.answers(ticket, pause.calls)
-        if pause.run_id is None or not answers:
-            return Waits(tuple(ruling.reason for ruling in self.gate.rulings(ticket, pause.calls)))
-        return await self._resumed(ticket, pause.run_id, answers)
+    def _rest(self, ticket: Ticket, run_id: str, answers: Mapping[str, Approval]) -> Stream:
+        memory = self.threads(ticket.id)
+        return self._bot(ticket).resume_stream(run_id, approvals=answers, state=ticket, memory=memory)
 
-    async def _resumed(
-        self, ticket: Ticket, run_id: str, answers: Any, waited: frozenset[str] = frozenset()
-    ) -> DeskEvent:
-        """Go on with a run; `waited` are calls that a colleague was asked about, which the policy leaves alone."""
+    async def _told(
+        self, ticket: Ticket, stream: Stream, waited: frozenset[str] = frozenset()
+    ) -> AsyncIterator[DeskEvent]:
+        """Yield a run's events; where it stops for a yes, let the policy answer, if it is a new decision.
+
+        Args:
+            ticket: that it is about.
+            stream: of the run.
+            waited: calls that a colleague was asked about: those are no more the policy's.
+        """
         try:
-            result = await self._bot(ticket).resume(
-                run_id, approvals=answers, state=ticket, memory=self.threads(ticket.id)
-            )
-        except lmb.errors.ApprovalNeeded as pause:
-            if waited.issuperset(call.id for call in pause.calls):
-                return Waits(tuple(ruling.reason for ruling in self.gate.rulings(ticket, pause.calls)))
-            return await self._ruled(ticket, pause)
+            async with stream:
+                async for event in stream:
+                    if told := translated(event):
+                        yield told
+            return
+        except lmb.errors.ApprovalNeeded as error:
+            pause = error
         except lmb.errors.LlamabotError as error:
-            return _failed(ticket, error)
-        return Answered(result.text)
-
-
-def _failed(ticket: Ticket, error: lmb.errors.LlamabotError) -> Failed:
-    # What the error says may hold what a customer or a provider wrote: that stays in the log of runs.
-    LOG.warning("run %s of ticket %s ended with %s", error.run_id, ticket.id, type(error).__name__)
-    return Failed()
+            # What it says may hold what a customer or a provider wrote: that stays in the log of runs.
+            LOG.warning("run %s of ticket %s ended with %s", error.run_id, ticket.id, type(error).__name__)
+            yield Failed()
+            return
+        is_new = not waited.issuperset(call.id for call in pause.calls)
+        answers = self.gate.answers(ticket, pause.calls) if is_new else {}
+        if not answers or pause.run_id is None:
+            yield Waits(tuple(ruling.reason for ruling in self.gate.rulings(ticket, pause.calls)))
+            return
+        async for event in self._told(ticket, self._rest(ticket, pause.run_id, answers)):
+            yield event

@@ -153,6 +153,25 @@ def test_a_server_leaves_alone_what_another_is_at_work_on(make: Callable[..., Su
     assert answer == Answered("Not covered [1].")
 
 
+def test_the_next_server_answers_a_question_that_was_broken_off(
+    make: Callable[..., SupportDesk], tmp_path: Path
+) -> None:
+    leaving = Leaving(tmp_path)
+
+    def asked(request: lmb.CompletionRequest) -> str:
+        leaving.now()
+        return "Not covered [1]."
+
+    desk = make([asked]).desk()
+    ticket = desk.open("ana")
+    asyncio.run(_last(desk.ask(ticket, "Does the warranty cover falls?")))
+    after = made_desk(leaving.left, completion=ScriptedCompletion(["Not covered [1]."]))
+    asyncio.run(after.desk().recover())
+    said = [message.text for message in after.desk().threads(ticket.id).recall()]
+    after.recorder().close()
+    assert said == ["Does the warranty cover falls?", "Not covered [1]."]
+
+
 async def _last(events: Any) -> Any:
     told = [event async for event in events]
     return told[-1]
