@@ -9,6 +9,7 @@ before a block says what the block needs:
     <!-- test: completion=[[("add", {"a": 1, "b": 2})], "3"] -->   calls of tools, then an answer
     <!-- test: embedded -->                     the embedded model
     <!-- test: compile -->                      a key or a network: it is compiled, and its names are looked up
+    <!-- test: pytest -->                       pytest: it is a file, named by the comment in its first line
 
 A block without a comment talks to no model, or brings its own. `await` may stand outside of a function.
 """
@@ -23,7 +24,9 @@ import inspect
 import itertools
 import json
 import re
+import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,7 +36,7 @@ from typing import Any
 
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<language>\w*)")
 COMMENT = re.compile(r"<!--\s*test:(?P<needs>.*?)-->", re.DOTALL)
-NEEDS = {"completion", "embedded", "compile"}
+NEEDS = {"completion", "embedded", "compile", "pytest"}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -82,10 +85,26 @@ def _needs(before: str) -> dict[str, Any]:
 def run(path: Path) -> None:
     """Run a file's Python blocks; what they raise names the file and the line."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
+    found = [block for block in blocks(path.read_text(encoding="utf-8")) if block.language == "python"]
     with asyncio.Runner() as runner:
-        for block in blocks(path.read_text(encoding="utf-8")):
-            if block.language == "python":
+        for block in found:
+            if "pytest" not in block.needs:
                 _run_block(block, path, namespace, runner)
+    files = [block.code for block in found if "pytest" in block.needs]
+    if files:
+        _run_pytest(files)
+
+
+def _run_pytest(files: list[str]) -> None:
+    """Write files into a folder of their own, and run the tests among them."""
+    with tempfile.TemporaryDirectory() as folder:
+        for code in files:
+            name = code.partition("\n")[0].removeprefix("#").strip()
+            Path(folder, name).write_text(code, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise AssertionError(done.stdout + done.stderr)
 
 
 def _run_block(block: Block, path: Path, namespace: dict[str, Any], runner: asyncio.Runner) -> None:

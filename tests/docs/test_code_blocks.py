@@ -168,3 +168,11 @@ assert [message.text for message in result.messages[-3:]] == ["2", "4", "Six."]
 """
     script = '[[("double", {"n": 1}), ("double", {"n": 2})], "Six."]'
     run(_document(tmp_path, f"<!-- test: completion={script} -->\n```python\n{code}```\n"))
+
+
+def test_runs_the_files_of_a_document_with_pytest(tmp_path: Path) -> None:
+    mark, module = "<!-- test: pytest -->\n", "```python\n# sums.py\ndef add(a, b):\n    return a + b\n```\n"
+    test = "```python\n# test_sums.py\nfrom sums import add\n\ndef test_adds():\n    assert add(1, 2) == 3\n```\n"
+    run(_document(tmp_path, mark + module + mark + test))
+    with pytest.raises(AssertionError, match="assert 3 == 4"):
+        run(_document(tmp_path, mark + module + mark + test.replace("== 3", "== 4")))

@@ -96,6 +96,9 @@ def histories() -> SearchStrategy[list[list[RunEvent]]]:
 
 
 def _history(draw: DrawFn) -> list[list[RunEvent]]:
-    sizes = draw(st.lists(st.integers(1, 3), max_size=5))
-    clock = count(NOW_NS)
-    return [[draw(events(draw(st.sampled_from(RUN_IDS)), next(clock))) for _ in range(size)] for size in sizes]
+    clock, run_ids = count(NOW_NS), st.sampled_from(RUN_IDS)
+    history = []
+    for size in draw(st.lists(st.integers(1, 3), max_size=5)):
+        of_one = st.just(draw(run_ids)) if draw(st.booleans()) else run_ids
+        history.append([draw(events(draw(of_one), next(clock))) for _ in range(size)])
+    return history
