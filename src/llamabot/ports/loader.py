@@ -14,7 +14,7 @@ class LoaderPort(Protocol):
     """Reads files. Knows nothing of stores."""
 
     def fingerprint(self, path: Path, *, source: str) -> str:
-        """Return what stands for a file's content and for the settings of this loader, without parsing it.
+        """Return what stands for a file's content and for the settings of this loader, without parsing it: any text.
 
         Law: while it is the same, `load` gives the same.
 

@@ -86,6 +86,27 @@ def test_other_settings_of_the_loader_read_all_anew(store: InMemoryDocStore) -> 
     assert [match.passage.text for match in store.search("two")] == ["two"]
 
 
+class Plain:
+    """A loader as somebody writes it in a minute, who leaves out of a document what may be left out."""
+
+    def fingerprint(self, path: Path, *, source: str) -> str:
+        return f"{path.name}: {path.read_text()}"
+
+    def load(self, path: Path, *, source: str) -> tuple[lmb.Document, ...]:
+        return (lmb.Document(id=source, text=path.read_text()),)
+
+
+def test_a_loader_of_ones_own_keeps_a_store_in_step_too(store: InMemoryDocStore) -> None:
+    _write({"papers/a.md": "a: one", "papers/b.md": "b"})
+    assert lmb.ingest("papers", docstore=store, loader=Plain()).added == ("papers/a.md", "papers/b.md")
+    assert [known.source for known in store.known()] == ["papers/a.md", "papers/b.md"]
+    assert lmb.ingest("papers", docstore=store, loader=Plain()).unchanged == ("papers/a.md", "papers/b.md")
+    _write({"papers/a.md": "a: two"})
+    Path("papers/b.md").unlink()
+    report = lmb.ingest("papers", docstore=store, loader=Plain())
+    assert (report.changed, report.removed, store.count()) == (("papers/a.md",), ("papers/b.md",), 1)
+
+
 def test_several_folders_and_files_stay_apart(store: InMemoryDocStore) -> None:
     _write({"x/papers/a.md": "a", "x/papers/b.md": "b", "notes/a.md": "a", "y/papers/a.md": "other"})
     lmb.ingest(["x/papers", "notes"], docstore=store)

@@ -17,7 +17,7 @@ from tests.pdfs import encrypted_pdf, pdf
 from llamabot.adapters.loaders import FileLoader
 from llamabot.adapters.loaders.decoding import cleaned
 from llamabot.ports.documents import Document, Section
-from llamabot.ports.errors import DocumentUnreadable
+from llamabot.ports.errors import ConfigurationError, DocumentUnreadable
 
 
 @pytest.fixture
@@ -42,6 +42,12 @@ def _under(document: Document, heading: tuple[str, ...]) -> str:
 
 def test_text_is_one_document_that_is_called_by_its_source(load: Load) -> None:
     assert load("a.txt", "Words.\r\nMore.\r") == (Document("papers/a.txt", "Words.\nMore.\n", source="papers/a.txt"),)
+
+
+@pytest.mark.parametrize("encoding", ["utf-9", "hex"])
+def test_an_encoding_that_is_none_is_no_fault_of_a_file_s(encoding: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"encoding='{encoding}'"):
+        FileLoader(encoding=encoding)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])

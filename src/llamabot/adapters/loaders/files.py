@@ -19,7 +19,7 @@ from llamabot.adapters.loaders.pdf import parse_pdf
 from llamabot.adapters.loaders.rows import parse_csv, parse_json_lines
 from llamabot.adapters.loaders.rst import parse_rst
 from llamabot.ports.documents import Document
-from llamabot.ports.errors import DocumentUnreadable, LlamabotError
+from llamabot.ports.errors import ConfigurationError, DocumentUnreadable, LlamabotError
 
 __all__ = ["FileLoader"]
 
@@ -39,6 +39,9 @@ class FileLoader:
         id_column: of these, the one that names a row, if it is there; without it, rows are counted.
         encoding: of files that do not say it themselves.
         most_bytes: a larger file is not read.
+
+    Raises:
+        ConfigurationError: there is no such encoding of text.
     """
 
     def __init__(
@@ -49,6 +52,10 @@ class FileLoader:
         encoding: str = "utf-8",
         most_bytes: int = 100_000_000,
     ) -> None:
+        try:
+            "".encode(encoding)
+        except LookupError as error:
+            raise ConfigurationError(f"encoding={encoding!r}: {error}; 'utf-8' and 'latin-1' are two") from error
         self._text_column, self._id_column = text_column, id_column
         self._encoding, self._most_bytes = encoding, most_bytes
 

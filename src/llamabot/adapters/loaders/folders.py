@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -116,7 +117,8 @@ class _Found:
         if entry.is_symlink() or is_media(entry.name):
             self._left_out.append(name)
         elif entry.is_file(follow_symlinks=False):
-            self._files.append(File(Path(entry.path), name, entry.stat(follow_symlinks=False).st_size))
+            with suppress(FileNotFoundError):  # it has gone meanwhile
+                self._files.append(File(Path(entry.path), name, entry.stat(follow_symlinks=False).st_size))
 
     def listing(self) -> Listing:
         """Return what was found."""

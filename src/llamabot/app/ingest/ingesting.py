@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -124,7 +125,7 @@ class _Work:
         known = self._known.get(source, ())
         try:
             # Taken before the file is read: if it changes meanwhile, the next time shows it.
-            content = self._loader.fingerprint(file.path, source=source)
+            content = _without_colons(self._loader.fingerprint(file.path, source=source))
             if known and all(_content(each) == content for each in known):
                 self._done["unchanged"].add(source)
                 return
@@ -133,7 +134,7 @@ class _Work:
             self._failed[source] = error.reason
             return
         fingerprint = f"{_MARK}:{content}:{root.place}"
-        ready = tuple(msgspec.structs.replace(document, fingerprint=fingerprint) for document in documents)
+        ready = tuple(msgspec.structs.replace(each, fingerprint=fingerprint, source=source) for each in documents)
         self._waiting.append((source, ready))
         self._waiting_characters += sum(len(document.text) for document in ready)
         if self._waiting_characters >= _BATCH_CHARACTERS:
@@ -172,6 +173,11 @@ def _by_source(known: Iterable[Known]) -> dict[str, list[Known]]:
         if each.fingerprint.startswith(f"{_MARK}:") and each.fingerprint.count(":") >= 2:
             found.setdefault(each.source, []).append(each)
     return found
+
+
+def _without_colons(content: str) -> str:
+    """Return what a loader says of a content, as it can stand before the folder."""
+    return quote(content, safe="", errors="replace")
 
 
 def _content(known: Known) -> str:
