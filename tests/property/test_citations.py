@@ -30,8 +30,8 @@ def citations(draw: st.DrawFn) -> Citation:
         last = min(last, first + 5)
         return f"{left}{first}{draw(st.sampled_from('-–—'))}{last}{right}", tuple(range(first, last + 1))
     numbers = draw(st.lists(_numbers, min_size=1, max_size=4))
-    mark = draw(st.sampled_from(["", "^", "#", "Passage ", "source "]))
-    between = draw(st.sampled_from([",", ", ", "; ", " ", " and ", "，", "、"]))
+    mark = draw(st.sampled_from(["", "^", "#", "Passage ", "source ", "Source: "]))
+    between = draw(st.sampled_from([",", ", ", "; ", " ", " and ", ", and ", "，", "、"]))
     return left + between.join(f"{mark}{number}" for number in numbers) + right, tuple(numbers)
 
 

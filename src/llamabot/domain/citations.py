@@ -11,10 +11,11 @@ __all__ = ["cited_numbers"]
 _MOST_DIGITS = 3
 
 _BRACKET = re.compile(r"[\[【［]([^\[\]【】［］\n]{1,200})[\]】］]")
-# What may stand beside the numbers: `[^1]`, `[#1]`, `[Passage 1]`, `【1†source】`.
-_DRESSING = re.compile(r"[\^#]|\b(?:passage|source|quotation|document|ref|no)s?\b\.?|†[^,;、，；]*", re.IGNORECASE)
+# What may stand beside the numbers: `[^1]`, `[#1]`, `[Passage 1]`, `[Source: 1]`, `【1†source】`.
+_DRESSING = re.compile(r"[\^#]|\b(?:passage|source|quotation|document|ref|no)s?\b[.:]?|†[^,;、，；]*", re.IGNORECASE)
 _DASHES = "‐‑–—-"  # in a set of characters, the plain one comes last
-_NUMBERS = re.compile(rf"\s*\d+(?:\s*(?:[,;、，；&{_DASHES}]|\band\b|\s)\s*\d+)*\s*", re.IGNORECASE)
+_BETWEEN = rf"[,;、，；]\s*(?:&|\band\b)?|[&{_DASHES}]|\band\b|\s"
+_NUMBERS = re.compile(rf"\s*\d+(?:\s*(?:{_BETWEEN})\s*\d+)*\s*", re.IGNORECASE)
 _TOKEN = re.compile(rf"\d+|[{_DASHES}]")
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
@@ -31,9 +32,9 @@ _USED = re.compile(r"\s?=(?!=)|\.[a-z_]")
 def cited_numbers(text: str) -> tuple[int, ...]:
     """Return the numbers that a text cites, each once, in the order of first use.
 
-    They stand in square brackets, which may be full-width: `[1]`, `[1, 2]`, `[1][2]`, `[1-3]`, `[^1]`, `[Passage 1]`,
-    `【1】`. Not cited is what stands in code, what looks like an element of a list (`a[1]`, `sys.argv[1]`), and what
-    has a 0 among its numbers or one of more than three digits, such as a year.
+    They stand in square brackets, which may be full-width: `[1]`, `[1, 2, and 3]`, `[1][2]`, `[1-3]`, `[^1]`,
+    `[Passage 1]`, `【1】`. Not cited is what stands in code, what looks like an element of a list (`a[1]`,
+    `sys.argv[1]`), and what has a 0 among its numbers or one of more than three digits, such as a year.
     """
     numbers: dict[int, None] = {}
     prose = _without_code(text)
