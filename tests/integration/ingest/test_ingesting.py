@@ -251,7 +251,7 @@ def test_a_folder_that_cannot_be_looked_into_keeps_its_documents(tmp_path: Path,
 
 
 def test_ctrl_c_keeps_what_was_added(store: InMemoryDocStore) -> None:
-    _write({f"papers/{number}.md": f"{number} " * 60_000 for number in range(6)})
+    _write({f"papers/{number}.md": f"{number} " * 15_000 for number in range(6)})
     loader = Loader()
 
     def stop(progress: lmb.IngestProgress) -> None:

@@ -27,8 +27,9 @@ __all__ = ["ingest"]
 
 _MARK = "ingested"
 
-# Characters that are added at once. More would be lost to Ctrl-C, fewer would have the embedder wait for the disk.
-_BATCH_CHARACTERS = 200_000
+# Characters that are added at once: some sixty passages, which take an embedder on this machine a second or two. More
+# would be lost to Ctrl-C, and the bar would stand still; fewer would have the embedder wait for the disk.
+_BATCH_CHARACTERS = 50_000
 
 
 def ingest(
