@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from llamabot.ports.errors import UsageError
+from llamabot.ports.errors import RunBusy, UsageError
 from llamabot.ports.exports import read_export
 from llamabot.ports.recorder import Blob, RunStarted
 from llamabot.testing.contracts import RecorderContract
@@ -64,8 +64,6 @@ class OwnRecorderContract(RecorderContract):
             assert recorder.delete("nobody") is False
 
     def test_a_run_that_is_busy_is_told_with_what_to_do(self) -> None:
-        from llamabot.ports.errors import RunBusy
-
         with self.made() as recorder:
             claim = recorder.claim("run")
             with pytest.raises(RunBusy, match=r"'run' is in .*wait until it has ended or paused"):

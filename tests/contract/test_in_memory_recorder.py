@@ -24,7 +24,7 @@ class TestInMemoryRecorder(OwnRecorderContract):
 
 
 class TestFaultlessRecorder(RecorderContract):
-    examples = 14
+    examples = 6
 
     def make(self) -> InMemoryRecorder:
         return faulty(InMemoryRecorder(durable=True), [None])

@@ -79,7 +79,7 @@ OURS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 @pytest.mark.parametrize("kind", OURS)
 def test_every_bot_of_ours_keeps_every_law(kind: str) -> None:
     makers, settings = OURS[kind]
-    check_bot(*makers, examples=20, **settings)
+    check_bot(*makers, examples=15, **settings)
 
 
 def test_a_bot_of_one_colour_alone_is_tried_in_its_own_ways() -> None:
