@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -93,6 +94,33 @@ class AsyncCompletionContract(AnyCompletionContract):
             return completion
 
         check_completion(asyncio.run(leave_and_ask()))
+
+    @needs("streaming")
+    def test_a_closed_stream_has_nothing_more_async(self) -> None:
+        async def close_and_read(port: Any) -> list[CompletionChunk]:
+            stream = port.astream(self.request())
+            await anext(stream)
+            await stream.aclose()
+            return [chunk async for chunk in stream]
+
+        assert asyncio.run(close_and_read(self.make())) == []
+
+    @needs("streaming", "repeatable")
+    def test_keeps_two_streams_apart_async(self) -> None:
+        port = self.make()
+        requests = [self.request("Say hello."), self.request("Count to three.")]
+
+        async def both() -> list[Completion]:
+            return list(await asyncio.gather(*(acollected(port, request) for request in requests)))
+
+        alone = [asyncio.run(acollected(port, request)).message for request in requests]
+        assert [completion.message for completion in asyncio.run(both())] == alone
+
+    def test_leaves_the_request_as_it_is_async(self) -> None:
+        request = self.request(options={})
+        before = msgspec.json.encode(request)
+        asyncio.run(self.make().acomplete(request))
+        assert msgspec.json.encode(request) == before
 
     def test_can_be_cancelled_and_asked_again(self) -> None:
         port = self.make()
@@ -193,6 +221,21 @@ class AsyncCompletionContract(AnyCompletionContract):
     def test_asks_no_second_time_where_it_failed_async(self, status: int) -> None:
         port = self.make_failing(status)
         check_failure(lambda: asyncio.run(port.acomplete(self.request())), status)
+        assert self.requests_made(port) == 1
+
+    @needs("counting", "streaming")
+    def test_makes_no_request_before_the_first_next_async(self) -> None:
+        port = self.make()
+
+        async def ask() -> int:
+            stream = port.astream(self.request())
+            await asyncio.sleep(0)
+            before = self.requests_made(port)
+            await anext(stream)
+            await stream.aclose()
+            return before
+
+        assert asyncio.run(ask()) == 0
         assert self.requests_made(port) == 1
 
     def ways(self, port: Any) -> list[Callable[[CompletionRequest], Awaitable[Completion]]]:
