@@ -37,6 +37,11 @@ from typing import Any
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<language>\w*)")
 COMMENT = re.compile(r"<!--\s*test:(?P<needs>.*?)-->", re.DOTALL)
 NEEDS = {"completion", "embedded", "compile", "pytest"}
+SHORT_SEARCHES = """
+from hypothesis import settings
+settings.register_profile("short", max_examples=20, deadline=None, derandomize=True, database=None)
+settings.load_profile("short")
+"""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -101,6 +106,7 @@ def _run_pytest(files: list[str]) -> None:
         for code in files:
             name = code.partition("\n")[0].removeprefix("#").strip()
             Path(folder, name).write_text(code, encoding="utf-8")
+        Path(folder, "conftest.py").write_text(SHORT_SEARCHES, encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from llamabot.ports.errors import ConfigurationError
+from llamabot.testing.strategies.drawing import by_profile
 
 __all__ = ["Contract", "needs"]
 
@@ -37,7 +38,8 @@ class Contract:
     Attributes:
         capabilities: what may be left out, and what that is.
         not_supported: capabilities that the adapter lacks, each with the reason.
-        examples: how many examples each search tries; fewer for an adapter that is slow.
+        examples: how many examples each search tries; fewer for an adapter that is slow. A profile of hypothesis that
+            tries fewer than its default of 100 shortens all of them alike.
     """
 
     capabilities: ClassVar[Mapping[str, str]] = {}
@@ -79,7 +81,7 @@ class Contract:
         """The settings of a search: the profile's, with this contract's number of examples."""
         phases = set(Phase) - {Phase.explain}  # which traces every line, and takes minutes where an adapter is slow
         return settings(
-            max_examples=self.examples,
+            max_examples=by_profile(self.examples),
             deadline=None,
             phases=phases,
             report_multiple_bugs=False,

@@ -142,7 +142,9 @@ class RecorderContract(Claims):
     def test_agrees_with_a_dictionary_whatever_is_done_in_whatever_order(self) -> None:
         run_state_machine_as_test(
             lambda: self.machine(self),  # type: ignore[arg-type]  # a factory serves too
-            settings=settings(self.searching, max_examples=max(1, self.examples // 2), stateful_step_count=25),
+            settings=settings(
+                self.searching, max_examples=max(1, self.searching.max_examples // 2), stateful_step_count=25
+            ),
         )
 
     def test_freezes_what_it_is_given(self) -> None:

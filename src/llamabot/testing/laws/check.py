@@ -24,6 +24,7 @@ from llamabot.testing.laws.crash import (
 from llamabot.testing.laws.going import Makers
 from llamabot.testing.laws.leaks import holds_no_state, meanwhiles
 from llamabot.testing.laws.trial import Trial
+from llamabot.testing.strategies.drawing import by_profile
 from llamabot.testing.strategies.fitting import Schema
 
 __all__ = ["LAWS", "check_bot"]
@@ -88,7 +89,7 @@ def check_bot(
         output: JSON schema of the answers that the bot wants, so that models give some that fit.
         ask: what the bot is asked.
         laws: the names of those to try; by default all.
-        examples: models for each law.
+        examples: models for each law; fewer where hypothesis's profile tries fewer than its default of 100.
         not_supported: laws that the bot cannot keep, each with the reason.
 
     Raises:
@@ -104,7 +105,7 @@ def _try(name: str, law: _Law, trial: Trial, examples: int) -> None:
     """Search for a model with which a law does not hold."""
 
     @settings(
-        max_examples=examples,
+        max_examples=by_profile(examples),
         deadline=None,
         phases=_PHASES,
         report_multiple_bugs=False,

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-__all__ = ["drawn"]
+__all__ = ["by_profile", "drawn"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,3 +29,8 @@ def drawn(function: Callable[Concatenate[DrawFn, P], T], *given: P.args, **named
 @cache
 def _composite(function: Callable[..., Any]) -> Callable[..., SearchStrategy[Any]]:
     return st.composite(function)
+
+
+def by_profile(examples: int) -> int:
+    """Return how many examples a search tries: fewer where the profile in force tries fewer than hypothesis's 100."""
+    return max(1, examples * min(100, settings().max_examples) // 100)
