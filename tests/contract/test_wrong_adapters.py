@@ -97,7 +97,7 @@ class Blocks(FunctionCompletion):
 
 def scripted(contract: Any, kind: Any) -> Any:
     class Tests(contract):  # type: ignore[misc]  # a base that is given
-        examples = 30
+        examples = 300  # a search ends where the bug is; a short profile tries a tenth
 
         def make(self) -> Any:
             echo = lambda request: f"you said: {request.messages[-1].text}"  # noqa: E731 - short
@@ -257,7 +257,7 @@ def fail(reason: str) -> str:
 
 
 def made(contract: Any, make: Callable[[], Any], **body: Any) -> Any:
-    return type("Tests", (contract,), {"make": lambda self: make(), "examples": 30, **body})
+    return type("Tests", (contract,), {"make": lambda self: make(), "examples": 300, **body})
 
 
 SLEEPS = {"let_pass": lambda self, clock, seconds: clock.sleep(seconds)}

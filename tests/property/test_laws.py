@@ -238,7 +238,7 @@ def _one_more(ports: dict[str, Any]) -> dict[str, Any]:
 def test_a_bot_with_a_bug_is_told_the_law_the_model_and_what_differed(bug: str) -> None:
     law, makers = WRONG[bug]
     with pytest.raises(LawBroken) as broken:
-        check_bot(*makers, tools=[LOOK, TOOLS[1]], laws=[law], examples=60)
+        check_bot(*makers, tools=[LOOK, TOOLS[1]], laws=[law], examples=600)
     assert broken.value.law == law
     message = str(broken.value)
     assert message.startswith(f"the law of {law!r}: {LAWS[law]}")
@@ -247,7 +247,7 @@ def test_a_bot_with_a_bug_is_told_the_law_the_model_and_what_differed(bug: str) 
 
 def test_the_smallest_model_is_told() -> None:
     with pytest.raises(LawBroken) as broken:
-        check_bot(*agents(Forgetful()), tools=[LOOK], laws=["transcripts"])
+        check_bot(*agents(Forgetful()), tools=[LOOK], laws=["transcripts"], examples=500)
     assert "a request has a call without its result" in str(broken.value)
     assert str(broken.value).count("Turn(calls=(ToolCall(") == 1
 
