@@ -19,7 +19,7 @@ from llamabot.ports.errors import UsageError
 from llamabot.testing.contracts.at_once import Awaited
 from llamabot.testing.contracts.contract import needs
 from llamabot.testing.contracts.docstore_machine import DocStoreMachine
-from llamabot.testing.contracts.docstore_model import Model
+from llamabot.testing.contracts.docstore_model import Model, fits
 from llamabot.testing.contracts.shared_store import SharedStore
 
 __all__ = ["AsyncDocStoreContract", "DocStoreContract"]
@@ -172,15 +172,15 @@ class DocStoreContract(SharedStore):
     def test_of_many_it_finds_the_best_whatever_k_and_the_filter_are(self) -> None:
         draw, model = random.Random(3), Model(self.score, self.tolerance)
         words = [f"word{number}" for number in range(60)]
-        for number in range(600):
-            text = " ".join(draw.choices(words, k=draw.randint(3, 12)))
-            model.documents[f"{number}"] = Document(f"{number}", text, {"odd": number % 2})
+        for n in range(600):
+            model.documents[f"{n}"] = Document(f"{n}", " ".join(draw.choices(words, k=3 + n % 10)), {"odd": n % 2})
         with self.made() as store:
             store.add(model.documents.values())
             for where in (None, {"odd": 1}) * 4:
                 query = " ".join(draw.sample(words, k=4))
                 found = store.search(query, k=40, where=where)
                 model.check(found, query, 40, where)
+                assert list(found) == [m for m in store.search(query, k=600) if fits(m.passage.metadata, where)][:40]
                 assert [store.search(query, k=k, where=where) for k in (1, 8, 30)] == [found[:k] for k in (1, 8, 30)]
 
     def test_equal_scores_come_in_the_order_of_their_ids_whatever_k_is(self) -> None:
