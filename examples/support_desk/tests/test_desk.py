@@ -132,11 +132,19 @@ def test_two_refunds_at_once_are_one_decision_and_each_has_its_answer(make: Make
     assert paid_back(container) == Money.of(40)
 
 
+def test_two_small_refunds_at_once_are_both_paid(make: Make) -> None:
+    container = make([asks_refund(10, 15), "Done."])
+    desk = container.desk()
+    assert ask(desk, desk.open("ana", LAMP.id))[-1] == Answered("Done.")
+    assert paid_back(container) == Money.of(25)
+
+
 def test_the_policy_refuses_by_itself_what_nobody_could_grant(make: Make) -> None:
     container = make([asks_refund(500), "That is too much."])
     desk = container.desk()
     assert ask(desk, desk.open("ana", LAMP.id))[-1] == Answered("That is too much.")
-    assert "Between 0.01 EUR and 180.00 EUR" in container.completion().requests[-1].messages[-1].text
+    told = container.completion().requests[-1].messages[-1].text
+    assert "The call was denied: Between 0.01 EUR and 180.00 EUR" in told
 
 
 def test_old_orders_wait_even_for_a_little(make: Make) -> None:
