@@ -75,6 +75,14 @@ def test_reads_a_text_to_its_limit() -> None:
 
 
 @pytest.mark.embedded
+@pytest.mark.parametrize("text", [" " * 9000 + "the end", "x" * 9000 + " the end", "word " + "\n" * 9000 + "the end"])
+def test_reads_on_until_it_has_what_it_can_read(text: str) -> None:
+    ended, unended = minilm().embed([text, text.removesuffix("the end")])
+    assert not numpy.array_equal(ended, unended)
+    assert numpy.array_equal(*minilm().embed([text, text.replace("  ", "").replace("\n\n", "")]))
+
+
+@pytest.mark.embedded
 def test_a_model_with_other_content_has_another_name(tmp_path: Path) -> None:
     path = model_path("minilm", ending=ONNX)
     (tmp_path / "minilm.onnx").write_bytes(path.read_bytes())
@@ -197,7 +205,7 @@ def peak_kib():  # not by getrusage, where a process begins with its parent's
     return int(status.partition("VmHWM:")[2].split()[0])
 embedding.embed(["word " * 300] * 3)
 before = peak_kib()
-embedding.embed(["word " * 300] * 16 + ["a"] * 100)
+embedding.embed(["word " * 300] * 16 + ["a"] * 100 + ["word " * 400_000])
 print((peak_kib() - before) // 1024)
 """)
     assert done.stderr == b""

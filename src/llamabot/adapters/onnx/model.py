@@ -21,6 +21,7 @@ from llamabot.ports.errors import ConfigurationError, EmbeddingError, MissingExt
 __all__ = ["Model", "shared_model", "usable_threads"]
 
 _FATAL_ONLY = 4
+_CHARACTERS_PER_TOKEN = 16  # more than most words have
 # Without it onnxruntime, when it is imported, opens a database in the user's cache and reports to its maker over the
 # network, on threads that no forked child survives.
 _SILENCE = ("ORT_DISABLE_TELEMETRY", "1")
@@ -35,14 +36,25 @@ class Model:
 
     inherited = False
 
-    def __init__(self, session: Any, tokenizer: Any) -> None:
+    def __init__(self, session: Any, tokenizer: Any, max_tokens: int) -> None:
         self._session = session
         self._tokenizer = tokenizer
+        self._max_tokens = max_tokens
         self._inputs = [given.name for given in session.get_inputs()]
         self.dimensions = session.get_outputs()[0].shape[-1]
 
     def token_ids(self, text: str) -> list[int]:
         """Return what the model reads of a text; half a character (a lone surrogate) is a question mark to it."""
+        # The tokenizer reads all that it is given, and takes a hundred times the text's size in memory.
+        length = self._max_tokens * _CHARACTERS_PER_TOKEN
+        while length < len(text):
+            end = max(text.rfind(" ", 0, length), text.rfind("\n", 0, length))  # no token goes on behind a space
+            if end > 0 and len(ids := self._ids(text[:end])) == self._max_tokens:
+                return ids
+            length *= 4
+        return self._ids(text)
+
+    def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text.encode("utf-8", "replace").decode()).ids
         return ids
 
@@ -114,7 +126,7 @@ def _load(path: Path, max_tokens: int) -> Model:
         tokenizer = tokenizers.Tokenizer.from_file(str(_tokenizer_of(path)))
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens)
-        return Model(session, tokenizer)
+        return Model(session, tokenizer, max_tokens)
     except Exception as error:
         raise ConfigurationError(f"the embedding model {str(path)!r} cannot be loaded: {error}") from error
 
