@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -124,10 +125,11 @@ class TestFaissDocStoreOfKeywords(_OnDisk):
         (lmb.Document("a", "x", {"tags": ["x"]}), "'tags' of document 'a' is a list"),  # type: ignore[dict-item]  # the point
         (lmb.Document("a", "x", {1: "x"}), "no string"),  # type: ignore[dict-item]  # the point
         (lmb.Document("a", None), "text of document 'a'"),  # type: ignore[arg-type]  # the point
+        (lmb.Document("a", "x", None), "of document 'a' is a NoneType"),  # type: ignore[arg-type]  # the point
         (lmb.Document(7, "x"), "id of document 7"),  # type: ignore[arg-type]  # the point
         ("text", "not str"),
     ],
-    ids=["no id", "list", "name", "no text", "number", "text"],
+    ids=["no id", "list", "name", "no text", "no metadata", "number", "text"],
 )
 def test_says_what_is_wrong_with_what_is_no_document(document: Any, complaint: str) -> None:
     for store in (InMemoryDocStore(), lmb.FaissDocStore(None, embedding=HashedEmbedding(16))):
@@ -135,8 +137,43 @@ def test_says_what_is_wrong_with_what_is_no_document(document: Any, complaint: s
             store.add([document])
 
 
+def test_one_id_is_not_taken_for_the_ids_that_its_letters_are() -> None:
+    for store in (InMemoryDocStore(), lmb.FaissDocStore(None, embedding=HashedEmbedding(16))):
+        store.add([lmb.Document("a", "linker"), lmb.Document("ab", "linker")])
+        with pytest.raises(UsageError, match=r"remove\(\['ab'\]\)"):
+            store.remove("ab")
+        with pytest.raises(UsageError, match="7 is no document's id"):
+            store.remove(["a", 7])  # type: ignore[list-item]  # the point
+        assert store.count() == 2
+
+
+def test_one_document_is_not_several() -> None:
+    for store in (InMemoryDocStore(), lmb.FaissDocStore(None, embedding=HashedEmbedding(16))):
+        for one in (lmb.Document("a", "linker"), "a", None):
+            with pytest.raises(UsageError, match=r"add\(\[…\]\)"):
+                store.add(one)  # type: ignore[arg-type]  # the point
+
+
+def test_however_many_are_wanted_all_are_found() -> None:
+    documents = [lmb.Document(str(number), "linker") for number in range(20)]
+    for store in (
+        InMemoryDocStore(documents),
+        lmb.FaissDocStore(None, embedding=HashedEmbedding(16)),
+        lmb.FaissDocStore(None, embedding=False),
+    ):
+        store.add(documents)
+        assert all(len(store.search("linker", k=k)) == 20 for k in (20, 2**29, sys.maxsize, 10**30))
+
+
 def test_says_what_is_wrong_with_a_search() -> None:
     for store in (InMemoryDocStore(), lmb.FaissDocStore(None, embedding=HashedEmbedding(16))):
+        for wrong in ("3", 1.5, None):
+            with pytest.raises(UsageError, match=f"k={wrong!r}"):
+                store.search("linker", k=wrong)  # type: ignore[arg-type]  # the point
+        with pytest.raises(UsageError, match="not 7"):
+            store.search(7)  # type: ignore[arg-type]  # the point
+        with pytest.raises(UsageError, match="is a list, not a dict"):
+            store.search("linker", where=["lang"])  # type: ignore[arg-type]  # the point
         with pytest.raises(UsageError, match="k=-1"):
             store.search("linker", k=-1)
         with pytest.raises(UsageError, match="'lang'"):

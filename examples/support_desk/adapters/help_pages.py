@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import msgspec
 
 import llamabot as lmb
-from llamabot.ports.docstore import Known, check_document, check_search
+from llamabot.ports.docstore import Known, check_documents, check_search
 from llamabot.ports.documents import Metadata
 from llamabot.ports.splitter import SplitterPort
 from support_desk.adapters.database import Database
@@ -45,7 +45,7 @@ class SqliteHelpPages:
 
     def add(self, documents: Iterable[lmb.Document]) -> lmb.AddReport:
         """Add documents, each under its id in the place of an older one; all of them or none."""
-        given = {document.id: document for document in map(check_document, documents)}
+        given = {document.id: document for document in check_documents(documents)}
         rows = {id_: self._row(document) for id_, document in given.items()}
         with _errors(), self._database.writing() as file:
             known = dict(file.execute("SELECT id, document FROM help_pages"))
@@ -64,7 +64,7 @@ class SqliteHelpPages:
 
     def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[lmb.Match, ...]:
         """Return the passages that have most of the query's words, the closest first."""
-        check_search(k, where)
+        check_search(query, k, where)
         passages = [(passage, _words(passage.text)) for passage in self._passages()]
         weights = _weights(_words(query), [words for _, words in passages])
         matches = [

@@ -124,7 +124,7 @@ def check_where(where: Mapping[Any, Any] | None) -> None:
         UsageError: a name is no string, or a value no scalar.
         ConfigurationError: a text has half a character, or a number is not finite.
     """
-    check_metadata(where or {}, "to look for")
+    check_metadata({} if where is None else where, "to look for")
     for name, value in (where or {}).items():
         _check_whole("where", f"{name}{value}")
         if isinstance(value, float) and not math.isfinite(value):

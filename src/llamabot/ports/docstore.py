@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from numbers import Integral
 from typing import Protocol
 
 import msgspec
@@ -16,7 +17,8 @@ __all__ = [
     "CataloguePort",
     "DocStorePort",
     "Known",
-    "check_document",
+    "check_documents",
+    "check_ids",
     "check_metadata",
     "check_search",
 ]
@@ -56,11 +58,16 @@ class DocStorePort(Protocol):
         Law: adding twice is adding once; the order of documents with different ids does not matter to any search.
 
         Raises:
-            UsageError: an id is empty, a text is no string, or a value of the metadata is no scalar.
+            UsageError: an id is empty, a text is no string, a value of the metadata is no scalar; or it is one document
+                and not several.
         """
 
     def remove(self, ids: Iterable[str]) -> int:
-        """Remove documents and return how many were there; unknown ids are ignored."""
+        """Remove documents and return how many were there; unknown ids are ignored.
+
+        Raises:
+            UsageError: it is one id and not several: its letters may be ids too.
+        """
 
     def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
         """Return the passages that are closest to a query, the closest first.
@@ -69,7 +76,7 @@ class DocStorePort(Protocol):
 
         Args:
             query: what is looked for.
-            k: most matches; 0 is legal.
+            k: most matches; 0 is legal, and so is any number above all there are.
             where: only documents whose metadata has all of these, with equal values: `True` is not 1, and None is a
                 value that is there.
 
@@ -78,7 +85,7 @@ class DocStorePort(Protocol):
         found.
 
         Raises:
-            UsageError: k is negative, or a value of `where` is no scalar.
+            UsageError: the query is no text, k no whole number or negative, or a value of `where` no scalar.
         """
 
     def count(self) -> int:
@@ -119,12 +126,63 @@ class AsyncDocStorePort(Protocol):
         """As `count`."""
 
 
-def check_document(document: Document) -> Document:
-    """Return a document that a store can take.
+def check_documents(documents: Iterable[Document]) -> Iterator[Document]:
+    """Yield documents that a store can take.
 
     Raises:
-        UsageError: it is none.
+        UsageError: one cannot be, or they are not several.
     """
+    if isinstance(documents, Document | str | bytes) or not isinstance(documents, Iterable):
+        raise UsageError(f"several documents are added at once, and this is a {type(documents).__name__}: add([…])")
+    return map(_checked, documents)
+
+
+def check_ids(ids: Iterable[str]) -> Iterator[str]:
+    """Yield ids of documents.
+
+    Raises:
+        UsageError: one is no string, or they are not several.
+    """
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise UsageError(f"several documents are removed at once, and this is {ids!r}: remove([{ids!r}])")
+    for id_ in ids:
+        if not isinstance(id_, str):
+            raise UsageError(f"{id_!r} is no document's id: an id is a string")
+        yield id_
+
+
+def check_search(query: str, k: int, where: Metadata | None) -> None:
+    """Refuse a search that cannot be.
+
+    Raises:
+        UsageError: the query is no text, k no whole number or negative, or a value of `where` no scalar.
+    """
+    if not isinstance(query, str):
+        raise UsageError(f"a query is a string, not {query!r}")
+    if not isinstance(k, Integral) or k < 0:
+        raise UsageError(f"k={k!r}: it is how many matches are wanted, 0 or more")
+    check_metadata({} if where is None else where, "to look for")
+
+
+def check_metadata(metadata: Metadata, whose: str) -> None:
+    """Refuse metadata that is none.
+
+    Raises:
+        UsageError: it is no table, a name is no string, or a value no scalar.
+    """
+    if not isinstance(metadata, Mapping):
+        raise UsageError(f"the metadata {whose} is a {type(metadata).__name__}, not a dict")
+    for name, value in metadata.items():
+        if not isinstance(name, str):
+            raise UsageError(f"the metadata {whose} has a name {name!r} that is no string")
+        if not isinstance(value, str | int | float | bool | None):
+            raise UsageError(
+                f"the metadata {name!r} {whose} is a {type(value).__name__}; "
+                "it can be a string, a number, a boolean or None"
+            )
+
+
+def _checked(document: Document) -> Document:
     if not isinstance(document, Document):
         raise UsageError(f"a store takes Documents, not {type(document).__name__}: lmb.Document(id=…, text=…)")
     for name in ("id", "text", "source", "format", "fingerprint"):
@@ -135,30 +193,3 @@ def check_document(document: Document) -> Document:
         raise UsageError("a document needs an id that is not empty")
     check_metadata(document.metadata, f"of document {document.id!r}")
     return document
-
-
-def check_search(k: int, where: Metadata | None) -> None:
-    """Refuse a search that cannot be.
-
-    Raises:
-        UsageError: k is negative, or a value of `where` is no scalar.
-    """
-    if k < 0:
-        raise UsageError(f"k={k}: it is how many matches are wanted, 0 or more")
-    check_metadata(where or {}, "to look for")
-
-
-def check_metadata(metadata: Metadata, whose: str) -> None:
-    """Refuse metadata that is none.
-
-    Raises:
-        UsageError: a name is no string, or a value no scalar.
-    """
-    for name, value in metadata.items():
-        if not isinstance(name, str):
-            raise UsageError(f"the metadata {whose} has a name {name!r} that is no string")
-        if not isinstance(value, str | int | float | bool | None):
-            raise UsageError(
-                f"the metadata {name!r} {whose} is a {type(value).__name__}; "
-                "it can be a string, a number, a boolean or None"
-            )

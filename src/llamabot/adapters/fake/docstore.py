@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from llamabot.ports.docstore import AddReport, Known, check_document, check_search
+from llamabot.ports.docstore import AddReport, Known, check_documents, check_ids, check_search
 from llamabot.ports.documents import Document, Match, Metadata, Passage, Place
 from llamabot.ports.splitter import SplitterPort
 
@@ -44,7 +44,7 @@ class InMemoryDocStore:
 
     def add(self, documents: Iterable[Document]) -> AddReport:
         """Add documents, each under its id in the place of an older one; all of them or none."""
-        given = {document.id: document for document in map(check_document, documents)}
+        given = {document.id: document for document in check_documents(documents)}
         passages = {id_: self._split(document) for id_, document in given.items()}
         with self._lock:
             known = self._documents
@@ -60,7 +60,7 @@ class InMemoryDocStore:
 
     def remove(self, ids: Iterable[str]) -> int:
         """Remove documents and return how many were there."""
-        gone = set(ids)
+        gone = set(check_ids(ids))
         with self._lock:
             before = len(self._documents)
             self._documents = {id_: kept for id_, kept in self._documents.items() if id_ not in gone}
@@ -69,7 +69,7 @@ class InMemoryDocStore:
 
     def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
         """Return the passages that share the most words with the query, the closest first."""
-        check_search(k, where)
+        check_search(query, k, where)
         wanted = _words(query)
         matches = [
             Match(passage, score)

@@ -23,7 +23,7 @@ from llamabot.adapters.sqlite.docstore.writing import (
     remove_documents,
     stored_documents,
 )
-from llamabot.ports.docstore import AddReport, check_document
+from llamabot.ports.docstore import AddReport, check_documents
 from llamabot.ports.documents import Document
 from llamabot.ports.embedding import EmbeddingPort
 from llamabot.ports.splitter import SplitterPort
@@ -40,7 +40,7 @@ class Addition:
         self._embedding = embedding
         self._splitter = splitter
         self._splitter_name = WHOLE if splitter is None else splitter.name
-        given = {document.id: document for document in map(check_document, documents)}
+        given = {document.id: document for document in check_documents(documents)}
         self._given = {id_: (document, digest_of(document)) for id_, document in given.items()}
         self._prepared: dict[str, Prepared] = {}
         self._vectors: dict[bytes, bytes] = {}

@@ -95,6 +95,7 @@ class SqliteDocStore:
         """Remove documents and return how many were there.
 
         Raises:
+            UsageError: it is one id and not several.
             DocStoreError: the folder cannot be written to, or somebody else writes for too long.
         """
         with self._storage.errors("remove from"):
@@ -107,11 +108,11 @@ class SqliteDocStore:
         """Return the passages that are closest to a query, the closest first.
 
         Raises:
-            UsageError: k is negative, or a value of `where` is no scalar.
+            UsageError: the query is no text, k no whole number or negative, or a value of `where` no scalar.
             ConfigurationError: the store was built with another embedder.
             DocStoreError: the folder cannot be read.
         """
-        check_search(k, where)
+        check_search(query, k, where)
         if k == 0 or not query.strip():
             return ()
         vector = self._embedded(query)
@@ -119,7 +120,9 @@ class SqliteDocStore:
             if lent is None or (vector is None and self._fusion.uses_vectors):
                 return ()
             connection, index = lent
-            check_embedding(connection, read_state(connection), self._embedding)
+            state = read_state(connection)
+            check_embedding(connection, state, self._embedding)
+            k = min(k, state.next_passage)  # there are no more
             among = passages_that_fit(connection, where) if where else None
             words = any_word_of(connection, query) if self._fusion.uses_keywords else ""
             search = Search(connection, index, vector, words, among)
