@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -216,6 +217,28 @@ def test_what_is_second_to_many_in_each_half_is_found_where_it_is_first_in_both(
         store.add([*near, *far, good])
         found = store.search(" ".join(f"word{number}" for number in range(40)), k=1)
     assert [match.passage.document_id for match in found] == ["good"]
+
+
+class _Random:
+    """Makes vectors that are no round numbers, all in one half of the space."""
+
+    name, dimensions = "random", 384
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        rows = [np.random.default_rng(crc32(text.encode())).standard_normal(384) + 1 for text in texts]
+        vectors = np.array(rows, np.float32).reshape(-1, 384)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_a_score_is_the_same_to_the_last_digit_whatever_is_found_beside_it() -> None:
+    store = lmb.FaissDocStore(None, embedding=_Random(), splitter=LineSplitter(), fusion=VectorsOnly())
+    store.add([Document(str(number), f"text {number}", {"third": number % 3}) for number in range(600)])
+    for query in map(str, range(60)):
+        all_of_them = store.search(query, k=600)
+        for k in (10, 50):
+            assert store.search(query, k=k) == all_of_them[:k]
+        third = [match for match in all_of_them if match.passage.metadata["third"] == 1]
+        assert list(store.search(query, k=600, where={"third": 1})) == third
 
 
 def test_a_rule_that_needs_vectors_needs_an_embedder() -> None:
