@@ -72,6 +72,10 @@ format: dev ## Format the code and mend what ruff can mend
 bench: dev ## Measure, and write docs/benchmarks.md (BENCH_ARGS=...)
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
+.PHONY: mutation
+mutation: dev ## Try small changes of the domain on the tests; write docs/mutation.md (ONLY=files, JOBS=2)
+	@$(BIN)/python -m mutation --jobs $(or $(JOBS),2) $(ONLY)
+
 .PHONY: build
 build: dev ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .

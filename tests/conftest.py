@@ -21,7 +21,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +39,9 @@ set_hypothesis_home_dir(ROOT / ".hypothesis")
 _PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", **_PATIENT)
 settings.register_profile("ci", **_PATIENT, derandomize=True, print_blob=True, database=None)
-settings.register_profile("fast", **_PATIENT, max_examples=10, stateful_step_count=15, derandomize=True, database=None)
+_BRIEF = {"max_examples": 10, "stateful_step_count": 15, "derandomize": True, "database": None}
+settings.register_profile("fast", **_PATIENT, **_BRIEF)
+settings.register_profile("mutation", **_PATIENT, **_BRIEF, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

@@ -1,0 +1,133 @@
+"""Write down which changes the tests do not notice, and why that may be."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+GOAL = 0.9
+
+HEAD = """\
+# Which bugs the tests notice
+
+Written by `make mutation`; not by hand. mutmut's small changes to `src/llamabot/domain` (another operator, another
+constant, an argument left out), one at a time, each tried on the tests of `tests/unit/domain` and `tests/property` that
+run the changed line. A change is killed if one of them fails, or takes far longer than it should. Reasons are kept in
+`mutation/reasons.toml`; the command fails where one is missing, or no longer needed.
+
+```console
+$ make mutation
+$ make mutation ONLY=src/llamabot/domain/budget.py
+```
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a change, as the document tells it."""
+
+    file: str
+    function: str
+    line: int
+    old: str
+    new: str
+    outcome: str
+
+    @property
+    def is_killed(self) -> bool:
+        """Tell whether the tests noticed."""
+        return self.outcome == "killed"
+
+    @property
+    def text(self) -> str:
+        """Return the change on one line."""
+        old, new = (" ".join(text.split("\n")) for text in (self.old, self.new))
+        return f"{old} → {new or 'nothing'}"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why changes may live: those of the files and functions that these patterns name whose text has `change` in it."""
+
+    why: str
+    file: str = "*"
+    function: str = "*"
+    change: str = ""
+
+    def covers(self, outcome: Outcome) -> bool:
+        """Tell whether this is the reason of a change."""
+        named = fnmatchcase(PurePosixPath(outcome.file).name, self.file) and fnmatchcase(
+            outcome.function, self.function
+        )
+        return named and re.search(self.change, outcome.text) is not None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The changes that live, each with its reason or None; and the reasons that none of them has."""
+
+    living: list[tuple[Outcome, Reason | None]]
+    idle: list[Reason]
+
+    @property
+    def without(self) -> list[Outcome]:
+        """Return the changes that live for no stated reason."""
+        return [outcome for outcome, reason in self.living if reason is None]
+
+
+def judged(outcomes: Iterable[Outcome], reasons: Sequence[Reason]) -> Judged:
+    """Give each change that lives the first reason that covers it."""
+    living = [outcome for outcome in outcomes if not outcome.is_killed]
+    pairs = [(outcome, next((reason for reason in reasons if reason.covers(outcome)), None)) for outcome in living]
+    used = {id(reason) for _, reason in pairs}
+    return Judged(pairs, [reason for reason in reasons if id(reason) not in used])
+
+
+def share(outcomes: Sequence[Outcome]) -> float:
+    """Return which part of the changes was killed; 1 where there are none."""
+    return sum(outcome.is_killed for outcome in outcomes) / len(outcomes) if outcomes else 1.0
+
+
+def document(outcomes: Sequence[Outcome], reasons: Sequence[Reason], facts: dict[str, str]) -> str:
+    """Return the document: what it was measured on, a row a file, each change that lives under its reason."""
+    found = judged(outcomes, reasons)
+    said = f"{share(outcomes):.1%} of {len(outcomes):,} changes are killed (goal: {GOAL:.0%})."
+    listed = "\n".join(f"- {name}: {value}" for name, value in facts.items())
+    parts = [HEAD, listed, said, "## By file", table(outcomes), "## Survivors", *_survivors(found)]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Return a row a file, and one for all."""
+    rows = ["| file | changes | killed | lived | not reached | share |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for file in sorted({outcome.file for outcome in outcomes}):
+        of_it = [outcome for outcome in outcomes if outcome.file == file]
+        rows += [_row(f"`{PurePosixPath(file).name}`", of_it)]
+    return "\n".join([*rows, _row("all", outcomes)])
+
+
+def _row(name: str, outcomes: Sequence[Outcome]) -> str:
+    counts = Counter(outcome.outcome for outcome in outcomes)
+    lived = len(outcomes) - counts["killed"] - counts["unreached"]
+    cells = [len(outcomes), counts["killed"], lived, counts["unreached"], f"{share(outcomes):.1%}"]
+    return f"| {name} | " + " | ".join(map(str, cells)) + " |"
+
+
+def _survivors(found: Judged) -> list[str]:
+    """Return a paragraph a reason, with the changes that live by it."""
+    whys = {reason.why if reason else "No reason is known yet": None for _, reason in found.living}
+    return [_group(why, found) for why in whys] or ["None."]
+
+
+def _group(why: str, found: Judged) -> str:
+    of_it = [outcome for outcome, reason in found.living if (reason.why if reason else "No reason is known yet") == why]
+    return "\n".join([f"{why}:", "", *map(_line, of_it)])
+
+
+def _line(outcome: Outcome) -> str:
+    fence = "``" if "`" in outcome.text else "`"
+    return f"- `{PurePosixPath(outcome.file).name}:{outcome.line}` `{outcome.function}`: {fence}{outcome.text}{fence}"

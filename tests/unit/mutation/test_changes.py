@@ -1,0 +1,67 @@
+"""mutmut's changes as values, put into living functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+from mutation.changes import Change, changes
+from mutation.trials import put_in
+
+TEXT = '''\
+"""Two functions."""
+
+LIMIT = 3
+
+
+def is_over(number):
+    """Tell."""
+    return number > LIMIT
+
+
+class Counter:
+    first: int = 1
+
+    def count(self, step):
+        total = (
+            self.first
+            + step
+        )
+        return total
+'''
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> dict[str, Change]:
+    (tmp_path / "src").mkdir()  # mutmut wants one where it stands
+    (tmp_path / "two.py").write_text(TEXT)
+    return {change.new: change for change in changes(tmp_path, "two.py")}
+
+
+def test_a_change_tells_its_function_and_its_lines(found: dict[str, Change]) -> None:
+    change = found["return number >= LIMIT"]
+    assert (change.function, change.first_line, change.lines) == ("is_over", 6, (8,))
+    assert change.old == "return number > LIMIT"
+    assert change.text == TEXT.replace(">", ">=")
+    inner = next(change for change in found.values() if change.function == "Counter.count" and 16 in change.lines)
+    assert set(inner.lines) < set(inner.around)
+
+
+def test_only_functions_are_changed(found: dict[str, Change]) -> None:
+    assert {change.function for change in found.values()} == {"is_over", "Counter.count"}
+
+
+def test_no_two_changes_share_a_key(found: dict[str, Change]) -> None:
+    assert len({change.key for change in found.values()}) == len(found)
+
+
+def test_a_living_function_does_what_the_change_says(found: dict[str, Change], tmp_path: Path) -> None:
+    place = tmp_path / "two.py"
+    names: dict[str, FunctionType] = {}
+    exec(compile(TEXT, str(place), "exec"), names)  # noqa: S102  (a module without a file)
+    function = names["is_over"]
+    assert not function(3)
+    change = found["return number >= LIMIT"]
+    put_in(change, {(str(place), "is_over", 6): [function]}, tmp_path)
+    assert function(3)
