@@ -1,17 +1,19 @@
 """Passages, queries and their vectors, made to any size from real sentences.
 
 The sentences are those of Python's own documentation in the standard library. MiniLM embeds some thousands of them and
-the queries, which are four words in a row of some sentence; the vectors are multiplied to size with a little noise. The
-texts are sentences in another order, sixty words each. Everything follows from the size, and is kept in the cache.
+the queries, which are four words in a row of some sentence. A passage is a sentence and what stands after it, sixty
+words in all, under the sentence's vector. Both are multiplied to size: the vector gets a little noise, and a fifth of
+the words give way to others. Everything follows from the size, and the vectors are kept in the cache.
 """
 
 from __future__ import annotations
 
 import ast
+import itertools
 import random
 import re
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ QUERIES = 200
 CLOSEST = 10
 _EMBEDDED = 8_000
 _NOISE = 0.3  # the length of what is added to a unit vector
+_WORDS = 60
+_EXCHANGED = 12
 _BLOCK = 20_000
 
 
@@ -78,19 +82,24 @@ class Corpus:
     def texts(self) -> Iterator[str]:
         """Yield the passages' texts; the first word of each is its number."""
         chance, sentences = random.Random(2), _sentences()
+        words = [word for sentence in sentences for word in sentence.split()]
+        words += words[:_WORDS]
+        starts = dict(zip(sentences, itertools.accumulate(map(_length, sentences), initial=0), strict=False))
+        embedded = _in_another_order(sentences, random.Random(1))[:_EMBEDDED]
         for number in range(self.size):
-            words = [f"p{number}"]
-            while len(words) < 60:
-                words += chance.choice(sentences).split()
-            yield " ".join(words[:60])
+            start = starts[embedded[number % len(embedded)]]
+            passage = [f"p{number}", *words[start : start + _WORDS - 1]]
+            for place in chance.sample(range(1, _WORDS), _EXCHANGED if number >= len(embedded) else 0):
+                passage[place] = chance.choice(words)
+            yield " ".join(passage)
 
     def _embed(self, model: Path) -> None:
         import numpy as np
 
         from llamabot import OnnxEmbedding
 
-        chance, sentences = random.Random(1), _sentences()
-        chance.shuffle(sentences)
+        chance = random.Random(1)
+        sentences = _in_another_order(_sentences(), chance)
         queries = []
         for sentence in chance.choices(sentences, k=QUERIES):
             words = sentence.split()
@@ -130,6 +139,17 @@ def _sentences() -> list[str]:
             texts += _docstrings(path)
     found = [sentence for text in texts for sentence in re.split(r"(?<=[.!?])\s+", " ".join(text.split()))]
     return [sentence for sentence in dict.fromkeys(found) if 5 <= len(sentence.split()) <= 60]
+
+
+def _length(sentence: str) -> int:
+    return len(sentence.split())
+
+
+def _in_another_order(sentences: Sequence[str], chance: random.Random) -> list[str]:
+    """Return them shuffled; the first ones are those that are embedded."""
+    shuffled = list(sentences)
+    chance.shuffle(shuffled)
+    return shuffled
 
 
 def _docstrings(path: Path) -> list[str]:

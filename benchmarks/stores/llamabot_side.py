@@ -99,7 +99,7 @@ class Side:
 
     def bare(self) -> dict[str, float]:
         """Return the milliseconds of FAISS alone, of FTS5 with the words that the store takes, and with all of them."""
-        with self._meaning._cache.lent() as (connection, index):  # noqa: SLF001 - nothing public gets at what is bare
+        with self._meaning._cache.lent() as (connection, _, index):  # noqa: SLF001 - nothing public gets at what is bare
             parameters = approximately(index._kind, CLOSEST)  # noqa: SLF001 - as above
             rows = index._rows  # noqa: SLF001 - as above
             words = [telling_words(connection, query) for query in self._queries]

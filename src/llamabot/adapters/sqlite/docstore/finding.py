@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping
-from contextlib import closing
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -19,7 +18,9 @@ from llamabot.ports.vectorindex import VectorIndex
 __all__ = ["Search", "any_word_of", "best", "passages_that_fit"]
 
 _MOST_WORDS = 64
-_DEEPER, _LEAST_MORE = 4, 16  # so that 95 of 100 searches need not go deeper
+_MORE_OF_EACH, _LEAST_MORE, _DEEPER = 4, 16, 3  # so that nine of ten searches need not go deeper
+_LEAST_MORE_OF_ONE = 8
+_ABOUT = 0.005  # how far an index may be off; one byte a dimension is by less than a tenth of that
 _DECIMALS = 6
 _NEAR = 2e-6  # what rounding may make equal
 
@@ -27,13 +28,11 @@ _VECTORS = """
 SELECT passages.key, vectors.vector FROM passages JOIN vectors ON vectors.key = passages.vector
 WHERE passages.key IN (SELECT value FROM json_each(?))
 """
-_WORDS = "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank"
-_WORDS_AMONG = """
-SELECT rowid, -rank FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?)) ORDER BY rank
-"""
-_WORDS_OF = """
-SELECT rowid, -bm25(words) FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?))
-"""
+# By `rank` FTS5 would put all matches in order, their places in the texts included; this keeps the best alone.
+_WORDS = "SELECT rowid, -bm25(words) AS score FROM words WHERE words MATCH ? ORDER BY score DESC LIMIT ?"
+_AMONG = "AND +rowid IN (SELECT value FROM json_each(?))"
+_WORDS_AMONG = _WORDS.replace("ORDER BY", f"{_AMONG} ORDER BY")
+_WORDS_OF = f"SELECT rowid, -bm25(words) FROM words WHERE words MATCH ? {_AMONG}"  # noqa: S608 - SQL of ours
 _PASSAGES = """
 SELECT passages.key, documents.id, passages.number, passages.text, passages.place, documents.source, documents.metadata
 FROM passages JOIN documents ON documents.key = passages.document
@@ -52,6 +51,60 @@ def passages_that_fit(connection: sqlite3.Connection, where: Metadata) -> list[i
         tuple(entries),
     )
     return [key for (key,) in rows]
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What the two halves have told of, and what follows from it for passages of which one has told, or none.
+
+    Attributes:
+        near: about the cosines of the closest, these first.
+        by_words: the BM25 of those that share the most telling words, these first.
+        most_unseen: no passage outside `by_words` has more BM25.
+    """
+
+    rule: FusionRule
+    k: int
+    near: Mapping[int, float]
+    by_words: Mapping[int, float]
+    most_unseen: float
+
+    @property
+    def unseen(self) -> float:
+        """The most that a passage may score of which neither has told."""
+        return self.rule.score(min(self.near.values(), default=0.0), self.most_unseen)
+
+    def rivals(self) -> list[int]:
+        """Return the passages that may be among the k best."""
+        score, bm25, near = self.rule.score, self.by_words.get, self.near
+        if not near:
+            return list(self.by_words)
+        last = _last_of(self.k, [score(cosine - _ABOUT, bm25(key, 0.0)) for key, cosine in near.items()])
+        rivals = [key for key, cosine in near.items() if score(cosine + _ABOUT, bm25(key, self.most_unseen)) >= last]
+        farthest = min(near.values())
+        for key, words in self.by_words.items():
+            if score(farthest + _ABOUT, words) < last:
+                break
+            if key not in near:
+                rivals.append(key)
+        return rivals
+
+    def to_look_up(self, scores: Mapping[int, float], cosines: Mapping[int, float]) -> list[int]:
+        """Return the passages that may be among the k best, if the BM25 that nobody told of is high enough.
+
+        Args:
+            scores: of all rivals, where such a BM25 counts 0.
+            cosines: of all rivals.
+        """
+        if not self.most_unseen:
+            return []
+        last = _last_of(self.k, scores.values()) - _NEAR
+        unknown = scores.keys() - self.by_words.keys()
+        return [key for key in unknown if self.rule.score(cosines[key], self.most_unseen) >= last]
+
+
+def _last_of(k: int, scores: Iterable[float]) -> float:
+    """Return the k-th best score; of fewer, the last."""
+    return sorted(scores, reverse=True)[:k][-1]
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -79,36 +132,36 @@ class Search(msgspec.Struct, frozen=True):
         Source: Fagin, Lotem, Naor, Optimal aggregation algorithms for middleware (PODS 2001), the threshold algorithm.
         """
         has_two_halves = self.vector is not None and self.words
-        depth = (_DEEPER if has_two_halves else 1) * k + _LEAST_MORE
-        by_words: dict[int, float] = {}
-        with closing(self._sharing_words()) as rows:
-            while True:
-                by_words.update(rows.fetchmany(depth - len(by_words)))
-                by_vectors = self._closest(depth)
-                scores = self._fused(rule, by_vectors, by_words)
-                if len(by_words if self.vector is None else by_vectors) < depth:
-                    return scores
-                least = min(by_words.values()) if len(by_words) == depth else 0.0
-                unseen = rule.score(min(by_vectors.values(), default=0.0), least)
-                if sorted(scores.values())[-k] > unseen + _NEAR:
-                    return scores
-                depth *= 2
+        depth = _MORE_OF_EACH * k + _LEAST_MORE if has_two_halves else k + _LEAST_MORE_OF_ONE
+        while True:
+            near, by_words = self._closest(depth), self._sharing_words(depth)
+            most_unseen = min(by_words.values()) if len(by_words) == depth else 0.0
+            told = Told(rule, k, near, by_words, most_unseen)
+            scores = self._exactly(told)
+            if len(by_words if self.vector is None else near) < depth:
+                return scores
+            if _last_of(k, scores.values()) > told.unseen + _NEAR:
+                return scores
+            depth *= _DEEPER
 
-    def _fused(
-        self, rule: FusionRule, by_vectors: Mapping[int, float], by_words: Mapping[int, float]
-    ) -> dict[int, float]:
-        """Return the scores of what either half has told of; what the other does not say is looked up."""
-        cosines = {**by_vectors, **self._cosines(by_words.keys() - by_vectors.keys())}
-        bm25 = {**by_words, **self._bm25(by_vectors.keys() - by_words.keys())}
-        return {key: rule.score(cosines.get(key, 0.0), bm25.get(key, 0.0)) for key in cosines | bm25}
+    def _exactly(self, told: Told) -> dict[int, float]:
+        """Return the scores of those that may be among the k best; others may be there with less than is due."""
+        rivals = told.rivals()
+        cosines = self._cosines(rivals)
+        score, by_words = told.rule.score, told.by_words
+        scores = {key: score(cosines.get(key, 0.0), by_words.get(key, 0.0)) for key in rivals}
+        bm25 = self._bm25(told.to_look_up(scores, cosines)) if scores else {}
+        return scores | {key: score(cosines[key], words) for key, words in bm25.items()}
 
     def _closest(self, count: int) -> dict[int, float]:
+        """Return the passages whose vectors are the closest, with about their cosines, as far as the index knows."""
         import numpy as np
 
         if self.index is None or self.vector is None:
             return {}
         allowed = None if self.among is None else np.array(self.among, dtype=np.int64)
-        return self._cosines(self.index.search(self.vector, count, allowed)[0].tolist())
+        keys, products = self.index.search(self.vector, count, allowed)
+        return dict(zip(keys.tolist(), products.tolist(), strict=True))
 
     def _cosines(self, keys: Collection[int]) -> dict[int, float]:
         """Return the cosines, from the vectors themselves: the same whatever the index is.
@@ -124,21 +177,19 @@ class Search(msgspec.Struct, frozen=True):
         if not rows:
             return {}
         vectors = np.frombuffer(b"".join([vector for _, vector in rows]), dtype="<f4").reshape(len(rows), -1)
-        cosines = (vectors.astype(np.float64) @ self.vector.astype(np.float64)).tolist()
-        return {key: round(cosine, _DECIMALS) + 0.0 for (key, _), cosine in zip(rows, cosines, strict=True)}
+        cosines = np.round(vectors.astype(np.float64) @ self.vector.astype(np.float64), _DECIMALS) + 0.0
+        return dict(zip([key for key, _ in rows], cosines.tolist(), strict=True))
 
-    def _sharing_words(self) -> sqlite3.Cursor:
-        """Return a cursor over the passages that share a word, the best first, with their BM25."""
+    def _sharing_words(self, count: int) -> dict[int, float]:
+        """Return the passages that share the most telling words, with their BM25."""
         if not self.words:
-            return self.connection.cursor()
+            return {}
         if self.among is None:
-            return self.connection.execute(_WORDS, (self.words,))
-        return self.connection.execute(_WORDS_AMONG, (self.words, as_list(self.among)))
+            return dict(self.connection.execute(_WORDS, (self.words, count)))
+        return dict(self.connection.execute(_WORDS_AMONG, (self.words, as_list(self.among), count)))
 
     def _bm25(self, keys: Collection[int]) -> dict[int, float]:
-        if not self.words or not keys:
-            return {}
-        return dict(self.connection.execute(_WORDS_OF, (self.words, as_list(keys))))
+        return dict(self.connection.execute(_WORDS_OF, (self.words, as_list(keys)))) if keys else {}
 
 
 def any_word_of(connection: sqlite3.Connection, query: str) -> str:

@@ -67,8 +67,8 @@ class IndexCache:
         return self._held is not None
 
     @contextmanager
-    def lent(self) -> Iterator[tuple[sqlite3.Connection, VectorIndex] | None]:
-        """Lend both; None if nothing was ever written."""
+    def lent(self) -> Iterator[tuple[sqlite3.Connection, State, VectorIndex] | None]:
+        """Lend both, with the state that they see; None if nothing was ever written."""
         with self._lock.shared(), self._storage.reading() as connection:
             if connection is None:
                 yield None
@@ -76,10 +76,18 @@ class IndexCache:
             state = read_state(connection)
             held = self._held
             if held is not None and (held.store, held.generation) == (state.store, state.generation):
-                yield connection, held.index
+                yield connection, state, held.index
                 return
         with self._lock.alone(), self._storage.reading() as connection:
-            yield None if connection is None else (connection, self._caught_up(connection).index)
+            yield (
+                None
+                if connection is None
+                else (
+                    connection,
+                    read_state(connection),
+                    self._caught_up(connection).index,
+                )
+            )
 
     def follow(self) -> None:
         """Take notice of a change that was committed: catch up, and see to the index and its file."""

@@ -6,11 +6,12 @@ back. So numbers go over as one JSON text and blobs as one long one, which SQLit
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeAlias
+
+import msgspec
 
 __all__ = ["BLOBS", "Table", "as_blobs", "as_list", "in_batches"]
 
@@ -18,6 +19,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 # Selects what `as_blobs` has made of many blobs.
 BLOBS = "SELECT substr(:data, json_extract(value, '$[0]'), json_extract(value, '$[1]')) FROM json_each(:places)"
+_ENCODER = msgspec.json.Encoder()
 _MOST_ROWS = 4_096
 _MOST_BYTES = 2**26
 
@@ -70,7 +72,7 @@ def as_blobs(values: Iterable[bytes]) -> dict[str, str | bytes]:
 
 def as_list(values: Iterable[Any]) -> str:
     """Return values as JSON for `json_each`."""
-    return json.dumps(list(values), separators=(",", ":"))
+    return _ENCODER.encode(list(values)).decode()
 
 
 def in_batches(values: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -19,7 +19,7 @@ from llamabot.adapters.sqlite.docstore.preparing import embedded_query
 from llamabot.adapters.sqlite.docstore.reindexing import Reindexing
 from llamabot.adapters.sqlite.docstore.removing import remove
 from llamabot.adapters.sqlite.docstore.saved_index import IndexFiles
-from llamabot.adapters.sqlite.docstore.state import read_state
+from llamabot.adapters.sqlite.docstore.state import State, read_state
 from llamabot.adapters.sqlite.docstore.storage import FileStorage, MemoryStorage, Storage
 from llamabot.ports.docstore import AddReport, Known, check_search
 from llamabot.ports.documents import Document, Match, Metadata
@@ -119,8 +119,7 @@ class SqliteDocStore:
         with self._storage.errors("search"), self._lent(vector) as lent:
             if lent is None or (vector is None and self._fusion.uses_vectors):
                 return ()
-            connection, index = lent
-            state = read_state(connection)
+            connection, state, index = lent
             check_embedding(connection, state, self._embedding)
             k = min(k, state.next_passage)  # there are no more
             among = passages_that_fit(connection, where) if where else None
@@ -198,14 +197,14 @@ class SqliteDocStore:
         return embedded_query(self._embedding, query)
 
     @contextmanager
-    def _lent(self, vector: Vectors | None) -> Iterator[tuple[sqlite3.Connection, VectorIndex | None] | None]:
-        """Lend a connection, and with it an index that sees the same if there is a vector to look for."""
+    def _lent(self, vector: Vectors | None) -> Iterator[tuple[sqlite3.Connection, State, VectorIndex | None] | None]:
+        """Lend a connection, the state, and an index that sees the same if there is a vector to look for."""
         if self._cache is not None and vector is not None:
             with self._cache.lent() as lent:
                 yield lent
         else:
             with self._storage.reading() as connection:
-                yield None if connection is None else (connection, None)
+                yield None if connection is None else (connection, read_state(connection), None)
 
 
 def _rule(given: FusionRule | None, embedding: EmbeddingPort | None) -> FusionRule:
