@@ -119,7 +119,7 @@ def _reach() -> dict[str, dict[str, object]]:
 
 
 def _trials(left: list[Change], reach: dict[str, dict[str, object]]) -> list[Trial]:
-    """Return each change with its tests: those that run a changed line, or else those that run its function."""
+    """Return each change with its tests: those that run a changed line, or its function if that cannot be told."""
     seconds = reach["seconds"]
     trials = []
     for change in left:

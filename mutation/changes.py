@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 
 import libcst
 from mutmut.mutation.file_mutation import create_mutations, deep_replace
@@ -16,7 +17,11 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Change:
-    """One changed function: where, which lines it had, which it has now, and the file's text with it."""
+    """One changed function: where, which lines it had, which it has now, and the file's text with it.
+
+    `around` are the lines of the function, where the changed ones hold no code of their own by which a test is seen
+    to run them; otherwise it is empty.
+    """
 
     file: str
     function: str
@@ -38,13 +43,14 @@ def changes(root: Path, file: str) -> list[Change]:
     text = (root / file).read_text(encoding="utf-8")
     module, mutations, _, _ = create_mutations(file, text)
     functions = list(_functions(ast.parse(text)))
+    seen = {line for code in codes(compile(text, file, "exec", dont_inherit=True)) for *_, line in code.co_lines()}
     found: dict[str, Change] = {}
     for mutation in mutations:
         if not isinstance(mutation.contained_by_top_level_function, libcst.FunctionDef):
             continue
         changed = deep_replace(module, mutation.original_node, mutation.mutated_node)
         if isinstance(changed, libcst.Module) and changed.code != text:
-            change = _change(file, functions, text, changed.code)
+            change = _change(file, functions, seen, text, changed.code)
             found.setdefault(change.key, change)
     return list(found.values())
 
@@ -58,7 +64,7 @@ def _functions(module: ast.Module) -> Iterator[tuple[str, FunctionNode]]:
             yield from ((f"{node.name}.{part.name}", part) for part in node.body if isinstance(part, FunctionNode))
 
 
-def _change(file: str, functions: list[tuple[str, FunctionNode]], text: str, changed: str) -> Change:
+def _change(file: str, functions: list[tuple[str, FunctionNode]], seen: set[int], text: str, changed: str) -> Change:
     old, new = text.splitlines(), changed.splitlines()
     start = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     tail = 0
@@ -71,11 +77,19 @@ def _change(file: str, functions: list[tuple[str, FunctionNode]], text: str, cha
         function=name,
         first_line=_first(node),
         lines=touched,
-        around=tuple(range(node.body[0].lineno, (node.end_lineno or 0) + 1)),
+        around=() if seen & set(touched) else tuple(range(node.body[0].lineno, (node.end_lineno or 0) + 1)),
         old="\n".join(line.strip() for line in old[start : len(old) - tail]),
         new="\n".join(line.strip() for line in new[start : len(new) - tail]),
         text=changed,
     )
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """Yield a code object and all inside of it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes(constant)
 
 
 def _first(node: FunctionNode) -> int:

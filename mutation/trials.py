@@ -11,15 +11,15 @@ import os
 import resource
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import FunctionType
 
 import pytest
 
-from mutation.changes import Change
+from mutation.changes import Change, codes
 from mutation.suite import ROOT
 
 MEMORY_BYTES = 6 << 30
@@ -143,16 +143,9 @@ def put_in(change: Change, functions: dict[tuple[str, str, int], list[FunctionTy
     file = str(root / change.file)
     place = (file, change.function, change.first_line)
     module = compile(change.text, file, "exec", dont_inherit=True)
-    new = next(code for code in _codes(module) if (code.co_qualname, code.co_firstlineno) == place[1:])
+    new = next(code for code in codes(module) if (code.co_qualname, code.co_firstlineno) == place[1:])
     for function in functions[place]:
         function.__code__ = new
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
 
 
 def _functions_by_place(files: set[str]) -> dict[tuple[str, str, int], list[FunctionType]]:
