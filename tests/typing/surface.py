@@ -208,7 +208,18 @@ def errors_carry_what_the_run_had_reached() -> None:
         assert_type(error.attempts, tuple[lmb.errors.Attempt, ...])
 
 
+class Pages:
+    """An index that was there already, of which only what a bot asks is told."""
+
+    relevant_score = 0.0
+
+    def search(self, query: str, *, k: int = 8, where: Mapping[str, object] | None = None) -> tuple[lmb.Match, ...]:
+        return ()
+
+
 async def answers_come_from_documents() -> None:
+    lmb.QueryBot(docstore=Pages(), where=None)
+    lmb.AsyncQueryBot(docstore=Pages())
     store = InMemoryDocStore([lmb.Document(id="a", text="…", metadata={"lang": "en"})])
     bot = lmb.QueryBot("Answer.", docstore=store, k=3, where={"lang": "en"}, context_tokens=900, min_score=None)
     answer = bot("Which linkers?", k=5, where=None, min_score=0.5, docstore=store, memory=memory)

@@ -7,7 +7,7 @@ import msgspec
 from llamabot.domain.toolset import Toolset
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
-from llamabot.ports.docstore import AsyncDocStorePort, DocStorePort
+from llamabot.ports.docstore import AsyncSearchPort, SearchPort
 from llamabot.ports.ids import IdPort
 from llamabot.ports.memory import AsyncMemoryPort, MemoryPort
 from llamabot.ports.recorder import RecorderPort
@@ -15,7 +15,7 @@ from llamabot.ports.recorder import RecorderPort
 __all__ = ["AnyCompletion", "AnyDocStore", "AnyMemory", "World"]
 
 AnyCompletion = CompletionPort | AsyncCompletionPort
-AnyDocStore = DocStorePort | AsyncDocStorePort
+AnyDocStore = SearchPort | AsyncSearchPort
 AnyMemory = MemoryPort | AsyncMemoryPort
 
 

@@ -14,9 +14,11 @@ from llamabot.ports.errors import UsageError
 __all__ = [
     "AddReport",
     "AsyncDocStorePort",
+    "AsyncSearchPort",
     "CataloguePort",
     "DocStorePort",
     "Known",
+    "SearchPort",
     "check_documents",
     "check_ids",
     "check_metadata",
@@ -38,8 +40,8 @@ class AddReport(msgspec.Struct, frozen=True):
     unchanged: tuple[str, ...] = ()
 
 
-class DocStorePort(Protocol):
-    """Keeps documents and finds their passages. Safe to share by threads.
+class SearchPort(Protocol):
+    """Finds passages of documents, all that a bot asks of a store. Safe to share by threads.
 
     Raises `DocStoreError` where the world behind it fails, and what its embedder raises.
 
@@ -49,25 +51,6 @@ class DocStorePort(Protocol):
 
     @property
     def relevant_score(self) -> float: ...  # noqa: D102 - told above
-
-    def add(self, documents: Iterable[Document]) -> AddReport:
-        """Add documents, each under its id in the place of an older one; all of them or, if it raises, none.
-
-        The same id twice in one call: the last one counts. A document without text is kept, and never found.
-
-        Law: adding twice is adding once; the order of documents with different ids does not matter to any search.
-
-        Raises:
-            UsageError: an id is empty, a text is no string, a value of the metadata is no scalar; or it is one document
-                and not several.
-        """
-
-    def remove(self, ids: Iterable[str]) -> int:
-        """Remove documents and return how many were there; unknown ids are ignored.
-
-        Raises:
-            UsageError: it is one id and not several: its letters may be ids too.
-        """
 
     def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
         """Return the passages that are closest to a query, the closest first.
@@ -86,6 +69,32 @@ class DocStorePort(Protocol):
 
         Raises:
             UsageError: the query is no text, k no whole number or negative, or a value of `where` no scalar.
+        """
+
+
+class DocStorePort(SearchPort, Protocol):
+    """Keeps documents and finds their passages. Safe to share by threads.
+
+    Raises `DocStoreError` where the world behind it fails, and what its embedder raises.
+    """
+
+    def add(self, documents: Iterable[Document]) -> AddReport:
+        """Add documents, each under its id in the place of an older one; all of them or, if it raises, none.
+
+        The same id twice in one call: the last one counts. A document without text is kept, and never found.
+
+        Law: adding twice is adding once; the order of documents with different ids does not matter to any search.
+
+        Raises:
+            UsageError: an id is empty, a text is no string, a value of the metadata is no scalar; or it is one document
+                and not several.
+        """
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Remove documents and return how many were there; unknown ids are ignored.
+
+        Raises:
+            UsageError: it is one id and not several: its letters may be ids too.
         """
 
     def count(self) -> int:
@@ -107,20 +116,24 @@ class CataloguePort(DocStorePort, Protocol):
         """Yield the documents, in the order of their ids."""
 
 
-class AsyncDocStorePort(Protocol):
-    """As `DocStorePort`, without blocking the event loop. A store that is only sync runs in a worker thread."""
+class AsyncSearchPort(Protocol):
+    """As `SearchPort`, without blocking the event loop. A store that is only sync is searched in a worker thread."""
 
     @property
     def relevant_score(self) -> float: ...  # noqa: D102 - told above
+
+    async def asearch(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
+        """As `search`."""
+
+
+class AsyncDocStorePort(AsyncSearchPort, Protocol):
+    """As `DocStorePort`, without blocking the event loop."""
 
     async def aadd(self, documents: Iterable[Document]) -> AddReport:
         """As `add`."""
 
     async def aremove(self, ids: Iterable[str]) -> int:
         """As `remove`."""
-
-    async def asearch(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
-        """As `search`."""
 
     async def acount(self) -> int:
         """As `count`."""
