@@ -44,6 +44,10 @@ def test_text_is_one_document_that_is_called_by_its_source(load: Load) -> None:
     assert load("a.txt", "Words.\r\nMore.\r") == (Document("papers/a.txt", "Words.\nMore.\n", source="papers/a.txt"),)
 
 
+def test_lines_above_the_header_of_a_csv_are_nothing(load: Load) -> None:
+    assert load("a.csv", "\r\n\ntext;n\nOne.;1\n") == load("a.csv", "text;n\nOne.;1\n")
+
+
 @pytest.mark.parametrize("encoding", ["utf-9", "hex"])
 def test_an_encoding_that_is_none_is_no_fault_of_a_file_s(encoding: str) -> None:
     with pytest.raises(ConfigurationError, match=f"encoding='{encoding}'"):
@@ -275,6 +279,7 @@ UNREADABLE = {
     "columns.jsonl": (b'{"body": "a", "n": 1}', "has no column 'text' in line 1, but 'body', 'n'"),
     "twice.jsonl": (b'{"text": "a", "id": 1}\n{"text": "b", "id": "1"}', "has two rows with the id '1'"),
     "columns.csv": (b"body,n\na,1\n", "has no column 'text' in line 2, but 'body', 'n'"),
+    "above.csv": (b"\n\nbody,n\na,1\n", "has no column 'text' in line 4, but 'body', 'n'"),
     "quotes.csv": (b'text\n"a', "is no CSV"),
     "long.csv": (b"text\n" + b"a" * 200_000, "is no CSV: line 1: field larger"),
     "header.csv": (b"text,n\n", "has no text"),

@@ -26,13 +26,15 @@ def parse_json_lines(text: str, text_column: str, id_column: str) -> tuple[Parse
 
 def parse_csv(text: str, text_column: str, id_column: str) -> tuple[Parsed, ...]:
     """Return a document for each row that has a text. The first row names the columns."""
+    whole, text = text, text.lstrip("\n")  # some programs leave lines above the header
+    above = len(whole) - len(text)
     header = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=header.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        return _documents(((reader.line_num, row) for row in reader), text_column, id_column)
+        return _documents(((above + reader.line_num, row) for row in reader), text_column, id_column)
     except csv.Error as error:
-        raise NotReadable(f"is no CSV: line {reader.line_num}: {error}") from error
+        raise NotReadable(f"is no CSV: line {above + reader.line_num}: {error}") from error
 
 
 def _objects(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
