@@ -8,6 +8,7 @@ BIN := .venv/bin
 # Two workers; each test file stays with one, so that its servers and builds are made once.
 PYTEST_ARGS ?= -n 2 --dist loadfile
 BENCH_ARGS ?=
+FALSIFY_RUNS ?= 20
 LOCK_ARGS ?=
 
 # A foreign PYTHONPATH would put other packages before the locked ones; without bytecode each of the hundreds of
@@ -75,6 +76,10 @@ bench: dev ## Measure, and write docs/benchmarks.md (BENCH_ARGS=...)
 .PHONY: mutation
 mutation: dev ## Try small changes of the domain on the tests; write docs/mutation.md (ONLY=files, JOBS=2)
 	@$(BIN)/python -m mutation --jobs $(or $(JOBS),2) $(ONLY)
+
+.PHONY: falsify
+falsify: dev ## Check that the kit catches bugs and passes what is right, and write docs/falsify.md (FALSIFY_RUNS=20)
+	@$(BIN)/python -m tests.falsify $(FALSIFY_RUNS)
 
 .PHONY: build
 build: dev ## Build the wheel and the source archive into dist/

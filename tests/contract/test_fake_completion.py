@@ -21,7 +21,7 @@ class _Scripted:
         return ScriptedCompletion([echo] * 100)
 
     def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
-        return ScriptedCompletion([list(chunks)])
+        return ScriptedCompletion([list(chunks)] * 2)
 
     def make_failing(self, status: int) -> Any:
         return ScriptedCompletion([FAILURES[status]("no", status_code=status)] * 2)

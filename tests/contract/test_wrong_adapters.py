@@ -105,7 +105,7 @@ def scripted(contract: Any, kind: Any) -> Any:
 
         def make_saying(self, chunks: Any) -> Any:
             reply = list(chunks)
-            return kind([reply]) if issubclass(kind, ScriptedCompletion) else kind(lambda _: reply)
+            return kind([reply] * 2) if issubclass(kind, ScriptedCompletion) else kind(lambda _: reply)
 
         def make_failing(self, status: int) -> Any:
             return kind(lambda _: lmb.errors.RateLimited("no", status_code=429))

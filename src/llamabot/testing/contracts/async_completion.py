@@ -39,7 +39,7 @@ class AsyncCompletionContract(AnyCompletionContract):
     What `CompletionContract` says of `complete` and `stream` is promised of `acomplete` and `astream`, with the same
     hooks. And beside it:
 
-    - A task that is cancelled leaves a port that answers the next request.
+    - A task that is cancelled ends as one, and leaves a port that answers the next request.
     - One port serves event loops one after the other, and several at once in threads; the same request has the same
       answer in all of them.
     - The loop is never kept waiting for half a second.
@@ -117,7 +117,7 @@ class AsyncCompletionContract(AnyCompletionContract):
         assert [completion.message for completion in asyncio.run(both())] == alone
 
     def test_leaves_the_request_as_it_is_async(self) -> None:
-        request = self.request(options={})
+        request = self.request(options={"seed": 7})
         before = msgspec.json.encode(request)
         asyncio.run(self.make().acomplete(request))
         assert msgspec.json.encode(request) == before
@@ -129,8 +129,9 @@ class AsyncCompletionContract(AnyCompletionContract):
             for ask in self.ways(port):
                 task = asyncio.ensure_future(ask(self.request()))
                 await asyncio.sleep(0.01)
-                task.cancel()
+                has_ended = not task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+                assert has_ended or task.cancelled(), "a task that is cancelled ends so, not with another error"
             completion: Completion = await port.acomplete(self.request())
             return completion
 
@@ -140,7 +141,7 @@ class AsyncCompletionContract(AnyCompletionContract):
     def test_answers_in_one_event_loop_after_the_other(self) -> None:
         port = self.make()
         answers = [asyncio.run(_asked(ask, self.request())).message for ask in self.ways(port) for _ in range(3)]
-        assert set(answers) == {answers[0]}
+        assert all(answer == answers[0] for answer in answers)
 
     @needs("repeatable")
     def test_answers_in_several_event_loops_at_once(self) -> None:
@@ -152,7 +153,7 @@ class AsyncCompletionContract(AnyCompletionContract):
 
         with ThreadPoolExecutor(3) as threads:
             loops = list(threads.map(lambda _: asyncio.run(several()), range(3)))
-        assert {answer.message for answers in loops for answer in answers} == {loops[0][0].message}
+        assert all(answer.message == loops[0][0].message for answers in loops for answer in answers)
 
     def test_does_not_stop_the_event_loop(self) -> None:
         port = self.make()

@@ -55,6 +55,13 @@ class ClockContract(Contract):
             readings.append(clock.monotonic_ns())
         assert [(one, other) for one, other in pairwise(readings) if other < one] == []
 
+    def test_the_time_of_day_does_not_set_it_back(self) -> None:
+        clock = self.make()
+        self.let_pass(clock, _WAIT_S)
+        before = clock.monotonic_ns()
+        clock.now_ns()
+        assert clock.monotonic_ns() >= before
+
     def test_never_goes_back_for_threads_that_share_it(self) -> None:
         clock = self.make()
 
@@ -62,8 +69,13 @@ class ClockContract(Contract):
             readings = [clock.monotonic_ns() for _ in range(200)]
             assert readings == sorted(readings)
 
+        clock.monotonic_ns()
+        self.let_pass(clock, _WAIT_S)
         before = clock.monotonic_ns()
+        first: list[int] = []
+        all_at_once(lambda number: first.append(clock.monotonic_ns()), 2)
         all_at_once(work, 8)
+        assert min(first) >= before
         assert clock.monotonic_ns() >= before
 
     def test_goes_on_by_as_much_as_passes(self) -> None:

@@ -20,6 +20,7 @@ from llamabot.testing.contracts.answers import (
     FAILURES,
     AnyCompletionContract,
     check_completion,
+    check_cost,
     check_error_of_ours,
     check_failure,
     check_partial,
@@ -67,7 +68,10 @@ class CompletionContract(AnyCompletionContract):
     """
 
     def test_answers_with_a_completion_that_can_be_stored(self) -> None:
-        check_completion(self.make().complete(self.request()))
+        port, request = self.make(), self.request()
+        completion = port.complete(request)
+        check_completion(completion)
+        check_cost(port, request, completion)
 
     @needs("streaming", "repeatable")
     def test_streams_the_answer_it_gives_whole(self) -> None:
@@ -115,7 +119,7 @@ class CompletionContract(AnyCompletionContract):
             assert [answer.message for answer in threads.map(port.complete, requests)] == alone
 
     def test_leaves_the_request_as_it_is(self) -> None:
-        request = self.request(options={})
+        request = self.request(options={"seed": 7})
         before = msgspec.json.encode(request)
         self.make().complete(request)
         assert msgspec.json.encode(request) == before
@@ -152,7 +156,9 @@ class CompletionContract(AnyCompletionContract):
         @self.searching
         @given(self.answers())
         def check(chunks: Sequence[CompletionChunk]) -> None:
-            check_same(self.make_saying(chunks).complete(self.request()), assemble(chunks))
+            port, whole = self.make_saying(chunks), assemble(chunks)
+            check_same(port.complete(self.request()), whole)
+            check_same(port.complete(self.request()), whole)  # nothing of the first answer is in the second
 
         check()
 

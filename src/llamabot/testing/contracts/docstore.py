@@ -20,7 +20,7 @@ from llamabot.testing.contracts.at_once import Awaited
 from llamabot.testing.contracts.contract import needs
 from llamabot.testing.contracts.docstore_machine import DocStoreMachine
 from llamabot.testing.contracts.docstore_model import Model, fits
-from llamabot.testing.contracts.shared_store import SharedStore
+from llamabot.testing.contracts.found import Found
 
 __all__ = ["AsyncDocStoreContract", "DocStoreContract"]
 
@@ -50,7 +50,7 @@ _NO_DOCUMENTS = {
 }
 
 
-class DocStoreContract(SharedStore):
+class DocStoreContract(Found):
     """Promises of `DocStorePort` and `CataloguePort`: `add`, `remove`, `search`, `count`, `known`.
 
         class TestMyDocStore(DocStoreContract):

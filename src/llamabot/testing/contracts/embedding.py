@@ -28,7 +28,7 @@ class EmbeddingContract(Contract):
     `make` may return the same embedder each time. All within 1e-5:
 
     - n texts give a numpy array of shape (n, `dimensions`), float32, with rows of length 1, in the order of the texts,
-      whatever their lengths. No text gives (0, `dimensions`).
+      whatever their lengths and however many. No text gives (0, `dimensions`).
     - Any text is legal: "", white space, NUL, half a character, one of a million characters. It has a row of length 1
       too, never a NaN or nought.
     - Embedding two lists joined gives what embedding each of them gives: a text's vector does not depend on the texts
@@ -93,6 +93,20 @@ class EmbeddingContract(Contract):
         embedding = self.called(self.make())
         texts = ["", " \n\t", "\0", "\ud800 half", "\N{LLAMA}\u200d\u0301", "word " * 200_000, "x" * 1_000_000]
         self.check_shape(embedding, embedding.embed(texts), len(texts))
+
+    def test_embeds_as_many_texts_as_there_are(self) -> None:
+        embedding = self.called(self.make())
+        texts = [f"text number {number}" for number in range(100)]
+        vectors = embedding.embed(texts)
+        self.check_shape(embedding, vectors, len(texts))
+        assert same(vectors[-1], embedding.embed(texts[-1:])[0])
+
+    @needs("meaning")
+    def test_reads_a_text_to_its_end(self) -> None:
+        embedding = self.called(self.make())
+        beginning = "what is told at the beginning of these two texts is the same, and then there is "
+        some, others = embedding.embed([beginning + "bread and butter", beginning + "a linker for the loader"])
+        assert some @ others < 1 - 1e-4
 
     @needs("meaning")
     def test_tells_texts_apart_and_finds_the_closest(self) -> None:

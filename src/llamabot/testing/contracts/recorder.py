@@ -32,8 +32,8 @@ from llamabot.ports.recorder import (
 )
 from llamabot.ports.summary import summarize
 from llamabot.testing.contracts.at_once import all_at_once
-from llamabot.testing.contracts.claims import Claims
 from llamabot.testing.contracts.contract import needs
+from llamabot.testing.contracts.kept_runs import KeptRuns
 from llamabot.testing.contracts.recorder_events import RUN_IDS, TAG_KEYS, TAG_VALUES, histories
 from llamabot.testing.contracts.recorder_machine import RecorderMachine
 from llamabot.testing.runs import NOW_NS, a_run, in_order, moment
@@ -43,7 +43,7 @@ __all__ = ["RecorderContract"]
 _WAIT_S = 10
 
 
-class RecorderContract(Claims):
+class RecorderContract(KeptRuns):
     """Promises of `RecorderPort`: `append`, `events`, `runs`, `claim` and `durable`.
 
         class TestMyRecorder(RecorderContract):
@@ -65,7 +65,8 @@ class RecorderContract(Claims):
     - A filter of the wrong type, a status that does not exist, a limit that is no whole number, are `UsageError`.
     - `claim(run_id)` of any id, known or not, gives a claim; a second one is `RunBusy` until the first is released or
       forgotten. Releasing twice does nothing, also when somebody else has it by then. One of many threads has it.
-    - A durable recorder gives a ticket, whose `result` is None once the events are committed; any other gives None.
+    - A durable recorder gives a ticket, whose `result` is None once the events are committed, so that who
+      makes a recorder on the same file finds them, also before this one is closed; any other gives None.
     - What cannot be kept (half a character that UTF-8 does not carry) is never raised by `append`: a ticket fails with
       `RecorderError`, a recorder without tickets loses that append, whole, and goes on; its
       `close` may tell of it by a `RecorderError`.
@@ -83,14 +84,6 @@ class RecorderContract(Claims):
     }
     machine: ClassVar[type[RecorderMachine]] = RecorderMachine
     folder: Path
-
-    def make(self) -> Any:
-        """Return an empty recorder."""
-        raise NotImplementedError
-
-    def reopen(self, recorder: Any) -> Any:
-        """Return the recorder as who comes later finds it: closed, and made again. By default it lives in memory."""
-        return recorder
 
     def seen(self, event: RunEvent) -> RunEvent | None:
         """Return what is kept of an event: all, but for a recorder that keeps less by design; None for nothing."""

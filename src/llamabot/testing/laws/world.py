@@ -20,6 +20,8 @@ __all__ = ["RUN", "Untouchable", "World"]
 
 RUN = "run-1"
 """The id of the first run in a world."""
+_MOST_REQUESTS = 200
+"""Eight times as many as an agent may make by default."""
 
 
 class World:
@@ -69,6 +71,10 @@ class _Model(FunctionCompletion):
         plain = behaviour.completion()
 
         def answer(request: CompletionRequest) -> Completion:
+            if len(self.replies) == _MOST_REQUESTS:
+                raise Broken(
+                    f"the bot does not end: it has asked the model {_MOST_REQUESTS} times, whatever its limits"
+                )
             on_event(request)
             completion = behaviour.turn(request).reply()
             self.replies.append(completion)

@@ -1,0 +1,209 @@
+"""Bots that are wrong: each is one of ours, asked, remembering, resumed or told again in a wrong way."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import msgspec
+from tests.falsify.wrong import bot
+
+import llamabot as lmb
+from llamabot.domain.asking import ask, recall, remember
+from llamabot.domain.effects import Remember
+from llamabot.domain.result import Conclusion
+from llamabot.testing.laws import check_bot
+
+replaced: Any = msgspec.structs.replace
+PROMPT = "You greet."
+right = partial(lmb.SimpleBot, PROMPT)
+right_twin = partial(lmb.AsyncSimpleBot, PROMPT)
+EXAMPLES = 15
+
+
+def check(make_bot: Any, make_twin: Any = None) -> None:
+    check_bot(make_bot, make_twin, examples=EXAMPLES)
+
+
+@bot
+def question_remembered_first() -> None:
+    """Remembers the question before it has an answer."""
+
+    class Hasty(lmb.SimpleBot):
+        def _core(self, call: Any) -> Any:
+            history = yield from recall(call)
+            if call.has_memory:
+                yield from Remember(call.inputs)
+            messages = (*self._system, *history, *call.inputs)
+            completion = yield from ask(call.request, messages)
+            message = completion.message
+            if call.has_memory:
+                yield from Remember((message,))
+            return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
+
+    check(partial(Hasty, PROMPT))
+
+
+@bot
+def twin_forgets_the_memory() -> None:
+    """Recalls nothing in the async twin."""
+
+    class Forgetful(lmb.AsyncSimpleBot):
+        def _core(self, call: Any) -> Any:
+            messages = (*self._system, *call.inputs)
+            completion = yield from ask(call.request, messages)
+            yield from remember(call, completion.message)
+            message = completion.message
+            return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
+
+    check(right, partial(Forgetful, PROMPT))
+
+
+@bot
+def twin_has_no_prompt() -> None:
+    """Leaves the system prompt out in the async twin."""
+    check(right, lmb.AsyncSimpleBot)
+
+
+@bot
+def stream_forgets_the_memory() -> None:
+    """Streams without the bot's memory."""
+
+    class Forgetful(lmb.SimpleBot):
+        def stream(self, *inputs: Any, **call: Any) -> Any:
+            return super().stream(*inputs, **{**call, "memory": None})
+
+    check(partial(Forgetful, PROMPT))
+
+
+@bot
+def resumes_from_the_start() -> None:
+    """Asks the question anew where a run should go on."""
+
+    class Anew(lmb.SimpleBot):
+        def resume(self, run_id: str, **call: Any) -> Any:
+            return self.run("Go on.")
+
+    check(partial(Anew, PROMPT))
+
+
+@bot
+def replay_asks_the_model() -> None:
+    """Asks the model again where a run should be told from its log."""
+
+    class Anew(lmb.SimpleBot):
+        def replay(self, recording: Any) -> Any:
+            return self.run("Go on.")
+
+    check(partial(Anew, PROMPT))
+
+
+@bot
+def answers_from_a_cache() -> None:
+    """Keeps its answers, and gives the same one to the same question, whatever was said before."""
+
+    class Caching(lmb.SimpleBot):
+        def __init__(self, *prompt: Any, **settings: Any) -> None:
+            super().__init__(*prompt, **settings)
+            self._answers: dict[Any, Any] = {}
+
+        def _core(self, call: Any) -> Any:
+            history = yield from recall(call)
+            messages = (*self._system, *history, *call.inputs)
+            if call.inputs not in self._answers:
+                self._answers[call.inputs] = yield from ask(call.request, messages)
+            completion = self._answers[call.inputs]
+            yield from remember(call, completion.message)
+            message = completion.message
+            return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
+
+    check(partial(Caching, PROMPT))
+
+
+@bot
+def remembers_behind_the_log() -> None:
+    """Writes into the memory by itself, so that a run that goes on writes its turn again."""
+
+    class Direct(lmb.SimpleBot):
+        def _core(self, call: Any) -> Any:
+            history = yield from recall(call)
+            messages = (*self._system, *history, *call.inputs)
+            message = (completion := (yield from ask(call.request, messages))).message
+            if call.has_memory:
+                self._settings["memory"].remember((*call.inputs, message))
+            return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
+
+    check(partial(Direct, PROMPT))
+
+
+@bot
+def last_answer_in_the_next_prompt() -> None:
+    """Keeps its last answer in itself, and sends it along with the next question."""
+
+    class Sticky(lmb.SimpleBot):
+        last: Any = ()
+
+        def _core(self, call: Any) -> Any:
+            history = yield from recall(call)
+            messages = (*self._system, *history, *self.last, *call.inputs)
+            completion = yield from ask(call.request, messages)
+            yield from remember(call, completion.message)
+            message = completion.message
+            self.last = (*call.inputs, message)
+            return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
+
+    check(partial(Sticky, PROMPT))
+
+
+@bot
+def errors_become_apologies() -> None:
+    """Answers with an apology where the model failed, in the sync twin alone."""
+
+    class Sorry(lmb.SimpleBot):
+        def run(self, *inputs: Any, **call: Any) -> Any:
+            try:
+                return super().run(*inputs, **call)
+            except lmb.errors.LlamabotError as error:
+                sorry = lmb.assistant("Sorry.") if hasattr(lmb, "assistant") else lmb.AssistantMessage("Sorry.")
+                return lmb.Result(sorry, "Sorry.", (*error.messages, sorry), error.usage, None, None, error.run_id)
+
+    check(partial(Sorry, PROMPT), right_twin)
+
+
+@bot
+def recorder_not_passed_on() -> None:
+    """Takes a recorder, and logs elsewhere."""
+
+    def make(recorder: Any = None, **settings: Any) -> Any:
+        return lmb.SimpleBot(PROMPT, recorder=lmb.InMemoryRecorder(durable=True), **settings)
+
+    check(make)
+
+
+@bot
+def usage_counted_twice() -> None:
+    """Counts the tokens of a call twice, in the sync twin alone."""
+
+    class Twice(lmb.SimpleBot):
+        def run(self, *inputs: Any, **call: Any) -> Any:
+            result = super().run(*inputs, **call)
+            return replaced(result, usage=result.usage + result.usage)
+
+    check(partial(Twice, PROMPT), right_twin)
+
+
+@bot
+def question_lost_from_the_transcript() -> None:
+    """Remembers the answer without its question."""
+
+    class Half(lmb.SimpleBot):
+        def _core(self, call: Any) -> Any:
+            history = yield from recall(call)
+            messages = (*self._system, *history, *call.inputs)
+            completion = yield from ask(call.request, messages)
+            message = completion.message
+            if call.has_memory:
+                yield from Remember((message,))
+            return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
+
+    check(partial(Half, PROMPT))

@@ -1,0 +1,28 @@
+"""What the wrong ones differ from in one thing is right."""
+
+from __future__ import annotations
+
+from tests.falsify.memories import MemoryHooks, PlainMemory
+from tests.falsify.plain_completion import CompletionHooks, PlainCompletion
+
+from llamabot.testing.contracts import AsyncCompletionContract, AsyncMemoryContract, CompletionContract, MemoryContract
+
+
+class TestPlainCompletion(CompletionHooks, CompletionContract):
+    adapter = PlainCompletion
+    examples = 10
+
+
+class TestAsyncPlainCompletion(CompletionHooks, AsyncCompletionContract):
+    adapter = PlainCompletion
+    examples = 10
+
+
+class TestPlainMemory(MemoryHooks, MemoryContract):
+    adapter = PlainMemory
+    examples = 5
+
+
+class TestAsyncPlainMemory(MemoryHooks, AsyncMemoryContract):
+    adapter = PlainMemory
+    examples = 5
