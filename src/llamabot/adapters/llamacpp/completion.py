@@ -79,8 +79,8 @@ class EmbeddedCompletion:
                 yield chunk
 
     def capabilities(self, model: str) -> ModelCapabilities:
-        """Say that answers are held to a schema: the runtime does it for every model."""
-        return ModelCapabilities(output_schema=True)
+        """Say that answers are held to a schema, which the runtime does for every model, and that they cost nothing."""
+        return ModelCapabilities(output_schema=True, priced=True)
 
     def count_tokens(self, text: str, *, model: str = "") -> int:
         """Return how many tokens a text is to the model, in milliseconds, generating nothing.
