@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -217,6 +218,34 @@ def test_what_is_second_to_many_in_each_half_is_found_where_it_is_first_in_both(
         store.add([*near, *far, good])
         found = store.search(" ".join(f"word{number}" for number in range(40)), k=1)
     assert [match.passage.document_id for match in found] == ["good"]
+
+
+class _Drawn:
+    """Makes vectors of two numbers by chance: as close to each other as passages and questions are."""
+
+    name, dimensions = "drawn", 2
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        close = [0.4 + 0.2 * (crc32(text.encode()) % 1_000) / 1_000 for text in texts]
+        return np.array([[value, (1 - value * value) ** 0.5] for value in close], np.float32).reshape(-1, 2)
+
+
+@pytest.mark.parametrize("weight", [0.2, 0.6, 0.85])
+def test_no_word_is_left_out_that_brings_a_passage_among_the_best(weight: float) -> None:
+    chance = random.Random(1)
+    names = [f"word{number}" for number in range(40)]
+    often = [1 / (number + 2) for number in range(40)]
+    store = lmb.FaissDocStore(None, embedding=_Drawn(), splitter=LineSplitter(), fusion=WeightedScores(weight))
+    with store:
+        for number in range(600):
+            words = chance.choices(names, often, k=4)
+            words += words[:1] * chance.choice([0, 0, 20])  # a word that stands there often counts twice as much
+            store.add([Document(str(number), " ".join(words))])
+        for _ in range(60):
+            query = " ".join(chance.choices(names, k=3))
+            all_of_them = store.search(query, k=600)
+            for k in (1, 10):
+                assert store.search(query, k=k) == all_of_them[:k]
 
 
 class _Random:

@@ -11,9 +11,10 @@ from typing import Self
 
 from llamabot.adapters.sqlite.connection import file_at
 from llamabot.adapters.sqlite.docstore.building import Addition
+from llamabot.adapters.sqlite.docstore.by_words import word_search
 from llamabot.adapters.sqlite.docstore.embedder import check_embedding, has_documents
 from llamabot.adapters.sqlite.docstore.encoding import from_blob
-from llamabot.adapters.sqlite.docstore.finding import Search, any_word_of, best, passages_that_fit
+from llamabot.adapters.sqlite.docstore.finding import Search, best, passages_that_fit
 from llamabot.adapters.sqlite.docstore.index_cache import IndexCache
 from llamabot.adapters.sqlite.docstore.preparing import embedded_query
 from llamabot.adapters.sqlite.docstore.reindexing import Reindexing
@@ -123,7 +124,8 @@ class SqliteDocStore:
             check_embedding(connection, state, self._embedding)
             k = min(k, state.next_passage)  # there are no more
             among = passages_that_fit(connection, where) if where else None
-            words = any_word_of(connection, query) if self._fusion.uses_keywords else ""
+            asked = query if self._fusion.uses_keywords else ""
+            words = word_search(connection, asked, state.next_passage, among)
             search = Search(connection, index, vector, words, among)
             return best(connection, search.scores(self._fusion, k), k)
 
