@@ -59,8 +59,15 @@ def count_common_words(connection: sqlite3.Connection, state: State) -> State:
 
 def _shares(texts: Sequence[str]) -> Iterable[tuple[str, float]]:
     """Return the common words of texts, each with the part of them that have it."""
-    counts = Counter(word for text in texts for word in {_folded(word) for word in _WORD.findall(text)})
+    counts = Counter(word for text in texts for word in _words_of(text))
     return [(word, count / len(texts)) for word, count in counts.items() if count >= _COMMON * len(texts)]
+
+
+def _words_of(text: str) -> set[str]:
+    """Return the different words of a text, folded."""
+    if text.isascii():
+        return set(_WORD.findall(text.lower()))
+    return {_folded(word) for word in _WORD.findall(text)}
 
 
 def _folded(word: str) -> str:

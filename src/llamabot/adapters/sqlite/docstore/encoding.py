@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
@@ -120,15 +119,25 @@ def _json(value: object, scalars: Iterable[Scalar] = ()) -> bytes:
         value: of strings, numbers, lists and tables.
         scalars: those in it that may be infinite or not-a-number.
     """
-    if not any(isinstance(scalar, float) and not math.isfinite(scalar) for scalar in scalars):
-        with suppress(UnicodeEncodeError):
+    if not _have_none(scalars):
+        try:
             return _ENCODER.encode(value)
+        except UnicodeEncodeError:
+            pass
     return _ENCODER_OF_ANYTHING.encode(value).encode()
 
 
+def _have_none(scalars: Iterable[Scalar]) -> bool:
+    """Say whether JSON has no form for one of them."""
+    for scalar in scalars:  # noqa: SIM110 - takes half as long as `any`, and each document comes here four times
+        if isinstance(scalar, float) and not math.isfinite(scalar):
+            return True
+    return False
+
+
 def _digest(parts: Iterable[bytes]) -> bytes:
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.digest()
+    return blake2b(b"".join([_sized(part) for part in parts]), digest_size=16).digest()
+
+
+def _sized(part: bytes) -> bytes:
+    return len(part).to_bytes(8, "little") + part

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, TypeAlias
 
 import msgspec
@@ -46,28 +46,34 @@ class Table:
     def insert(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
         """Add rows."""
         numbers: list[list[int | None]] = []
-        data = bytearray()
+        data: list[bytes] = []
+        place = 1
         for row in rows:
             values = list(row[: self._numbers])
             for blob in row[self._numbers :]:
-                values += (len(data) + 1, len(blob))
-                data += blob
+                size = len(blob)
+                values.append(place)
+                values.append(size)
+                data.append(blob)
+                place += size
             numbers.append(values)
-            if len(numbers) >= _MOST_ROWS or len(data) >= _MOST_BYTES:
-                connection.execute(self._insert, {"rows": as_list(numbers), "data": data})
-                numbers, data = [], bytearray()
+            if len(numbers) >= _MOST_ROWS or place > _MOST_BYTES:
+                self._insert_all(connection, numbers, data)
+                numbers, data, place = [], [], 1
         if numbers:
-            connection.execute(self._insert, {"rows": as_list(numbers), "data": data})
+            self._insert_all(connection, numbers, data)
+
+    def _insert_all(
+        self, connection: sqlite3.Connection, numbers: Sequence[Sequence[int | None]], data: Sequence[bytes]
+    ) -> None:
+        connection.execute(self._insert, {"rows": as_list(numbers), "data": b"".join(data)})
 
 
 def as_blobs(values: Iterable[bytes]) -> dict[str, str | bytes]:
     """Return blobs as the parameters of `BLOBS`."""
-    places: list[tuple[int, int]] = []
-    data = bytearray()
-    for value in values:
-        places.append((len(data) + 1, len(value)))
-        data += value
-    return {"places": as_list(places), "data": bytes(data)}
+    blobs = list(values)
+    sizes = list(map(len, blobs))
+    return {"places": as_list(zip(accumulate(sizes, initial=1), sizes, strict=False)), "data": b"".join(blobs)}
 
 
 def as_list(values: Iterable[Any]) -> str:
