@@ -38,7 +38,8 @@ class EmbeddingPort(Protocol):
                 leaves out.
 
         Returns:
-            Shape (n, d), float32, unit rows, in the order of the texts; n = 0 gives (0, d).
+            Shape (n, d), float32, unit rows, in the order of the texts; n = 0 gives (0, d). A store refuses rows whose
+            length is off by more than 1e-3, and values that are no numbers; lists and other precisions it takes.
 
         Law: `embed(a + b)` is `embed(a)` on top of `embed(b)`, within 1e-5.
 

@@ -16,6 +16,7 @@ from tests.integration.docstore.shelf import Failing, books, check, shelf
 import llamabot as lmb
 from llamabot.adapters.sqlite.docstore import SqliteDocStore
 from llamabot.ports.errors import ConfigurationError, DocStoreError, EmbeddingError
+from llamabot.ports.fusion import VectorsOnly
 from llamabot.testing import HashedEmbedding
 
 POISON = lmb.Document("bad", "poison")
@@ -30,8 +31,20 @@ POISON = lmb.Document("bad", "poison")
         (lambda vectors: vectors[:, :8], r"shape \(\d+, 8\) for \d+ texts; \(\d+, 16\) was expected"),
         (lambda vectors: vectors[:-1], "for 25 texts"),
         (lambda vectors: vectors[0], "shape"),
+        (lambda vectors: vectors * 1.002, r"'hashed-words-16' gave a vector of length 1\.002.*numpy\.linalg\.norm"),
+        (lambda vectors: vectors * 0.998, r"length 0\.998"),
+        (lambda vectors: vectors * 0, r"length 0,"),
+        (lambda vectors: vectors.astype(np.float64) * 1e300, "values that are no numbers"),
+        (lambda vectors: (127 * vectors).astype(np.int8), r"length 12\d\.?\d*,"),
+        (lambda vectors: vectors.astype(str), r"'hashed-words-16' gave what is no array of numbers.*float32"),
+        (lambda vectors: vectors.astype(complex), "no array of numbers"),
+        (lambda vectors: [*vectors[1:].tolist(), [1.0]], "no array of numbers"),
+        (lambda vectors: None, "no array of numbers"),
     ],
-    ids=["fails", "nan", "narrow", "few", "flat"],
+    ids=[
+        *("fails", "nan", "narrow", "few", "flat", "long", "short", "nought", "huge", "integers", "words", "complex"),
+        *("ragged", "nothing"),
+    ],
 )
 def test_an_embedder_that_fails_leaves_nothing_half(
     given: Any, complaint: str, path: str | None, tmp_path: Path
@@ -43,6 +56,16 @@ def test_an_embedder_that_fails_leaves_nothing_half(
         check(store, books(3))
         with pytest.raises(EmbeddingError):
             store.search("poison")
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float16, list])
+def test_unit_rows_are_taken_in_any_precision_and_as_lists(kind: Any) -> None:
+    def given(vectors: Any) -> Any:
+        return vectors.tolist() if kind is list else vectors.astype(kind)
+
+    with shelf(None, embedding=Failing(given), fusion=VectorsOnly()) as store:  # type: ignore[arg-type]  # None is memory
+        store.add([POISON])
+        assert [match.score for match in store.search("poison")] == [pytest.approx(1, abs=1e-3)]
 
 
 def test_another_embedder_is_an_error_that_names_both_until_all_is_embedded_anew(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -15,6 +16,9 @@ from llamabot.ports.splitter import SplitterPort
 __all__ = ["WHOLE", "Prepared", "embedded_query", "embedded_texts", "missing_texts", "prepared"]
 
 WHOLE = "whole"
+
+# How far the length of a row may be from 1: rounding, in half precision too, stays far below it.
+_ABOUT_ONE = 1e-3
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -68,17 +72,40 @@ def embedded_query(embedding: EmbeddingPort, query: str) -> Vectors:
 def _embedded(embedding: EmbeddingPort, texts: Sequence[str]) -> Vectors:
     import numpy as np
 
-    vectors = np.asarray(embedding.embed(texts))
+    vectors = _numbers(embedding, embedding.embed(texts))
     expected = (len(texts), embedding.dimensions)
     if vectors.shape != expected:
         raise EmbeddingError(
             f"the embedder {embedding.name!r} gave an array of shape {vectors.shape} for {len(texts)} texts; "
             f"{expected} was expected"
         )
-    vectors = np.ascontiguousarray(vectors, dtype="<f4")
     if not np.isfinite(vectors).all():
         raise EmbeddingError(f"the embedder {embedding.name!r} gave a vector with values that are no numbers")
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    if (np.abs(lengths - 1) > _ABOUT_ONE).any():
+        raise EmbeddingError(
+            f"the embedder {embedding.name!r} gave a vector of length {lengths[np.abs(lengths - 1).argmax()]:.4g}, "
+            "and scores are right for vectors of length 1 alone; let it return "
+            "vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)"
+        )
     return vectors
+
+
+def _numbers(embedding: EmbeddingPort, given: Any) -> Vectors:
+    """Return what an embedder gave as float32; more digits than that, and lists, do no harm."""
+    import numpy as np
+
+    try:
+        vectors = np.asarray(given)
+        if vectors.dtype.kind not in "fiu":
+            raise TypeError(f"values of type {vectors.dtype}")
+    except (TypeError, ValueError) as error:
+        raise EmbeddingError(
+            f"the embedder {embedding.name!r} gave what is no array of numbers ({error}); "
+            "let it return one of shape (texts, dimensions) and of type float32"
+        ) from error
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+        return np.ascontiguousarray(vectors, dtype="<f4")
 
 
 def _whole(document: Document) -> tuple[Passage, ...]:
