@@ -1,0 +1,137 @@
+"""What is promised of completion ports of either colour: one body, asked in two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llamabot.ports.assembly import assemble
+from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
+from llamabot.ports.errors import StreamTruncated
+from llamabot.testing.contracts.answers import (
+    FAILURES,
+    AnyCompletionContract,
+    check_completion,
+    check_cost,
+    check_error_of_ours,
+    check_failure,
+    check_partial,
+    check_same,
+    without_its_end,
+)
+from llamabot.testing.contracts.contract import needs
+
+__all__ = ["CompletionPromises"]
+
+
+class CompletionPromises(AnyCompletionContract):
+    """The tests that both contracts of completions have."""
+
+    def whole(self, port: Any, request: CompletionRequest) -> Completion:
+        """Return the answer to a request, asked for as a whole."""
+        raise NotImplementedError
+
+    def fragments(self, port: Any, request: CompletionRequest) -> list[CompletionChunk]:
+        """Return the answer to a request, asked for as a stream."""
+        raise NotImplementedError
+
+    def test_answers_with_a_completion_that_can_be_stored(self) -> None:
+        port, request = self.make(), self.request()
+        completion = self.whole(port, request)
+        check_completion(completion)
+        check_cost(port, request, completion)
+
+    @needs("streaming", "repeatable")
+    def test_streams_the_answer_it_gives_whole(self) -> None:
+        port = self.make()
+        whole, streamed = self.whole(port, self.request()), assemble(self.fragments(port, self.request()))
+        assert (streamed.message, streamed.finish_reason) == (whole.message, whole.finish_reason)
+        check_completion(streamed)
+
+    @needs("streaming")
+    def test_says_once_why_a_stream_ended_and_then_no_more_text(self) -> None:
+        chunks = self.fragments(self.make(), self.request())
+        reasons = [index for index, chunk in enumerate(chunks) if chunk.finish_reason is not None]
+        assert len(reasons) == 1
+        assert not any(chunk.text or chunk.reasoning or chunk.tool_calls for chunk in chunks[reasons[0] + 1 :])
+
+    def test_leaves_the_request_as_it_is(self) -> None:
+        request = self.request(options={"seed": 7})
+        before = msgspec.json.encode(request)
+        self.whole(self.make(), request)
+        assert msgspec.json.encode(request) == before
+
+    def test_raises_nothing_but_errors_of_ours_when_there_is_no_time(self) -> None:
+        hurried, port = self.request(timeout_s=0.001), self.make()
+        check_error_of_ours(lambda: self.whole(port, hurried))
+        if self.supports("streaming"):
+            check_error_of_ours(lambda: assemble(self.fragments(port, hurried)))
+
+    def test_describes_any_model_without_an_error(self) -> None:
+        port = self.make()
+
+        @self.searching
+        @given(st.text(st.characters(), max_size=30))
+        def check(model: str) -> None:
+            assert isinstance(port.capabilities(model), ModelCapabilities)
+
+        check()
+
+    @needs("scripting")
+    def test_gives_any_answer_whole(self) -> None:
+        @self.searching
+        @given(self.answers())
+        def check(chunks: Sequence[CompletionChunk]) -> None:
+            port, whole = self.make_saying(chunks), assemble(chunks)
+            check_same(self.whole(port, self.request()), whole)
+            check_same(self.whole(port, self.request()), whole)  # nothing of the first answer is in the second
+
+        check()
+
+    @needs("scripting", "streaming")
+    def test_streams_any_answer(self) -> None:
+        @self.searching
+        @given(self.answers())
+        def check(chunks: Sequence[CompletionChunk]) -> None:
+            check_same(assemble(self.fragments(self.make_saying(chunks), self.request())), assemble(chunks))
+
+        check()
+
+    @needs("scripting", "streaming")
+    def test_tells_a_stream_without_an_end_from_a_whole_one(self) -> None:
+        @self.searching
+        @given(self.answers().map(without_its_end))
+        def check(chunks: Sequence[CompletionChunk]) -> None:
+            with pytest.raises(StreamTruncated) as caught:
+                self.fragments(self.make_saying(chunks), self.request())
+            check_partial(caught.value, chunks)
+
+        check()
+
+    @needs("failing")
+    @pytest.mark.parametrize("status", FAILURES)
+    def test_raises_a_failure_of_the_vendor_as_its_kind(self, status: int) -> None:
+        check_failure(lambda: self.whole(self.make_failing(status), self.request()), status)
+        if self.supports("streaming"):
+            check_failure(lambda: assemble(self.fragments(self.make_failing(status), self.request())), status)
+
+    @needs("counting")
+    def test_makes_one_request_a_call(self) -> None:
+        port = self.make()
+        self.whole(port, self.request())
+        assert self.requests_made(port) == 1
+        if self.supports("streaming"):
+            self.fragments(port, self.request())
+            assert self.requests_made(port) == 2
+
+    @needs("counting", "failing")
+    @pytest.mark.parametrize("status", FAILURES)
+    def test_asks_no_second_time_where_it_failed(self, status: int) -> None:
+        port = self.make_failing(status)
+        check_failure(lambda: self.whole(port, self.request()), status)
+        assert self.requests_made(port) == 1
