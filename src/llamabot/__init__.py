@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
     from llamabot.app.container import Container
     from llamabot.app.docstores import FaissDocStore
-    from llamabot.app.ingest import IngestFailure, IngestProgress, IngestReport, ingest
+    from llamabot.app.ingest import IngestFailure, IngestProgress, IngestReport, aingest, ingest
     from llamabot.app.provider import configure, recorder
     from llamabot.domain import effects
     from llamabot.domain.agent import AgentBot, AsyncAgentBot
@@ -163,6 +163,7 @@ _HOMES = {
     "Usage": "llamabot.ports.completion",
     "UserMessage": "llamabot.ports.messages",
     "ValueNotKept": "llamabot.domain.result",
+    "aingest": "llamabot.app.ingest",
     "assistant": "llamabot.domain.messages",
     "configure": "llamabot.app.provider",
     "developer": "llamabot.domain.messages",
@@ -258,6 +259,7 @@ __all__ = [
     "Usage",
     "UserMessage",
     "ValueNotKept",
+    "aingest",
     "assistant",
     "configure",
     "developer",

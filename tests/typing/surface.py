@@ -14,6 +14,8 @@ import pydantic
 
 import llamabot as lmb
 from llamabot.domain.streams import AsyncEventStream, EventStream
+from llamabot.ports.docstore import AsyncCataloguePort
+from llamabot.ports.loader import AsyncLoaderPort
 from llamabot.ports.recorder import RunEvent, RunStatus
 from llamabot.ports.summary import RunSummary
 from llamabot.testing import FunctionCompletion, InMemoryDocStore, InMemoryRecorder, ScriptedCompletion
@@ -263,6 +265,14 @@ def folders_go_into_stores(store: lmb.FaissDocStore) -> None:
     lmb.ingest({"old papers": Path("papers")}, docstore=store, glob=["*.md"], loader=lmb.FileLoader())
     lmb.ingest([Path("papers"), "notes"], docstore=store, progress=print)
     lmb.ingest("papers", store)  # type: ignore[call-arg]  # stores are told by name
+
+
+async def folders_go_into_stores_of_either_colour(
+    store: lmb.FaissDocStore, awaited: AsyncCataloguePort, loader: AsyncLoaderPort
+) -> None:
+    assert_type(await lmb.aingest("papers", docstore=store), lmb.IngestReport)
+    await lmb.aingest("papers", docstore=awaited, loader=loader, glob="*.md", progress=print)
+    lmb.ingest("papers", docstore=awaited)  # type: ignore[arg-type]  # `aingest` takes it
 
 
 @lmb.tool

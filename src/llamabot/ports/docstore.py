@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from numbers import Integral
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from llamabot.ports.errors import UsageError
 
 __all__ = [
     "AddReport",
+    "AsyncCataloguePort",
     "AsyncDocStorePort",
     "AsyncSearchPort",
     "CataloguePort",
@@ -137,6 +138,13 @@ class AsyncDocStorePort(AsyncSearchPort, Protocol):
 
     async def acount(self) -> int:
         """As `count`."""
+
+
+class AsyncCataloguePort(AsyncDocStorePort, Protocol):
+    """As `CataloguePort`, without blocking the event loop."""
+
+    def aknown(self) -> AsyncIterator[Known]:
+        """As `known`."""
 
 
 def check_documents(documents: Iterable[Document]) -> Iterator[Document]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from llamabot.ports.documents import Document
 
-__all__ = ["LoaderPort"]
+__all__ = ["AsyncLoaderPort", "LoaderPort"]
 
 
 class LoaderPort(Protocol):
@@ -35,3 +35,13 @@ class LoaderPort(Protocol):
         Raises:
             DocumentUnreadable: the file cannot be read, is none that this loader knows, or has no text in it.
         """
+
+
+class AsyncLoaderPort(Protocol):
+    """As `LoaderPort`, without blocking the event loop. A loader that is only sync works in a thread."""
+
+    async def afingerprint(self, path: Path, *, source: str) -> str:
+        """As `fingerprint`."""
+
+    async def aload(self, path: Path, *, source: str) -> tuple[Document, ...]:
+        """As `load`."""
