@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llamabot.app.settings import Settings
+from llamabot.app.settings import Settings, current_settings
 from llamabot.ports.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_EMBEDDING",
     "EMBEDDED_PREFIX",
+    "Defaults",
     "build_clock",
     "build_completion",
     "build_docstore",
@@ -133,6 +134,25 @@ def build_toolbox(functions: Sequence[Callable[..., Any]]) -> ToolboxPort:
     from llamabot.adapters.local import LocalToolbox
 
     return LocalToolbox(functions)
+
+
+class Defaults:
+    """Makes what the default container does, under the same names.
+
+    The container itself is left to those who configure one: dependency_injector imports FastAPI wherever that is
+    installed, which takes half a second, and a bot wants its ports on the event loop.
+    """
+
+    completion = staticmethod(build_completion)
+    embedding = staticmethod(build_embedding)
+    splitter = staticmethod(build_splitter)
+    toolbox = staticmethod(build_toolbox)
+    clock = staticmethod(build_clock)
+    ids = staticmethod(build_ids)
+
+    def recorder(self) -> RecorderPort | None:
+        """Return the recorder that the settings ask for."""
+        return build_recorder(settings=current_settings())
 
 
 def _log_in(place: Path | None, *, durable: bool) -> RecorderPort:

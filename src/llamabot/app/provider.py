@@ -1,7 +1,6 @@
-"""The process-wide provider of ports: what `configure` said, else the container's.
+"""The process-wide provider of ports: what `configure` said, else the configured container's, else the defaults.
 
-It keeps what it makes. The container, and with it dependency_injector, is loaded when a port is first wanted that was
-not configured.
+It keeps what it makes. No container is loaded that was not configured.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 import msgspec
 
-from llamabot.app.building import EMBEDDED_PREFIX, build_recorder, build_splitter, build_toolbox
+from llamabot.app.building import EMBEDDED_PREFIX, Defaults, build_recorder
 from llamabot.app.settings import Settings, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
 from llamabot.domain.settings import BotSettings
@@ -157,9 +156,8 @@ class AppProvider:
         return self._kept("embedding", name, lambda: self._container().embedding(settings=named))
 
     def splitter(self) -> SplitterPort:
-        """Return the splitter of a configured container, else our own."""
-        container = self._configured.get("container")
-        made: SplitterPort = build_splitter() if container is None else container.splitter()
+        """Return the container's splitter."""
+        made: SplitterPort = self._container().splitter()
         return made
 
     def clock(self) -> ClockPort:
@@ -171,12 +169,8 @@ class AppProvider:
         return self._configured.get("ids") or self._kept("ids", None, lambda: self._container().ids())
 
     def toolbox(self, functions: Sequence[Callable[..., Any]]) -> ToolboxPort:
-        """Return the toolbox that a configured container makes of plain functions, else one of our own.
-
-        Our own needs no container, so a bot with tools does not load dependency_injector.
-        """
-        container = self._configured.get("container")
-        made: ToolboxPort = build_toolbox(functions) if container is None else container.toolbox(functions)
+        """Return the toolbox that the container makes of plain functions."""
+        made: ToolboxPort = self._container().toolbox(functions)
         return made
 
     def _with_options(self, settings: Settings) -> Settings:
@@ -187,13 +181,9 @@ class AppProvider:
         visible, secrets = split_secrets(options)
         return msgspec.structs.replace(settings, options=visible, secrets=secrets)
 
-    def _container(self) -> Container:
-        configured = self._configured.get("container")
-        if configured is not None:
-            return configured
-        from llamabot.app.container import Container
-
-        return self._kept("container", current_settings().record, Container)
+    def _container(self) -> Container | Defaults:
+        """Return the configured container, else what makes the same as the default one without loading it."""
+        return self._configured.get("container") or Defaults()
 
     def _kept(self, kind: str, name: str | None, make: Callable[[], T], basis: Settings | None = None) -> T:
         """Return what was made before under this name, from the same basis; else make it."""

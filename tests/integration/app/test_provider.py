@@ -13,7 +13,9 @@ from dependency_injector import providers
 from tests.servers.chat import ChatServer, answer
 
 import llamabot as lmb
+from llamabot.app.building import Defaults
 from llamabot.app.provider import AppProvider
+from llamabot.app.settings import Settings
 from llamabot.app.trust import trust
 from llamabot.domain.messages import to_messages
 from llamabot.ports.completion import CompletionRequest
@@ -320,14 +322,33 @@ def _add(left: int, right: int) -> int:
     return left + right
 
 
-def test_makes_a_toolbox_without_loading_the_container() -> None:
+def test_no_container_is_loaded_that_was_not_configured() -> None:
+    """It takes half a second, and a bot's first call would hold the event loop up for it."""
     code = (
-        "import sys, llamabot as lmb; from llamabot.ports.provider import current_provider\n"
+        "import asyncio, sys, llamabot as lmb\n"
+        "from llamabot.ports.provider import current_provider\n"
+        "from llamabot.testing import ScriptedCompletion\n"
+        "provider = current_provider()\n"
         "def f(): ...\n"
-        "print([tool.name for tool in current_provider().toolbox([f]).tools()], 'dependency_injector' in sys.modules)"
+        "made = provider.completion('openai/x'), provider.embedding(), provider.splitter(), provider.toolbox([f])\n"
+        "store = lmb.FaissDocStore(embedding=False)\n"
+        "store.add([lmb.Document('a', 'linkers')])\n"
+        "bot = lmb.AsyncQueryBot(docstore=store, completion=ScriptedCompletion(['mold [1]']))\n"
+        "print(asyncio.run(bot('linkers?')).text, {'dependency_injector', 'fastapi'} & {*sys.modules})"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['f'] False"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "mold [1] set()", done.stderr
+
+
+def test_the_defaults_are_those_of_the_container() -> None:
+    container, defaults = lmb.Container(), Defaults()
+    settings = Settings(model="openai/x")
+    for made in (container, defaults):
+        assert type(made.completion("openai/x", settings=settings)).__name__ == "LiteLLMCompletion"
+    for name in ("splitter", "clock", "ids", "recorder"):
+        assert type(getattr(container, name)()) is type(getattr(defaults, name)())
+    assert type(container.embedding(settings=settings)) is type(defaults.embedding(settings=settings))
+    assert type(container.toolbox([_add])) is type(defaults.toolbox([_add]))
 
 
 def test_makes_the_toolbox_of_a_configured_container(provider: AppProvider) -> None:
