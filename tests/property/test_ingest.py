@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -138,3 +138,24 @@ def _source(path: str) -> str:
 
 FolderMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 TestFolder = FolderMachine.TestCase
+
+
+# What names are made of that could be taken for each other: rows for files, and letters for what stands for a byte.
+_PARTS = st.sampled_from(["a", "a.csv", "#1", "#", "%23", "%25", "%", "\\xff", "\udcff", "\\x5c", "\\", "x5c", ".csv"])
+_NAMES = st.lists(st.lists(_PARTS, min_size=1, max_size=4).map("".join), min_size=2, max_size=8, unique=True)
+
+
+@example(["a.csv", "a.csv#1"])
+@example(["a\udcff", "a\\xff"])
+@example(["a#", "a%23", "a%2523"])
+@example(["a\\xff", "a\\x5cxff"])
+@given(_NAMES)
+def test_no_two_documents_of_a_folder_are_one(names: list[str]) -> None:
+    names = [name for name in names if not name.startswith(".")]
+    store = InMemoryDocStore()
+    with tempfile.TemporaryDirectory() as place:
+        for name in names:
+            (Path(place) / name).write_text("text\none\ntwo\n")
+        report = ingest({"papers": place}, docstore=store)
+    assert len(report.added) == len(names)
+    assert store.count() == sum(2 if name.endswith(".csv") else 1 for name in names)

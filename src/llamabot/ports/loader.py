@@ -26,7 +26,10 @@ class LoaderPort(Protocol):
         """Return the documents of a file, in their order; never none.
 
         A file that is one document gives it the id `source`; one of several (rows, lines of JSON) gives each the id
-        `source#n` with n from 1, or with what its own id says.
+        `source#n` with n from 1, or with what its own id says. A `#` of the source is written `%23` in ids, and a `%`
+        with 23 or 25 after it `%25`.
+
+        Law: documents of different sources have different ids.
 
         Args:
             path: where the file is.

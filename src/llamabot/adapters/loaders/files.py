@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ __all__ = ["FileLoader"]
 _RULES = 1
 
 _LONGEST_REASON = 300
+_LIKE_AN_ESCAPE = re.compile("%(?=23|25)")
 
 
 class FileLoader:
@@ -72,6 +74,8 @@ class FileLoader:
 
     def load(self, path: Path, *, source: str) -> tuple[Document, ...]:
         """Return the documents of a file: one, or for JSON lines and CSV one a row, with the id `source#row`.
+
+        A `#` of the source is `%23` in the ids.
 
         Raises:
             DocumentUnreadable: the file cannot be read, is of no known kind, or has no text in it; with the reason.
@@ -138,7 +142,9 @@ def _content(path: Path, most_bytes: int) -> bytes:
 
 
 def _document(parsed: Parsed, source: str) -> Document:
-    id_ = f"{source}#{parsed.key}" if parsed.key else source
+    # No row of one file has the id of another file, or of its rows: a # of a name is written as in an address.
+    name = _LIKE_AN_ESCAPE.sub("%25", source).replace("#", "%23")
+    id_ = f"{name}#{parsed.key}" if parsed.key else name
     return Document(id_, parsed.text, parsed.metadata, source, parsed.sections, parsed.format)
 
 

@@ -7,6 +7,7 @@ is followed: what it leads to in the folder is met at its own place, and what is
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ __all__ = ["File", "Listing", "list_files", "matching", "shown_name"]
 _IGNORE_FILE = ".gitignore"
 _MOST_RULES_BYTES = 1_000_000
 _ENVIRONMENT = "pyvenv.cfg"  # marks a folder of installed packages, whatever it is called
+
+_LIKE_A_BYTE = re.compile(rb"\\(?=x[0-9a-f]{2})")
 
 _Rule: TypeAlias = tuple[Path, "GitIgnoreSpec"]  # for what is below a folder
 _Rules: TypeAlias = tuple[_Rule, ...]
@@ -130,8 +133,12 @@ class _Found:
 
 
 def shown_name(path: PurePath) -> str:
-    r"""Return a path with `/`, as text that a store can hold: bytes that are none are shown as `\xff`."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    r"""Return a path with `/`, as text that a store can hold: bytes that are none are shown as `\xff`.
+
+    Law: no other path gives the same; where the name has such letters itself, their `\` is shown as `\x5c`.
+    """
+    name = os.fsencode(path.as_posix())
+    return _LIKE_A_BYTE.sub(rb"\\x5c", name).decode("utf-8", "backslashreplace")
 
 
 def _rules_above(root: Path) -> _Rules:
