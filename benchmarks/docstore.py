@@ -17,9 +17,10 @@ __all__ = ["measure"]
 _SIZE = 100_000
 _ROUNDS = 5
 _TEXT = f"""
-{_SIZE:,} passages of 60 words under vectors of 384 numbers, and {QUERIES} queries of 4 words. Vectors are MiniLM's, of
-8,000 sentences out of the documentation of Python's standard library, multiplied to size with noise of length 0.3; the
-queries are four words in a row of some sentence, and their embedding is not counted. Ten matches are asked for. A
+{_SIZE:,} passages of 60 words under vectors of 384 numbers, and {QUERIES} queries of 4 words. A passage is a sentence
+out of the documentation of Python's standard library with what stands after it, under MiniLM's vector of the sentence;
+8,000 are multiplied to size, a fifth of the words exchanged for others and noise of length 0.3 added to the vectors.
+The queries are four words in a row of some sentence, and their embedding is not counted. Ten matches are asked for. A
 figure of a round is the median over all queries, by the clock on the wall. Recall is the part of the ten closest, by
 exact comparison, that are found. Each contender has a process and an environment of its own: LanceDB with the index
 that it makes by default, bm25s with its English stop words, numpy that compares everything.

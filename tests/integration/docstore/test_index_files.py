@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,30 @@ def _flipped(file: Path) -> None:
 def test_a_file_that_is_not_what_was_saved_is_built_anew(damage: Callable[[Path], None], folder: Path) -> None:
     damage(files(folder)[0])
     assert made(folder) == ["built"]
+
+
+def test_who_ends_a_long_addition_leaves_nothing_to_catch_up_with(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    with shelf(folder) as store:
+        store.add(books(6_000))
+        store.add(books(550, 6_000))  # less than a tenth
+        assert _saved_up_to(folder) == 2 * 6_000
+    assert _saved_up_to(folder) == 2 * 6_550
+    with shelf(folder) as store:
+        assert store.search("volume 6549", k=1)[0].passage.document_id == "book 06549"
+
+
+def test_who_only_searches_saves_nothing(folder: Path) -> None:
+    before = files(folder)
+    with shelf(folder) as store:
+        store.search("linker 3")
+    assert files(folder) == before
+
+
+def _saved_up_to(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "documents.db")) as connection:
+        passage: int = connection.execute("SELECT last_passage FROM saved_index").fetchone()[0]
+        return passage
 
 
 def test_what_came_and_went_since_is_caught_up(folder: Path) -> None:

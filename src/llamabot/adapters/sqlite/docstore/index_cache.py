@@ -59,6 +59,7 @@ class IndexCache:
         self._lock = SharedLock()
         self._maintaining = threading.Lock()
         self._held: _Held | None = None
+        self._has_changed = False
         survive_forks(self)
 
     @property
@@ -91,6 +92,7 @@ class IndexCache:
 
     def follow(self) -> None:
         """Take notice of a change that was committed: catch up, and see to the index and its file."""
+        self._has_changed = True
         with self._storage.reading() as connection:
             if connection is None or not self._must_follow(connection):
                 return
@@ -103,10 +105,15 @@ class IndexCache:
             finally:
                 self._maintaining.release()
 
-    def forget(self) -> None:
-        """Let the memory go; the next search loads or builds it again."""
+    def close(self) -> None:
+        """Save what was changed here, if it is worth a file, and let the memory go; the next search loads it again."""
+        if self._has_changed and self._maintaining.acquire(blocking=False):
+            try:
+                self._save(stale_part=0.0)
+            finally:
+                self._maintaining.release()
         with self._lock.alone():
-            self._held = None
+            self._held, self._has_changed = None, False
 
     def before_fork(self) -> None:
         """Hold nothing: whoever searches would have to be waited for."""
@@ -116,13 +123,14 @@ class IndexCache:
 
     def after_fork_in_child(self) -> None:
         """Begin afresh: another thread may have been changing the index."""
-        self._lock, self._maintaining, self._held = SharedLock(), threading.Lock(), None
+        self._lock, self._maintaining = SharedLock(), threading.Lock()
+        self._held, self._has_changed = None, False
 
     def _must_follow(self, connection: sqlite3.Connection) -> bool:
         if self._held is not None:
             return True
         state, saved = read_state(connection), read_saved(connection)
-        return self._files is not None and _is_stale(saved, state.next_passage - 1)
+        return self._files is not None and _is_stale(saved, state.next_passage - 1, _STALE_PART)
 
     def _caught_up(self, connection: sqlite3.Connection) -> _Held:
         """Return the index, having seen what the connection sees."""
@@ -158,20 +166,24 @@ class IndexCache:
                 built = None if connection is None else self._built(connection, read_state(connection))
             with self._lock.alone():
                 self._held = built
+        self._save(_STALE_PART)
+
+    def _save(self, stale_part: float) -> None:
+        """Save the index if more than a part of it is newer than its file."""
         if self._files is None:
             return
         try:
-            self._save_if_stale(self._files)
+            self._save_if_stale(self._files, stale_part)
         except (DocStoreError, OSError, sqlite3.Error) as error:
             # Nothing is lost but time: the next one who opens the store catches up from an older file.
             _LOG.warning("the index of a document store could not be saved: %s", error)
 
-    def _save_if_stale(self, files: IndexFiles) -> None:
+    def _save_if_stale(self, files: IndexFiles, part: float) -> None:
         with self._storage.reading() as connection:
             saved = None if connection is None else read_saved(connection)
         with self._lock.shared():
             held = self._held
-            if held is None or not (_is_stale(saved, held.last_passage) or _is_outdated(saved, held)):
+            if held is None or not (_is_stale(saved, held.last_passage, part) or _is_outdated(saved, held)):
                 return
             saved, store, built = files.save(held.index, held.generation, held.last_passage), held.store, held.built
         with self._storage.writing() as connection:
@@ -213,7 +225,7 @@ def _is_outdated(saved: SavedIndex | None, held: _Held) -> bool:
     return saved is not None and held.built > saved.generation
 
 
-def _is_stale(saved: SavedIndex | None, last_passage: int) -> bool:
+def _is_stale(saved: SavedIndex | None, last_passage: int, part: float) -> bool:
     """Say whether so much has come since an index was saved that catching up is felt."""
     seen = 0 if saved is None else saved.last_passage
-    return last_passage - seen > max(_STALE_FROM, _STALE_PART * last_passage)
+    return last_passage - seen > max(_STALE_FROM, part * last_passage)

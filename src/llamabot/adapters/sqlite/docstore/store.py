@@ -165,7 +165,7 @@ class SqliteDocStore:
     def close(self) -> None:
         """Let the files and the index in memory go. Using the store again opens it again; memory stays."""
         if self._cache is not None:
-            self._cache.forget()
+            self._cache.close()
         self._storage.close()
 
     def __enter__(self) -> Self:
