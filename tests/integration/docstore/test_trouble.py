@@ -178,9 +178,11 @@ with shelf(Path(sys.argv[1])) as store:
         store.add(books(10_000, 200))
     except DocStoreError as error:
         print("full" if "documents.db" in str(error) else error)
-    check(store, books(200))
+    check(store, books(200), broken_off=True)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     store.add(books(2, 200))
+    check(store, books(202), broken_off=True)
+    store.reindex()
     check(store, books(202))
 print("room")
 """

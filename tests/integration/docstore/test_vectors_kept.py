@@ -73,6 +73,29 @@ def test_going_on_after_a_failure_embeds_the_rest_alone(tmp_path: Path) -> None:
         check(store, books(1_000))
 
 
+def test_an_add_that_is_broken_off_keeps_what_it_embedded_and_shows_nothing(path: Path | None) -> None:
+    class Interrupted(HashedEmbedding):
+        stop_after: int | None = 2
+
+        def embed(self, texts):  # type: ignore[no-untyped-def]  # as the one that it stands for
+            if len(self.batches) == self.stop_after:
+                raise KeyboardInterrupt
+            return super().embed(texts)
+
+    large = lmb.Document("large", "\n".join(f"volume {number}" for number in range(1_200)))
+    embedding = Interrupted(16)
+    with shelf(path, embedding=embedding) as store:
+        with pytest.raises(KeyboardInterrupt):
+            store.add([large])
+        before = embedded(embedding)
+        embedding.stop_after = None
+        assert (len(before), store.count(), store.search("volume")) == (1_024, 0, ())
+        embedding.batches.clear()
+        assert store.add([large]).added == ("large",)
+        assert sorted(before + embedded(embedding)) == sorted(large.text.split("\n"))
+        assert store.search("volume 7", k=1)[0].passage.text == "volume 7"
+
+
 class _Words(LineSplitter):
     name = "words"
 

@@ -1,7 +1,8 @@
 """How documents get into a store: looked up, cut and embedded without a lock, then written in one transaction.
 
 Whoever writes meanwhile may change what was looked up. So the transaction looks again, and if it misses a passage or
-a vector, nothing is written and all begins anew with what is known by now.
+a vector, nothing is written and all begins anew with what is known by now. Of many texts, the vectors are written as
+they are made: they are by content, so nobody sees them, and who adds the same texts later finds them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from llamabot.adapters.sqlite.docstore.embedder import adopted, check_embedding
 from llamabot.adapters.sqlite.docstore.encoding import digest_of
 from llamabot.adapters.sqlite.docstore.preparing import WHOLE, Prepared, embedded_texts, missing_texts, prepared
+from llamabot.adapters.sqlite.docstore.rows import in_batches
 from llamabot.adapters.sqlite.docstore.state import State, read_state, write_state
 from llamabot.adapters.sqlite.docstore.storage import Storage
 from llamabot.adapters.sqlite.docstore.writing import (
@@ -19,6 +21,7 @@ from llamabot.adapters.sqlite.docstore.writing import (
     add_documents,
     add_vectors,
     drop_unused,
+    keep_vectors,
     known_vectors,
     remove_documents,
     stored_documents,
@@ -26,9 +29,14 @@ from llamabot.adapters.sqlite.docstore.writing import (
 from llamabot.ports.docstore import AddReport, check_documents
 from llamabot.ports.documents import Document
 from llamabot.ports.embedding import EmbeddingPort
+from llamabot.ports.errors import DocStoreError
 from llamabot.ports.splitter import SplitterPort
 
 __all__ = ["Addition"]
+
+# Texts that are embedded at once. Of an `add` of more, what was embedded is kept before the next ones are: a very large
+# file may take an hour. With the embedder on this machine these take some ten seconds.
+_AT_ONCE = 512
 
 
 class Addition:
@@ -81,7 +89,23 @@ class Addition:
             if connection is not None:
                 digests = missing_texts(self._prepared.values(), known)
                 known |= known_vectors(connection, read_state(connection).embedding, digests).keys()
-        self._vectors |= embedded_texts(self._embedding, missing_texts(self._prepared.values(), known))
+        missing = missing_texts(self._prepared.values(), known)
+        for some in in_batches(missing.items(), _AT_ONCE):
+            vectors = embedded_texts(self._embedding, dict(some))
+            self._vectors |= vectors
+            if len(missing) > _AT_ONCE:
+                self._keep(storage, self._embedding, vectors)
+
+    def _keep(self, storage: Storage, embedding: EmbeddingPort, vectors: Mapping[bytes, bytes]) -> None:
+        """Keep vectors for whoever adds these texts again if this is broken off; not while somebody else writes."""
+        try:
+            with storage.writing(patience_s=0) as connection:
+                state = adopted(connection, read_state(connection), embedding)
+                keep_vectors(connection, state.embedding, vectors)
+                write_state(connection, state)
+        except DocStoreError as error:
+            if not error.retryable:
+                raise
 
     def _written(self, connection: sqlite3.Connection) -> AddReport | None:
         """Write, and return the report; None, with nothing written, if something is missing."""

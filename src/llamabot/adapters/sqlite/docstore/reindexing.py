@@ -12,8 +12,8 @@ from llamabot.adapters.sqlite.docstore.state import State, embedding_key, read_s
 from llamabot.adapters.sqlite.docstore.storage import Storage
 from llamabot.adapters.sqlite.docstore.writing import (
     add_documents,
-    add_vectors,
     drop_all_unused,
+    keep_vectors,
     known_vectors,
     remove_documents,
 )
@@ -74,8 +74,7 @@ class Reindexing:
             known = known_vectors(connection, key, texts)
         vectors = embedded_texts(embedding, {digest: text for digest, text in texts.items() if digest not in known})
         with self._storage.writing() as connection:
-            known = known_vectors(connection, key, vectors)
-            add_vectors(connection, key, {digest: v for digest, v in vectors.items() if digest not in known})
+            keep_vectors(connection, key, vectors)
 
     def _write(self, connection: sqlite3.Connection) -> None:
         before = read_state(connection)

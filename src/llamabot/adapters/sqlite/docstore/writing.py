@@ -26,6 +26,7 @@ __all__ = [
     "add_vectors",
     "drop_all_unused",
     "drop_unused",
+    "keep_vectors",
     "known_vectors",
     "remove_documents",
     "stored_documents",
@@ -90,6 +91,12 @@ def add_vectors(connection: sqlite3.Connection, embedding: int, vectors: Mapping
     keys = {digest: key for key, digest in enumerate(vectors, first)}
     _VECTORS.insert(connection, ((keys[digest], embedding, digest, vector) for digest, vector in vectors.items()))
     return keys
+
+
+def keep_vectors(connection: sqlite3.Connection, embedding: int, vectors: Mapping[bytes, bytes]) -> None:
+    """Add those of the vectors that are not there, whether or not a passage uses them yet."""
+    known = known_vectors(connection, embedding, vectors)
+    add_vectors(connection, embedding, {digest: v for digest, v in vectors.items() if digest not in known})
 
 
 def add_documents(
