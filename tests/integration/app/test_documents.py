@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.app.command import Command
@@ -139,6 +140,39 @@ def test_shows_that_nothing_was_found(command: Command, project: Path) -> None:
 def test_a_file_is_seen_without_those_whose_names_begin_like_its_own() -> None:
     store = InMemoryDocStore([lmb.Document(id=name, text="linker", source=name) for name in ("a/b.md", "a/b.md2")])
     assert [match.passage.document_id for match in FoldersOfStore(store, ["a/b.md"]).search("linker")] == ["a/b.md"]
+
+
+class _Asked(lmb.FaissDocStore):
+    """Notes how many passages are asked for of all."""
+
+    asked: tuple[int, ...] = ()
+
+    def search(self, query: str, *, k: int = 8, where: Any = None) -> tuple[lmb.Match, ...]:
+        self.asked += (k,)
+        return super().search(query, k=k, where=where)
+
+
+@pytest.mark.parametrize("embedding", [HashedEmbedding(64), False], ids=["meaning", "words"])
+def test_of_a_large_store_a_small_folder_is_searched_alone(embedding: Any) -> None:
+    sources = [f"{folder}/{n}" for n in range(60) for folder in ("a", "b", "a/b", "b'%_")] + ["b", "b/c/d", "c#\udcff"]
+    with _Asked(embedding=embedding) as store:
+        store.add(
+            [lmb.Document(s, f"linker {'x ' * (len(s) * 7 % 11)}", {"odd": i % 2}, s) for i, s in enumerate(sources)]
+        )
+        for names in (["b/"], ["b/", "a/7"], ["b/c/"], ["b"], ["b'%_/"], ["c#\udcff"], ["none/"], []):
+            for where in (None, {"odd": 1}):
+                whole = lmb.FaissDocStore.search(store, "linker x", k=300, where=where)
+                seen = [
+                    m
+                    for m in whole
+                    if any(
+                        m.passage.place.source.startswith(n) if n.endswith("/") else m.passage.place.source == n
+                        for n in names
+                    )
+                ]
+                for k in (0, 1, 8, 100):
+                    assert list(FoldersOfStore(store, names).search("linker x", k=k, where=where)) == seen[:k]
+    assert max(store.asked) == 100
 
 
 def test_a_folder_is_seen_as_the_whole_store_would_show_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from llamabot.ports.docstore import AddReport, DocStorePort
 from llamabot.ports.documents import Document, Match, Metadata
@@ -29,13 +30,20 @@ class FoldersOfStore:
         return self._store.relevant_score
 
     def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> tuple[Match, ...]:
-        """Return the closest passages from these folders, the closest first."""
+        """Return the closest passages from these folders, the closest first.
+
+        They are often among the first k of all. If they are not, a store that can search in them alone does (it has
+        `search_in`), and of another more and more is looked at: all of it where the folders have fewer than k.
+        """
+        search_in: Any = getattr(self._store, "search_in", None)
         looked_at = k
         while True:
             found = self._store.search(query, k=looked_at, where=where)
             ours = [match for match in found if self._is_seen(match.passage.place.source)]
             if len(ours) >= k or len(found) < looked_at:
                 return tuple(ours[:k])
+            if search_in is not None:
+                return tuple(search_in(self._files, query, k=k, where=where))
             looked_at *= 4
 
     def _is_seen(self, source: str) -> bool:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 
 import msgspec
 
 from llamabot.adapters.sqlite.docstore.by_words import WordSearch
-from llamabot.adapters.sqlite.docstore.encoding import decoded_metadata, decoded_place, encoded_entries, from_blob
-from llamabot.adapters.sqlite.docstore.rows import as_list
+from llamabot.adapters.sqlite.docstore.encoding import (
+    decoded_metadata,
+    decoded_place,
+    encoded_entries,
+    from_blob,
+    to_blob,
+)
+from llamabot.adapters.sqlite.docstore.rows import BLOBS, as_blobs, as_list
 from llamabot.ports.documents import Match, Metadata, Passage
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.fusion import FusionRule
 from llamabot.ports.vectorindex import VectorIndex
 
-__all__ = ["Search", "best", "passages_that_fit"]
+__all__ = ["Search", "best", "passages_from", "passages_that_fit"]
 
 # How many of the closest are looked at for k, with words and without, and how many times as many if that is too few.
 _MORE_OF_NEAR, _LEAST_MORE, _LEAST_MORE_OF_ONE, _DEEPER = 4, 16, 8, 4
@@ -35,6 +41,19 @@ SELECT passages.key, documents.id, passages.number, passages.text, passages.plac
 FROM passages JOIN documents ON documents.key = passages.document
 WHERE passages.key IN (SELECT value FROM json_each(?))
 """
+
+_FROM = f"""
+WITH names (name) AS ({BLOBS}), folders (name) AS (SELECT name FROM names WHERE substr(name, -1) = x'2f')
+SELECT key FROM passages WHERE document IN (
+    SELECT key FROM documents WHERE source IN (SELECT name FROM names)
+    OR EXISTS (SELECT 1 FROM folders WHERE substr(source, 1, length(name)) = name)
+) ORDER BY key
+"""  # noqa: S608 - SQL of ours
+
+
+def passages_from(connection: sqlite3.Connection, names: Iterable[str]) -> list[int]:
+    """Return the passages of documents with these sources, and below those that end in `/`, by ascending key."""
+    return [key for (key,) in connection.execute(_FROM, as_blobs(map(to_blob, names)))]
 
 
 def passages_that_fit(connection: sqlite3.Connection, where: Metadata) -> list[int]:

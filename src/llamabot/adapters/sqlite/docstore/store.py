@@ -14,7 +14,7 @@ from llamabot.adapters.sqlite.docstore.building import Addition
 from llamabot.adapters.sqlite.docstore.by_words import word_search
 from llamabot.adapters.sqlite.docstore.embedder import check_embedding, has_documents
 from llamabot.adapters.sqlite.docstore.encoding import from_blob
-from llamabot.adapters.sqlite.docstore.finding import Search, best, passages_that_fit
+from llamabot.adapters.sqlite.docstore.finding import Search, best, passages_from, passages_that_fit
 from llamabot.adapters.sqlite.docstore.index_cache import IndexCache
 from llamabot.adapters.sqlite.docstore.preparing import embedded_query
 from llamabot.adapters.sqlite.docstore.reindexing import Reindexing
@@ -113,6 +113,15 @@ class SqliteDocStore:
             ConfigurationError: the store was built with another embedder.
             DocStoreError: the folder cannot be read.
         """
+        return self._found(query, k, where, None)
+
+    def search_in(
+        self, sources: Iterable[str], query: str, *, k: int = 8, where: Metadata | None = None
+    ) -> tuple[Match, ...]:
+        """As `search`, of the documents that have one of these sources, or one below a source that ends with `/`."""
+        return self._found(query, k, where, frozenset(sources))
+
+    def _found(self, query: str, k: int, where: Metadata | None, sources: frozenset[str] | None) -> tuple[Match, ...]:
         check_search(query, k, where)
         if k == 0 or not query.strip():
             return ()
@@ -123,7 +132,7 @@ class SqliteDocStore:
             connection, state, index = lent
             check_embedding(connection, state, self._embedding)
             k = min(k, state.next_passage)  # there are no more
-            among = passages_that_fit(connection, where) if where else None
+            among = _among(connection, where, sources)
             asked = query if self._fusion.uses_keywords else ""
             words = word_search(connection, asked, state.next_passage, among)
             search = Search(connection, index, vector, words, among)
@@ -207,6 +216,15 @@ class SqliteDocStore:
         else:
             with self._storage.reading() as connection:
                 yield None if connection is None else (connection, read_state(connection), None)
+
+
+def _among(connection: sqlite3.Connection, where: Metadata | None, sources: frozenset[str] | None) -> list[int] | None:
+    """Return the passages that may be found; None is all."""
+    fit = passages_that_fit(connection, where) if where else None
+    if sources is None:
+        return fit
+    seen = passages_from(connection, sources)
+    return seen if fit is None else sorted(set(seen).intersection(fit))
 
 
 def _rule(given: FusionRule | None, embedding: EmbeddingPort | None) -> FusionRule:
