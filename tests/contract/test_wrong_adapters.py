@@ -35,6 +35,8 @@ from llamabot.testing.contracts import (
     ToolboxContract,
 )
 
+pytestmark = pytest.mark.slow
+
 
 class _Streaming(ScriptedCompletion):
     def stream(self, request: Any) -> Any:

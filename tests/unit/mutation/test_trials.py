@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tests.project import ROOT
+
+pytestmark = pytest.mark.slow
 
 MODULE = """\
 def above(a, b):

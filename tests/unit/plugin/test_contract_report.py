@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from llamabot.testing.contracts import ClockContract
 from llamabot.testing.contracts.contract import standard_tests
+
+pytestmark = pytest.mark.slow
 
 ADAPTERS = """
 import pytest
