@@ -87,7 +87,7 @@ build: dev ## Build the wheel and the source archive into dist/
 
 # A lock names versions and hashes and no address, so that it installs from any index.
 compile = $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header --no-annotate $(LOCK_ARGS)
+	--no-header --no-annotate $(LOCK_ARGS)
 
 .PHONY: lock
 lock: dev ## Write requirements/ anew from pyproject.toml (LOCK_ARGS=--upgrade takes newer versions)

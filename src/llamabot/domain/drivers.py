@@ -21,7 +21,7 @@ from llamabot.domain.result import Announcement, Finished, Result, StreamEvent
 from llamabot.domain.threads import in_thread, in_threads, in_threads_told, settled
 from llamabot.domain.world import World
 
-__all__ = ["adrive", "adrive_rest", "adrive_stream", "drive", "drive_rest", "drive_stream"]
+__all__ = ["NO_WORLD", "adrive", "adrive_rest", "adrive_stream", "drive", "drive_rest", "drive_stream"]
 
 T = TypeVar("T")
 Begun: TypeAlias = Steps[tuple[Steps[Result[T]], World]]
@@ -133,17 +133,17 @@ async def adrive_stream(steps: Steps[Result[T]], world: World) -> AsyncGenerator
 
 def drive_rest(begun: Begun[T]) -> Generator[StreamEvent[T], None, None]:
     """Go on with a run as `drive_stream` does."""
-    yield from drive_stream(*drive(begun, _NO_WORLD))
+    yield from drive_stream(*drive(begun, NO_WORLD))
 
 
 async def adrive_rest(begun: Begun[T]) -> AsyncGenerator[StreamEvent[T], None]:
     """Go on with a run as `adrive_stream` does."""
-    async with aclosing(adrive_stream(*await adrive(begun, _NO_WORLD))) as events:
+    async with aclosing(adrive_stream(*await adrive(begun, NO_WORLD))) as events:
         async for event in events:
             yield event
 
 
-_NO_WORLD: Any = None
+NO_WORLD: Any = None
 """Of steps that perform no effect."""
 
 
@@ -170,7 +170,7 @@ async def _acarry_out(operation: Operation, world: World, tell: Telling = _ignor
         case Settle():
             return await settled(operation.ticket)
         case Wait():
-            return await in_thread(operation.function)
+            return await (operation.awaited() if operation.awaited else in_thread(operation.function))
         case Tell():
             return tell(operation.event)
 

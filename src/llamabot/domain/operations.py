@@ -6,7 +6,7 @@ and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
@@ -104,12 +104,15 @@ class Settle:
 
 
 class Wait:
-    """Call a function that may block, such as a look into the log; the result is what it returns."""
+    """Call a function that may block, such as a look into the log; the result is what it returns.
 
-    __slots__ = ("function",)
+    Where nothing may block it is called in a thread; or `awaited`, if there is such a twin, is called and awaited.
+    """
 
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self.function = function
+    __slots__ = ("awaited", "function")
+
+    def __init__(self, function: Callable[[], Any], awaited: Callable[[], Awaitable[Any]] | None = None) -> None:
+        self.function, self.awaited = function, awaited
 
 
 class Tell:

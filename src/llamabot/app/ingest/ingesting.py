@@ -17,7 +17,9 @@ from llamabot.adapters.loaders.files import FileLoader
 from llamabot.adapters.loaders.folders import File, Listing, matching
 from llamabot.app.ingest.report import IngestFailure, IngestProgress, IngestReport
 from llamabot.app.ingest.roots import Paths, Root, list_root, read_roots, same_name
-from llamabot.app.ingest.steps import Ask, Do, Steps, take, take_awaited
+from llamabot.app.ingest.steps import asked, done
+from llamabot.domain.drivers import NO_WORLD, adrive, drive
+from llamabot.domain.operations import Steps
 from llamabot.ports.docstore import AsyncCataloguePort, CataloguePort, Known
 from llamabot.ports.documents import Document
 from llamabot.ports.errors import DocumentUnreadable, UsageError
@@ -58,7 +60,7 @@ def ingest(
     Raises:
         UsageError: a path does not exist; two folders have the same name; the store cannot say what it has.
     """
-    return take(_ingestion(paths, _store(docstore), _loader(loader), _globs(glob), progress))
+    return drive(_ingestion(paths, _store(docstore), _loader(loader), _globs(glob), progress), NO_WORLD)
 
 
 async def aingest(
@@ -85,7 +87,7 @@ async def aingest(
         UsageError: as `ingest`.
     """
     store, reader = _store(docstore, "aknown"), _loader(loader, "aload")
-    return await take_awaited(_ingestion(paths, store, reader, _globs(glob), progress))
+    return await adrive(_ingestion(paths, store, reader, _globs(glob), progress), NO_WORLD)
 
 
 _Store: TypeAlias = CataloguePort | AsyncCataloguePort
@@ -96,12 +98,12 @@ _Telling: TypeAlias = Callable[[IngestProgress], None] | None
 def _ingestion(
     paths: Paths, store: _Store, loader: _Loader, globs: tuple[str, ...], progress: _Telling
 ) -> Steps[IngestReport]:
-    roots = yield Do(read_roots, (paths,))
+    roots = yield done(read_roots, paths)
     work = _Work(store, loader, progress)
     yield from work.look_up()
     found: dict[str, tuple[Root, File]] = {}
     for root in roots:
-        files = yield from work.compare(root, (yield Do(list_root, (root,))), globs)
+        files = yield from work.compare(root, (yield done(list_root, root)), globs)
         found |= {root.source(file.name): (root, file) for file in files}
     yield from work.read(found)
     return work.report()
@@ -151,12 +153,12 @@ class _Work:
 
     def look_up(self) -> Steps[None]:
         """Learn what the store has."""
-        self._known = _by_source((yield Ask(self._store, "known", yields=True)))
+        self._known = _by_source((yield asked(self._store, "known")))
 
     def compare(self, root: Root, listing: Listing, globs: Sequence[str]) -> Steps[list[File]]:
         """Take out of the store what a folder no longer has, and return the files that are to be looked at."""
         ours = {source: known for source, known in self._known.items() if source.startswith(f"{root.name}/")}
-        yield Do(_refuse_a_namesake, (root, list(ours.values())))
+        yield done(_refuse_a_namesake, root, list(ours.values()))
         self._failed |= {root.source(name): reason for name, reason in listing.closed}
         self._done["left_out"] |= {root.source(name) for name in listing.left_out}
         if root.file is None:
@@ -165,7 +167,7 @@ class _Work:
             gone = {source for source in ours if source not in there and not source.startswith(closed)}
             yield from self._remove(known.id for source in sorted(gone) for known in ours[source])
             self._done["removed"] |= gone
-        files: list[File] = yield Do(_matching, (listing.files, globs))
+        files: list[File] = yield done(_matching, listing.files, globs)
         return files
 
     def read(self, files: Mapping[str, tuple[Root, File]]) -> Steps[None]:
@@ -185,14 +187,14 @@ class _Work:
         return IngestReport(**done, failed=failed)
 
     def _look_at(self, source: str, root: Root, file: File) -> Steps[None]:
-        known, named = self._known.get(source, ()), {"source": source}
+        known = self._known.get(source, ())
         try:
             # Taken before the file is read: if it changes meanwhile, the next time shows it.
-            content = _without_colons((yield Ask(self._loader, "fingerprint", (file.path,), named)))
+            content = _without_colons((yield asked(self._loader, "fingerprint", file.path, source=source)))
             if known and all(_content(each) == content for each in known):
                 self._done["unchanged"].add(source)
                 return
-            documents = yield Ask(self._loader, "load", (file.path,), named)
+            documents = yield asked(self._loader, "load", file.path, source=source)
         except DocumentUnreadable as error:
             self._failed[source] = error.reason
             return
@@ -207,7 +209,7 @@ class _Work:
         if not self._waiting:
             return
         waiting, self._waiting, self._waiting_characters = self._waiting, [], 0
-        yield Ask(self._store, "add", ([document for _, documents in waiting for document in documents],))
+        yield asked(self._store, "add", [document for _, documents in waiting for document in documents])
         for source, documents in waiting:
             kept = {document.id for document in documents}
             yield from self._remove(known.id for known in self._known.get(source, ()) if known.id not in kept)
@@ -216,7 +218,7 @@ class _Work:
     def _remove(self, ids: Iterable[str]) -> Steps[None]:
         given = list(ids)
         if given:
-            yield Ask(self._store, "remove", (given,))
+            yield asked(self._store, "remove", given)
 
     def _tell(self, progress: IngestProgress) -> None:
         if self._progress is not None:

@@ -1,94 +1,36 @@
-"""The steps of an ingestion that take time, and the two ways to take them: on the caller's thread, or awaited.
-
-What is done, and in what order, stands once, in `ingesting`; here is what a colour makes of one step.
-"""
+"""The steps of an ingestion that take time, as operations that the drivers of runs carry out in either colour."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-import msgspec
+from llamabot.domain.operations import Wait
 
-from llamabot.domain.threads import in_thread
-
-__all__ = ["Ask", "Do", "Steps", "take", "take_awaited"]
-
-T = TypeVar("T")
+__all__ = ["asked", "done"]
 
 
-class Do(msgspec.Struct, frozen=True):
-    """Call a function that looks at files."""
-
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...] = ()
+def done(function: Callable[..., Any], *arguments: Any) -> Wait:
+    """Return the operation that calls a function which looks at files."""
+    return Wait(partial(function, *arguments))
 
 
-class Ask(msgspec.Struct, frozen=True):
-    """Call a method of a port.
+def asked(port: Any, method: str, *arguments: Any, **named: Any) -> Wait:
+    """Return the operation that calls a method of a port: the sync one, or where it is awaited the one named `a…`.
 
-    Attributes:
-        method: the sync one's name; the async one has an `a` before it.
-        yields: whether it yields what it has to say, all of which is wanted.
+    Of a method that yields, the result is a list.
     """
-
-    port: Any
-    method: str
-    arguments: tuple[Any, ...] = ()
-    named: Mapping[str, Any] = {}
-    yields: bool = False
-
-
-Steps: TypeAlias = Generator[Do | Ask, Any, T]
+    awaited = getattr(port, f"a{method}", None)
+    return Wait(
+        lambda: _whole(getattr(port, method)(*arguments, **named)),
+        None if awaited is None else lambda: _awaited(awaited(*arguments, **named)),
+    )
 
 
-def take(steps: Steps[T]) -> T:
-    """Take steps on the caller's thread and return what they come to."""
-    resume: Any = steps.send
-    value: Any = None
-    try:
-        while True:
-            step = resume(value)
-            try:
-                resume, value = steps.send, _taken(step)
-            except BaseException as error:
-                resume, value = steps.throw, error
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        del resume, value  # an error held here would keep its own traceback alive
+def _whole(answer: Any) -> Any:
+    return list(answer) if hasattr(answer, "__next__") else answer
 
 
-async def take_awaited(steps: Steps[T]) -> T:
-    """Take steps without blocking the event loop and return what they come to."""
-    resume: Any = steps.send
-    value: Any = None
-    try:
-        while True:
-            step = resume(value)
-            try:
-                resume, value = steps.send, await _awaited(step)
-            except BaseException as error:
-                resume, value = steps.throw, error
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        del resume, value
-
-
-def _taken(step: Do | Ask) -> Any:
-    if isinstance(step, Do):
-        return step.function(*step.arguments)
-    answer = getattr(step.port, step.method)(*step.arguments, **step.named)
-    return list(answer) if step.yields else answer
-
-
-async def _awaited(step: Do | Ask) -> Any:
-    """Await the async method; what has none, and what looks at files, is called in a thread."""
-    method = getattr(step.port, f"a{step.method}", None) if isinstance(step, Ask) else None
-    if not isinstance(step, Ask) or method is None:
-        return await in_thread(_taken, step)
-    answer = method(*step.arguments, **step.named)
-    return [each async for each in answer] if step.yields else await answer
+async def _awaited(answer: Any) -> Any:
+    return [each async for each in answer] if hasattr(answer, "__aiter__") else await answer

@@ -116,19 +116,7 @@ def add_documents(
         vectors: the keys of their passages' vectors, by digest; empty where there is no embedder.
     """
     keyed = list(enumerate(documents, state.next_document))
-    rows: list[tuple[int, int, int, int | None, bytes, bytes]] = []
-    for document_key, document in keyed:
-        for passage, digest in document.passages:
-            rows.append(
-                (
-                    state.next_passage + len(rows),
-                    document_key,
-                    passage.number,
-                    vectors.get(digest),
-                    encoded_place(passage.place),
-                    to_blob(passage.text),
-                )
-            )
+    rows = _passage_rows(keyed, state.next_passage, vectors)
     _DOCUMENTS.insert(connection, (_document_row(key, document, splitter) for key, document in keyed))
     _ENTRIES.insert(
         connection, ((key, entry) for key, doc in keyed for entry in sorted(encoded_entries(doc.document.metadata)))
@@ -142,6 +130,16 @@ def add_documents(
         next_passage=state.next_passage + len(rows),
     )
     return count_common_words(connection, after)
+
+
+def _passage_rows(
+    keyed: Sequence[tuple[int, Prepared]], first: int, vectors: Mapping[bytes, int]
+) -> list[tuple[int, int, int, int | None, bytes, bytes]]:
+    passages = ((key, *one) for key, document in keyed for one in document.passages)
+    return [
+        (row, key, passage.number, vectors.get(digest), encoded_place(passage.place), to_blob(passage.text))
+        for row, (key, passage, digest) in enumerate(passages, first)
+    ]
 
 
 def remove_documents(connection: sqlite3.Connection, state: State, keys: Iterable[int]) -> tuple[State, list[int]]:
