@@ -10,6 +10,7 @@ from typing import Any
 from llamabot.app.cli.documents import BEGINNING, in_step, opened_store, sources_text
 from llamabot.app.cli.pages import heading, print_text
 from llamabot.app.cli.terminal import AnswerWriter
+from llamabot.domain.answer import Answer
 from llamabot.domain.messages import assistant
 from llamabot.domain.querybot import QueryBot
 from llamabot.domain.result import Retrieved, TextDelta
@@ -55,20 +56,25 @@ def answer_from_documents(
         if question is None:
             bot, question = bot.with_(min_score=0.0), about_first(known.source for known in store.known())
         print_text(f"{question}\n")
-        writer = AnswerWriter()
-        with bot.stream(question, assistant(BEGINNING)) as events:
-            for event in events:
-                match event:
-                    case Retrieved(matches) if matches:
-                        _found(matches)
-                        print_text(f"\n{model} answers:")
-                        writer.text(BEGINNING)
-                    case TextDelta(text):
-                        writer.text(text)
-        writer.end()
-        answer = events.result.value
+        answer = _told(bot, question, model)
         if answer.sources:
             print_text(f"\n{sources_text(answer)}\n\n{_WHAT_TO_TRUST}")
+
+
+def _told(bot: QueryBot, question: str, model: str) -> Answer:
+    """Write what is found and the answer as they come, and return it."""
+    writer = AnswerWriter()
+    with bot.stream(question, assistant(BEGINNING)) as events:
+        for event in events:
+            match event:
+                case Retrieved(matches) if matches:
+                    _found(matches)
+                    print_text(f"\n{model} answers:")
+                    writer.text(BEGINNING)
+                case TextDelta(text):
+                    writer.text(text)
+    writer.end()
+    return events.result.value
 
 
 def about_first(sources: Iterable[str]) -> str:

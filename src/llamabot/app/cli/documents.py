@@ -62,13 +62,7 @@ def ask_documents(
         stream: write the answer as it comes.
     """
     with session(model) as name, _looked_up(docs, store) as documents:
-        settings = QuerySettings(model=name, name="ask", docstore=documents)
-        begun = ""
-        if name.startswith(EMBEDDED_PREFIX):
-            settings, begun = settings | FOR_SMALL_MODELS, BEGINNING
-        if temperature is not None:
-            settings["temperature"] = temperature
-        bot = QueryBot(system, **settings)
+        bot, begun = _asked_bot(system, name, documents, temperature)
         inputs = [question, assistant(begun)] if begun else [question]
         if stream:
             result = answer(bot, *inputs, begun=begun)
@@ -80,6 +74,16 @@ def ask_documents(
             _write(f"\n{sources_text(result.value)}")
         if result.value.unknown_citations:
             say(f"{result.value.unknown_citations} of the numbers that it cites are of no passage")
+
+
+def _asked_bot(system: str, model: str, documents: DocStorePort, temperature: float | None) -> tuple[QueryBot, str]:
+    """Return the bot, and how its answer is begun: small models need that."""
+    settings, begun = QuerySettings(model=model, name="ask", docstore=documents), ""
+    if model.startswith(EMBEDDED_PREFIX):
+        settings, begun = settings | FOR_SMALL_MODELS, BEGINNING
+    if temperature is not None:
+        settings["temperature"] = temperature
+    return QueryBot(system, **settings), begun
 
 
 @contextmanager
