@@ -2,72 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
 
-import msgspec
-from tests.falsify.wrong import wrong
+from tests.falsify.plain_docstore import Found, PlainDocStore, replaced, saved, sync
 
-from llamabot.adapters.fake.docstore import InMemoryDocStore
 from llamabot.ports.docstore import AddReport, Known
-from llamabot.ports.documents import Document, Match, Metadata, Place
-from llamabot.testing.contracts import AsyncDocStoreContract, DocStoreContract
-from llamabot.testing.contracts.docstore_model import LineSplitter
-
-replaced: Any = msgspec.structs.replace
-Found = tuple[Match, ...]
-
-
-class PlainDocStore(InMemoryDocStore):
-    """A right store: one passage a line. Serves both colours."""
-
-    def __init__(self) -> None:
-        super().__init__(splitter=LineSplitter())
-
-    async def aadd(self, documents: Iterable[Document]) -> AddReport:
-        return self.add(documents)
-
-    async def aremove(self, ids: Iterable[str]) -> int:
-        return self.remove(ids)
-
-    async def asearch(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        return self.search(query, k=k, where=where)
-
-    async def acount(self) -> int:
-        return self.count()
-
-
-class StoreHooks:
-    adapter: Any
-    examples = 12
-    folder: Path
-
-    def make(self) -> Any:
-        return self.adapter()
-
-
-class SavedHooks(StoreHooks):
-    """Of stores that are saved when they are closed, and loaded again."""
-
-    def reopen(self, store: Any) -> Any:
-        return self.adapter.loaded(store.saved())
-
-
-sync = wrong(StoreHooks, DocStoreContract)
-saved = wrong(SavedHooks, DocStoreContract)
-awaited = wrong(StoreHooks, AsyncDocStoreContract)
-
-
-@sync
-class Unsorted(PlainDocStore):
-    """Returns the matches in the order of the documents, not of the scores."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        found = super().search(query, k=k, where=where)
-        return tuple(sorted(found, key=lambda match: (match.passage.document_id, match.passage.number)))
+from llamabot.ports.documents import Document, Match, Metadata
 
 
 @sync
@@ -79,56 +20,6 @@ class RemovedIsFound(PlainDocStore):
         gone = super().remove(ids)
         self._passages = passages
         return gone
-
-
-@sync
-class OneMore(PlainDocStore):
-    """Returns one match more than it may."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        return super().search(query, k=k + 1 if k > 0 else k, where=where)
-
-
-@sync
-class NoughtIsAll(PlainDocStore):
-    """Takes k = 0 for no limit."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        return super().search(query, k=k or 1_000_000, where=where)
-
-
-@sync
-class FiltersTooLate(PlainDocStore):
-    """Takes the best k first, and then those of them that fit the metadata."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        fitting = super().search(query, k=1_000_000, where=where)
-        return tuple(match for match in super().search(query, k=k) if match in fitting)
-
-
-@sync
-class TrueIsOne(PlainDocStore):
-    """Compares metadata by `==`, so that True is 1."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        super().search("", k=k, where=where)
-        found = super().search(query, k=1_000_000)
-        return tuple(match for match in found if _equal(match.passage.metadata, where or {}))[:k]
-
-
-def _equal(metadata: Metadata, where: Metadata) -> bool:
-    return all(name in metadata and metadata[name] == value for name, value in where.items())
-
-
-@sync
-class MissingIsNone(PlainDocStore):
-    """Finds with None what has no such metadata."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        rest = {name: value for name, value in (where or {}).items() if value is not None}
-        absent = [name for name, value in (where or {}).items() if value is None]
-        found = super().search(query, k=1_000_000 if k > 0 else k, where=rest)
-        return tuple(match for match in found if all(match.passage.metadata.get(name) is None for name in absent))[:k]
 
 
 @sync
@@ -183,37 +74,11 @@ class OnlyTextCounts(PlainDocStore):
 
 
 @sync
-class TiesAsTheyCame(PlainDocStore):
-    """Leaves passages with equal scores in the order in which they were added."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        found = super().search(query, k=1_000_000 if k > 0 else k, where=where)
-        order = list(self._passages)
-        key = [(-match.score, order.index(match.passage.document_id), match.passage.number) for match in found]
-        return tuple(match for _, match in sorted(zip(key, found, strict=True), key=lambda pair: pair[0]))[:k]
-
-
-@sync
 class BlankIsNotKept(PlainDocStore):
     """Leaves out documents without text."""
 
     def add(self, documents: Iterable[Document]) -> AddReport:
         return super().add([d for d in documents if not isinstance(d, Document) or str(d.text).strip()])
-
-
-@sync
-class PlacesOfTheTrimmedText(PlainDocStore):
-    """Counts places from the first character that is not blank."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        return tuple(self._moved(match) for match in super().search(query, k=k, where=where))
-
-    def _moved(self, match: Match) -> Match:
-        text = self._documents[match.passage.document_id].text
-        ahead = len(text) - len(text.lstrip())
-        place: Place = match.passage.place
-        moved = replaced(place, start=place.start - ahead, end=place.end - ahead)
-        return Match(replaced(match.passage, place=moved), match.score)
 
 
 @sync
@@ -233,15 +98,6 @@ class KnownAsTheyCame(PlainDocStore):
     def known(self) -> Iterator[Known]:
         for document in self._documents.values():
             yield Known(document.id, document.source, document.fingerprint)
-
-
-@sync
-class QueryIsAPattern(PlainDocStore):
-    """Takes the query for a regular expression first."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        re.compile(query)
-        return super().search(query, k=k, where=where)
 
 
 @sync
@@ -281,36 +137,6 @@ class HalfIsSeen(PlainDocStore):
 
 
 @sync
-class CountsFromTheEnd(PlainDocStore):
-    """Takes a negative k as a slice does."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        found = super().search(query, k=1_000_000, where=where)
-        return found[:k]
-
-
-@sync
-class BlankFindsAll(PlainDocStore):
-    """Finds everything where nothing is looked for."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        if query.strip():
-            return super().search(query, k=k, where=where)
-        super().search(query, k=k, where=where)
-        return tuple(Match(passage, 0.0) for passages in self._passages.values() for passage in passages)[:k]
-
-
-@sync
-class LongQueryRefused(PlainDocStore):
-    """Raises for a query that is longer than its engine takes."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        if len(query) > 100_000:
-            raise OverflowError("string or blob too big")
-        return super().search(query, k=k, where=where)
-
-
-@sync
 class ReadsTwice(PlainDocStore):
     """Reads the ids that it is given twice, which a generator gives once."""
 
@@ -318,24 +144,6 @@ class ReadsTwice(PlainDocStore):
         there = sum(id_ in self._documents for id_ in ids)
         super().remove(ids)
         return there
-
-
-@sync
-class FilterChangesScores(PlainDocStore):
-    """Scores against the best of what fits the filter, so that the filter changes the scores."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        found = super().search(query, k=k, where=where)
-        return tuple(Match(match.passage, match.score / found[0].score) for match in found) if where else found
-
-
-@sync
-class FoundTwice(PlainDocStore):
-    """Finds a passage once by its words and once by its beginning, and returns both."""
-
-    def search(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        found = super().search(query, k=k, where=where)
-        return tuple(match for match in found for _ in range(2))[:k]
 
 
 @sync
@@ -386,19 +194,3 @@ class MetadataAsText(PlainDocStore):
         store = cls()
         store.add(documents)
         return store
-
-
-@awaited
-class TwinIgnoresTheFilter(PlainDocStore):
-    """Searches everything in the async twin, whatever `where` says."""
-
-    async def asearch(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        return self.search(query, k=k)
-
-
-@awaited
-class TwinHasItsOwnLimit(PlainDocStore):
-    """Returns eight matches at most in the async twin, whatever k is."""
-
-    async def asearch(self, query: str, *, k: int = 8, where: Metadata | None = None) -> Found:
-        return self.search(query, k=k, where=where)[:8]

@@ -6,11 +6,14 @@ from tests.falsify import (
     async_completions,
     bots,
     clocks,
+    completion_streams,
     completions,
+    docstore_searches,
     docstores,
     embeddings,
     graphs,
     memories,
+    recorder_runs,
     recorders,
     toolboxes,
     wrong,
@@ -18,6 +21,20 @@ from tests.falsify import (
 
 __all__ = ["ADAPTERS", "BOTS", "MODULES"]
 
-MODULES = (completions, async_completions, embeddings, memories, docstores, recorders, toolboxes, clocks, bots, graphs)
+MODULES = (
+    completions,
+    completion_streams,
+    async_completions,
+    embeddings,
+    memories,
+    docstores,
+    docstore_searches,
+    recorders,
+    recorder_runs,
+    toolboxes,
+    clocks,
+    bots,
+    graphs,
+)
 ADAPTERS = tuple(wrong.ADAPTERS)
 BOTS = tuple(wrong.BOTS)
