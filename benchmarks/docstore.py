@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from pathlib import Path
 
 from benchmarks.harness import CALIBRATION, Row, Section, Spread, ratio, rounds, spread
-from benchmarks.stores.corpus import QUERIES, Corpus
-from benchmarks.stores.environments import CACHE, Contender
-from llamabot.adapters.models import install
+from benchmarks.stores.corpus import QUERIES
+from benchmarks.stores.stage import stage
 
 __all__ = ["measure"]
 
@@ -32,17 +28,9 @@ passages; with all words it takes as long as the row below says. The embedder th
 
 def measure() -> Section:
     """Build, then take turns."""
-    model = install("minilm").path
-    corpus = Corpus(CACHE, _SIZE)
-    corpus.prepare(model)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=CACHE)))
-        with Contender("llamabot", CACHE, _SIZE, folder / "llamabot", model) as builder:
-            built = builder.ask("build")
-        ours = stack.enter_context(Contender("llamabot", CACHE, _SIZE, folder / "llamabot", model))
-        lance = stack.enter_context(Contender("lancedb", CACHE, _SIZE, folder / "lancedb"))
-        bm25s = stack.enter_context(Contender("bm25s", CACHE, _SIZE))
-        exact = stack.enter_context(Contender("numpy", CACHE, _SIZE, QUERIES))
+    with stage(_SIZE) as on:
+        ours, lance = on.ours, on.lance
+        bm25s, exact = on.beside("bm25s"), on.beside("numpy", QUERIES)
         opened, recalls = ours.ask("open"), {"ours": ours.ask("recall"), "lance": lance.ask("recall")}
         bare: list[Mapping[str, float]] = []
         paid: list[Mapping[str, float]] = []
@@ -71,7 +59,7 @@ def measure() -> Section:
     return Section(
         "A document store of a hundred thousand passages",
         _TEXT,
-        [*_speed(found, bare[1:]), *_adding(found, paid[1:], built), *_others(found, recalls, memory, opened)],
+        [*_speed(found, bare[1:]), *_adding(found, paid[1:], on.built), *_others(found, recalls, memory, opened)],
         spread(found[CALIBRATION]),
     )
 

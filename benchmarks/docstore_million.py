@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import ExitStack
-from pathlib import Path
-
 from benchmarks.docstore import exactly
 from benchmarks.harness import CALIBRATION, Row, Section, rounds, spread
-from benchmarks.stores.corpus import Corpus
-from benchmarks.stores.environments import CACHE, Contender
-from llamabot.adapters.models import install
+from benchmarks.stores.stage import stage
 
 __all__ = ["measure"]
 
@@ -25,18 +19,11 @@ process that searches by meaning, and opening is the time until its first answer
 
 def measure() -> Section:
     """Build, then take turns."""
-    model = install("minilm").path
-    corpus = Corpus(CACHE, _SIZE)
-    corpus.prepare(model)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=CACHE)))
-        with Contender("llamabot", CACHE, _SIZE, folder / "llamabot", model) as builder:
-            built = builder.ask("build")
-        ours = stack.enter_context(Contender("llamabot", CACHE, _SIZE, folder / "llamabot", model))
-        lance = stack.enter_context(Contender("lancedb", CACHE, _SIZE, folder / "lancedb"))
+    with stage(_SIZE) as on:
+        ours, lance = on.ours, on.lance
         opened, recalls = ours.ask("open"), {"ours": ours.ask("recall"), "lance": lance.ask("recall")}
         resident = ours.ask("memory")
-        exact = stack.enter_context(Contender("numpy", CACHE, _SIZE, _COMPARED))
+        exact = on.beside("numpy", _COMPARED)
         found = rounds(
             _ROUNDS,
             {
@@ -57,7 +44,7 @@ def measure() -> Section:
             exactly("memory of the process that searches", resident, "MiB", 1.2 * 1024),
             exactly("opening and the first search", opened, "s", 2),
             Row("a search by meaning with a filter that a tenth passes", spread(found["filtered"]), "ms"),
-            exactly("adding all of them, the training of the index included", built, "passages/s"),
+            exactly("adding all of them, the training of the index included", on.built, "passages/s"),
             Row("adding one more", spread(found["append"]), "ms"),
             Row("LanceDB, a search by meaning", spread(found["lance"]), "ms"),
             exactly("LanceDB, recall of the ten closest", recalls["lance"], ""),
