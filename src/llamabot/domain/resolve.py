@@ -112,8 +112,10 @@ def resolve_instruments(settings: Mapping[str, Any]) -> tuple[RecorderPort | Non
 
 
 def _watched(recorder: RecorderPort | None, observer: RecorderPort | None) -> RecorderPort | None:
-    if recorder is None or observer is None:
-        return recorder or observer
+    if recorder is None:
+        return observer
+    if observer is None:
+        return recorder
     watched: Any = Observed(recorder, observer)
     return watched  # type: ignore[no-any-return]  # it has the rest of the recorder's methods by delegation
 

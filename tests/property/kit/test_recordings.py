@@ -233,3 +233,13 @@ def test_a_bots_own_recorder_goes_on_recording(recorder: InMemoryRecorder) -> No
         run_id = bot.run("hello").run_id
     assert own.events(run_id) == recorder.events(run_id) != ()
     assert recorder.events(bot.run("hello").run_id) == ()
+
+
+def test_a_recorder_that_is_empty_and_so_false_records_all_the_same() -> None:
+    class Counted(InMemoryRecorder):
+        def __len__(self) -> int:
+            return len(list(self.runs()))
+
+    own = Counted()
+    lmb.SimpleBot(completion=ScriptedCompletion(["hi"]), model="m", recorder=own)("hello")
+    assert len(own) == 1
