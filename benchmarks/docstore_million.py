@@ -12,8 +12,8 @@ _SIZE = 1_000_000
 _ROUNDS = 5
 _COMPARED = 20
 _TEXT = f"""
-As above, with {_SIZE:,} passages. Numpy compares everything for {_COMPARED} of the queries. Memory is that of the
-process that searches by meaning, and opening is the time until its first answer.
+As with a hundred thousand, here of {_SIZE:,} passages. Numpy compares everything for {_COMPARED} of the queries.
+Memory is that of the process that searches by meaning, and opening is the time until its first answer.
 """
 
 
