@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from tests.falsify.wrong import wrong
@@ -90,3 +92,38 @@ class WholeSeconds(VirtualClock):
 
     def advance(self, seconds: float) -> None:
         super().advance(int(seconds))
+
+
+@real
+class SleepsMilliseconds(SystemClock):
+    """Sleeps so many milliseconds."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds / 1000)
+
+
+@real
+class AwaitsNothing(SystemClock):
+    """Comes back from a sleep at once where it is awaited."""
+
+    async def asleep(self, seconds: float) -> None:
+        pass
+
+
+@real
+class HoldsTheLoopUp(SystemClock):
+    """Blocks the event loop while it sleeps."""
+
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+
+@real
+class SleepsOn(SystemClock):
+    """Sleeps on when its task is cancelled."""
+
+    async def asleep(self, seconds: float) -> None:
+        awake = time.monotonic() + seconds
+        while (left := awake - time.monotonic()) > 0:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(left)

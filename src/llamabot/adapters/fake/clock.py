@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from llamabot.ports.errors import UsageError
 
@@ -13,7 +14,7 @@ _START_NS = 1_800_000_000 * _NS_PER_S
 
 
 class TickingClock:
-    """Advances by `tick_ns` at every reading, so that each moment of a test has a time of its own.
+    """Advances by `tick_ns` at every reading, so that each moment of a test has a time of its own; waits in no time.
 
     Args:
         start_ns: the first time of day, nanoseconds since 1970-01-01 UTC.
@@ -42,13 +43,21 @@ class TickingClock:
         with self._lock:
             self._elapsed_ns += round(seconds * _NS_PER_S)
 
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, as `time.sleep` does."""
+        self.advance(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        """Let time pass, as `asyncio.sleep` does; other tasks have their turn."""
+        await _pass_time(self.advance, seconds)
+
 
 class VirtualClock:
     """Stands still until someone waits on it: `sleep` takes no real time, and afterwards it is that much later.
 
-    With it, and with what waits on it (`llamabot.testing.faults`, a retry that is given `clock.sleep`), back-off,
-    time-outs and deadlines are tested at once. Safe to share by threads and event loops; who sleeps beside another adds
-    to the other's time.
+    With it, and with what waits on it (`llamabot.testing.faults`, `lmb.Retry`, `lmb.RateLimit`), back-off, time-outs
+    and deadlines are tested at once. Safe to share by threads and event loops; who sleeps beside another adds to the
+    other's time.
 
     Args:
         start_ns: the first time of day, nanoseconds since 1970-01-01 UTC.
@@ -89,10 +98,14 @@ class VirtualClock:
 
     async def asleep(self, seconds: float) -> None:
         """Let time pass, as `asyncio.sleep` does; other tasks have their turn."""
-        import asyncio  # here, since it takes nearly as long to load as the rest of the kit
-
-        self.advance(seconds)
-        await asyncio.sleep(0)
+        await _pass_time(self.advance, seconds)
 
     def __repr__(self) -> str:
         return f"VirtualClock({self.elapsed_s:g} s later)"
+
+
+async def _pass_time(advance: Callable[[float], None], seconds: float) -> None:
+    import asyncio  # here, since it takes nearly as long to load as the rest of the kit
+
+    advance(seconds)
+    await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from itertools import pairwise
 from typing import Any
@@ -14,10 +15,11 @@ __all__ = ["ClockContract"]
 _YEAR_2001_NS = 10**18
 _YEAR_2286_NS = 10**19
 _WAIT_S = 0.02
+_LONG_S = 2.0
 
 
 class ClockContract(Contract):
-    """Promises of `ClockPort`: `now_ns` and `monotonic_ns`.
+    """Promises of `ClockPort`: `now_ns`, `monotonic_ns`, `sleep` and `asleep`.
 
         class TestMyClock(ClockContract):
             def make(self):
@@ -29,6 +31,8 @@ class ClockContract(Contract):
     - Time passes: after a wait of s seconds `monotonic_ns` is s seconds further at least, and less than a minute more.
       How one waits on this clock is said by `let_pass`.
     - Reading `now_ns` does not set `monotonic_ns` back, nor the other way round.
+    - After `sleep(s)` and after `asleep(s)` it is s seconds further at least, and less than a minute more.
+    - While a task is in `asleep`, others run; a task that is cancelled in it ends as one.
     """
 
     def make(self) -> Any:
@@ -83,3 +87,50 @@ class ClockContract(Contract):
         before = clock.monotonic_ns()
         self.let_pass(clock, _WAIT_S)
         assert _WAIT_S * 1e9 <= clock.monotonic_ns() - before < (_WAIT_S + 60) * 1e9
+
+    def test_sleeps_until_so_much_has_passed(self) -> None:
+        clock = self.make()
+        before = clock.monotonic_ns()
+        clock.sleep(_WAIT_S)
+        check_slept(clock.monotonic_ns() - before)
+
+    def test_awaits_until_so_much_has_passed(self) -> None:
+        clock = self.make()
+        before = clock.monotonic_ns()
+        asyncio.run(clock.asleep(_WAIT_S))
+        check_slept(clock.monotonic_ns() - before)
+
+    def test_lets_other_tasks_run_while_one_sleeps(self) -> None:
+        clock = self.make()
+
+        async def other_runs() -> bool:
+            ran = asyncio.Event()
+            other = asyncio.ensure_future(_set(ran))
+            await clock.asleep(_WAIT_S)
+            did_run = ran.is_set()
+            await other
+            return did_run
+
+        assert asyncio.run(other_runs()), "the event loop stood still meanwhile"
+
+    def test_a_sleeping_task_can_be_cancelled(self) -> None:
+        clock = self.make()
+
+        async def cancel() -> None:
+            sleeping = asyncio.ensure_future(clock.asleep(_LONG_S))
+            await asyncio.sleep(0)
+            has_ended = not sleeping.cancel()
+            done, _ = await asyncio.wait([sleeping], timeout=1)
+            assert done, "it slept on after it was cancelled"
+            assert has_ended or sleeping.cancelled(), "a task that is cancelled ends so"
+
+        asyncio.run(cancel())
+
+
+def check_slept(passed_ns: int) -> None:
+    """Check that a sleep took as long as it should have."""
+    assert _WAIT_S * 1e9 <= passed_ns < (_WAIT_S + 60) * 1e9
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()
