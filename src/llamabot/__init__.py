@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from llamabot.adapters.splitting import SemanticSplitter
     from llamabot.adapters.sqlite.memory import SqliteMemory
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
+    from llamabot.adapters.wrap.fallback import Fallback
+    from llamabot.adapters.wrap.retry import Retry
     from llamabot.app.container import Container
     from llamabot.app.docstores import FaissDocStore
     from llamabot.app.ingest import IngestFailure, IngestProgress, IngestReport, aingest, ingest
@@ -113,6 +115,7 @@ _HOMES = {
     "EmbeddedCompletion": "llamabot.adapters.llamacpp",
     "EndNode": "llamabot.domain.graph.nodes",
     "FaissDocStore": "llamabot.app.docstores",
+    "Fallback": "llamabot.adapters.wrap.fallback",
     "FileLoader": "llamabot.adapters.loaders",
     "FinishReason": "llamabot.ports.completion",
     "Finished": "llamabot.domain.result",
@@ -136,6 +139,7 @@ _HOMES = {
     "ReasoningDelta": "llamabot.domain.result",
     "Result": "llamabot.domain.result",
     "Retrieved": "llamabot.domain.result",
+    "Retry": "llamabot.adapters.wrap.retry",
     "RunContext": "llamabot.ports.tools",
     "RunTrace": "llamabot.domain.trace",
     "Secret": "llamabot.ports.secrets",
@@ -209,6 +213,7 @@ __all__ = [
     "EmbeddedCompletion",
     "EndNode",
     "FaissDocStore",
+    "Fallback",
     "FileLoader",
     "FinishReason",
     "Finished",
@@ -232,6 +237,7 @@ __all__ = [
     "ReasoningDelta",
     "Result",
     "Retrieved",
+    "Retry",
     "RunContext",
     "RunTrace",
     "Secret",

@@ -17,7 +17,7 @@ from llamabot.domain.encoding import encoded
 from llamabot.domain.logged import RunInput
 from llamabot.domain.trace import EffectTrace, RunTrace, read_trace
 from llamabot.ports import errors
-from llamabot.ports.completion import CompletionRequest
+from llamabot.ports.completion import CONNECTION_OPTIONS, CompletionRequest
 from llamabot.ports.errors import CompletionError, LlamabotError, ReplayDiverged, UsageError
 from llamabot.ports.messages import Message
 from llamabot.ports.recorder import Blob, EffectStarted, ErrorRecord, RunEvent, RunResumed, RunStatus, as_json
@@ -25,10 +25,7 @@ from llamabot.ports.redaction import redacted_json
 from llamabot.ports.summary import RunSummary
 from llamabot.ports.tools import ToolCall
 
-__all__ = ["CONNECTION_OPTIONS", "History", "comparable", "revived"]
-
-CONNECTION_OPTIONS = frozenset({"api_base", "api_type", "api_version", "base_url", "organization", "timeout"})
-"""Options that say where and how the provider is reached, and nothing of what the model is asked."""
+__all__ = ["History", "comparable", "revived"]
 
 _DIFF_LINES = 60
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from llamabot.domain.effects import Effect
 from llamabot.domain.result import Announcement
 from llamabot.domain.settling import Settled
+from llamabot.ports.effect_context import EffectContext
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import Cancellation, RunContext, ToolCall
 
@@ -66,9 +67,10 @@ class Step:
         partial: set by the driver: what has arrived of a streamed answer that failed or was left.
         context: what a tool is told of the run; None for other effects.
         settled: where the run goes on: what was decided about calls that a run inside the tool may wait for.
+        told: what the ports are told of the effect, and tell of it; None for what is none of a run.
     """
 
-    __slots__ = ("context", "effect", "first_at_ns", "partial", "settled", "timeout_s")
+    __slots__ = ("context", "effect", "first_at_ns", "partial", "settled", "timeout_s", "told")
 
     def __init__(
         self,
@@ -76,11 +78,13 @@ class Step:
         timeout_s: float | None,
         context: RunContext[Any] | None = None,
         settled: Settled | None = None,
+        told: EffectContext | None = None,
     ) -> None:
         self.effect = effect
         self.timeout_s = timeout_s
         self.context = context
         self.settled = settled
+        self.told = told
         self.first_at_ns: int | None = None
         self.partial: AssistantMessage | None = None
 

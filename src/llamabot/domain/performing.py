@@ -20,6 +20,7 @@ from llamabot.domain.world import World
 from llamabot.ports.assembly import mend_completion
 from llamabot.ports.completion import ModelCapabilities
 from llamabot.ports.documents import Metadata
+from llamabot.ports.effect_context import current_effect
 from llamabot.ports.tools import RunContext, Tool, ToolCall, ToolResult
 
 __all__ = ["aperform", "perform"]
@@ -40,6 +41,22 @@ async def aperform(step: Step, world: World) -> Any:
 
 
 def _do(step: Step, world: World) -> Any:
+    before = current_effect.set(step.told)
+    try:
+        return _done(step, world)
+    finally:
+        current_effect.reset(before)
+
+
+async def _ado(step: Step, world: World) -> Any:
+    before = current_effect.set(step.told)
+    try:
+        return await _adone(step, world)
+    finally:
+        current_effect.reset(before)
+
+
+def _done(step: Step, world: World) -> Any:
     port: Any = world.completion
     memory: Any = world.memory
     match step.effect:
@@ -63,7 +80,7 @@ def _do(step: Step, world: World) -> Any:
             raise TypeError(f"no driver performs {effect!r}")
 
 
-async def _ado(step: Step, world: World) -> Any:
+async def _adone(step: Step, world: World) -> Any:
     port: Any = world.completion
     memory: Any = world.memory
     match step.effect:

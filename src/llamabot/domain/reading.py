@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future
+from functools import partial
 from inspect import isgenerator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,9 +19,11 @@ from llamabot.domain.threads import call_within
 from llamabot.domain.world import World
 from llamabot.ports.assembly import Assembler
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
+from llamabot.ports.effect_context import current_effect
 
 __all__ = ["Reading", "aread", "awithin", "bounded", "positive", "read"]
 
+T = TypeVar("T")
 _END: Any = object()
 
 
@@ -30,9 +33,18 @@ class Reading:
     def __init__(self, step: Step, request: CompletionRequest, world: World) -> None:
         self.request = bounded(request, step)
         self._step = step
+        self.told = step.told
         self._clock = world.clock
         self._assembler = Assembler()
         self.ends_at_s = None if step.timeout_s is None else time.monotonic() + step.timeout_s
+
+    def inside(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function of the port, which may ask what effect it serves."""
+        before = current_effect.set(self.told)
+        try:
+            return function(*arguments)
+        finally:
+            current_effect.reset(before)
 
     def remaining_s(self) -> float:
         """Seconds until the deadline.
@@ -65,10 +77,10 @@ class Reading:
 def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta, None, Completion]:
     """Yield a streamed answer and return it; closing this closes the provider's stream."""
     port: Any = world.completion
-    stream = port.stream(reading.request)
+    stream = reading.inside(port.stream, reading.request)
     late: Future[Any] | None = None
     try:
-        for chunk in _in_time(stream, reading):
+        while (chunk := _next(stream, reading)) is not _END:
             text, reasoning = reading.feed(chunk)
             if reasoning:
                 yield ReasoningDelta(reasoning)
@@ -87,9 +99,9 @@ def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta
 async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | ReasoningDelta, None]:
     """Yield a streamed answer; what it is in the end, `reading` knows."""
     port: Any = world.completion
-    stream = port.astream(reading.request)
+    stream = reading.inside(port.astream, reading.request)
     try:
-        async for chunk in _ain_time(stream, reading):
+        while (chunk := await _anext(stream, reading)) is not _END:
             text, reasoning = reading.feed(chunk)
             if reasoning:
                 yield ReasoningDelta(reasoning)
@@ -106,24 +118,23 @@ async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | Re
             await close()
 
 
-def _in_time(stream: Iterator[CompletionChunk], reading: Reading) -> Iterator[CompletionChunk]:
-    """Return the stream; under a deadline, one that raises `DeadlinePassed` when it passes."""
-    return stream if reading.ends_at_s is None else _until_deadline(stream, reading)
+def _next(stream: Iterator[CompletionChunk], reading: Reading) -> CompletionChunk:
+    """Return the next fragment, `_END` after the last, or raise `DeadlinePassed`."""
+    left_s = reading.remaining_s()
+    read_one: Callable[[], CompletionChunk] = partial(reading.inside, next, stream, _END)
+    return read_one() if left_s == math.inf else call_within(left_s, read_one)
 
 
-def _until_deadline(stream: Iterator[CompletionChunk], reading: Reading) -> Iterator[CompletionChunk]:
-    while (chunk := call_within(reading.remaining_s(), next, stream, _END)) is not _END:
-        yield chunk
-
-
-def _ain_time(stream: AsyncIterator[CompletionChunk], reading: Reading) -> AsyncIterator[CompletionChunk]:
-    """As `_in_time`."""
-    return stream if reading.ends_at_s is None else _auntil_deadline(stream, reading)
-
-
-async def _auntil_deadline(stream: AsyncIterator[CompletionChunk], reading: Reading) -> AsyncIterator[CompletionChunk]:
-    while (chunk := await awithin(reading.remaining_s(), anext(stream, _END))) is not _END:
-        yield chunk
+async def _anext(stream: AsyncIterator[CompletionChunk], reading: Reading) -> CompletionChunk:
+    """As `_next`."""
+    # Set here, and not around a `yield`: whoever iterates the run has a context of his own.
+    before = current_effect.set(reading.told)
+    try:
+        left_s = reading.remaining_s()
+        coming = anext(stream, _END)
+        return await (coming if left_s == math.inf else awithin(left_s, coming))
+    finally:
+        current_effect.reset(before)
 
 
 async def awithin(timeout_s: float, coming: Any) -> Any:

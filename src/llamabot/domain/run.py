@@ -10,6 +10,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from inspect import GEN_CLOSED, getgeneratorstate
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from llamabot.domain.settling import NOTHING_SETTLED, Settled
 from llamabot.domain.tool_results import bounded, timed_out
 from llamabot.domain.trace import EffectTrace
 from llamabot.domain.world import World
+from llamabot.ports.effect_context import EffectContext, inherited_tags
 from llamabot.ports.errors import ApprovalNeeded, CompletionTimeout, RecorderError, ReplayDiverged, RunPaused
 from llamabot.ports.recorder import RunKind
 from llamabot.ports.secrets import NO_SECRETS, Secrets
@@ -73,15 +75,15 @@ class Run:
         retold: bool = False,
         first_path: int = 1,
     ) -> None:
-        self._bot, self._model, self._tags = bot, model, tags or {}
-        recorder = None if retold else world.recorder
-        self._log = RunLog(recorder, world.clock, world.ids, secrets, history=history, run_id=run_id)
-        self._budget = Budget(NO_LIMITS if retold else limits, world.clock)
-        self._clock = world.clock
+        self._bot, self._model, self._tags = bot, model, tags or ({} if history is None else history.summary.tags)
+        self._log = RunLog(
+            None if retold else world.recorder, world.clock, world.ids, secrets, history=history, run_id=run_id
+        )
+        self._budget, self._clock = Budget(NO_LIMITS if retold else limits, world.clock), world.clock
         self._past = None if history is None else Past(history, settled, retold=retold)
         self._retold, self._first_path = retold, first_path
-        self._begun = Begun(self._log.run_id, state)
-        self._call_ids = CallIds()
+        self._begun, self._call_ids = Begun(self._log.run_id, state), CallIds()
+        self._told = partial(EffectContext, self._log.run_id, inherited_tags(self._tags), world.clock)
 
     @property
     def run_id(self) -> str:
@@ -162,8 +164,7 @@ class Run:
         left = [(place, member) for place, member in members if place not in results]
         if left:
             yield from self._start(left)
-            outcomes = yield from self._grouped(left)
-            results.update(zip((place for place, _ in left), outcomes, strict=True))
+            results.update(zip((place for place, _ in left), (yield from self._grouped(left)), strict=True))
         return [results[place] for place, _ in members]
 
     def _grouped(self, members: list[Placed]) -> Steps[list[Any]]:
@@ -238,8 +239,8 @@ class Run:
         """Have a started effect done; its outcome, or its error, is in the log before the core sees it."""
         if isinstance(effect, CallTool):
             return (yield from self._run_tool(path, effect))
-        step = Step(effect, self._budget.remaining_s())
-        started_ns = self._clock.monotonic_ns()
+        left_s, started_ns = self._budget.remaining_s(), self._clock.monotonic_ns()
+        step = Step(effect, left_s, told=self._told(left_s))
         try:
             self._begun.check(path)
             is_done = self._past is not None and (yield from self._past.has_remembered(path, step))
@@ -256,7 +257,7 @@ class Run:
         """As `_perform`; a tool that takes too long is an answer to the model."""
         settled = self._past.settled if self._past else None
         timeout_s, started_ns = self._budget.tool_timeout_s(effect.tool), self._clock.monotonic_ns()
-        step = Step(effect, timeout_s, self._begun.open(path, effect.call), settled)
+        step = Step(effect, timeout_s, self._begun.open(path, effect.call), settled, self._told(timeout_s))
         try:
             self._begun.check(path)
             yield Tell(ToolStarted(effect.call))  # who streams may leave here too

@@ -36,6 +36,7 @@ from llamabot.ports.recorder import (
     RunResumed,
     RunStarted,
     RunStatus,
+    TryRecord,
 )
 from llamabot.ports.secrets import NO_SECRETS, Secrets
 
@@ -161,6 +162,7 @@ class RunLog:
             usage=usage,
             cost_usd=cost_usd,
             first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
+            tried=self._tried(step),
         )
         ticket = self._outbox.send([*blobs, finished])
         # Only now, for another thread may write: what it refers to must be in the log before it.
@@ -194,6 +196,7 @@ class RunLog:
             error=self._error(error, _LEFT if left else ""),
             partial=partial,
             first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
+            tried=self._tried(step),
         )
         self._outbox.send([finished])
 
@@ -241,6 +244,15 @@ class RunLog:
         if not isinstance(effect, Rephrase):
             self.messages = (*effect.request.messages, completion.message)
         return usage, cost_usd
+
+    def _tried(self, step: Step) -> tuple[TryRecord, ...]:
+        """Return what the ports told of the way, without the call's secrets."""
+        if step.told is None or not step.told.tries:
+            return ()
+        return tuple(
+            TryRecord(one.by, one.model, None if one.error is None else self._error(one.error), one.waited_s)
+            for one in tuple(step.told.tries)
+        )
 
     def _error(self, error: BaseException, note: str = "") -> ErrorRecord:
         kind, message = type(error), mend_text(self._secrets.scrubbed(f"{error}{note}"))

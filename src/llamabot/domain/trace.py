@@ -16,7 +16,7 @@ from llamabot.domain.retrieval import Retrieval
 from llamabot.ports.completion import Completion, CompletionRequest, Usage
 from llamabot.ports.errors import UsageError
 from llamabot.ports.messages import AssistantMessage, Message
-from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, ErrorRecord, RunEvent, RunStarted
+from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, ErrorRecord, RunEvent, RunStarted, TryRecord
 from llamabot.ports.summary import RunSummary, summarize
 from llamabot.ports.tools import ToolCall, ToolResult
 
@@ -38,6 +38,7 @@ class EffectTrace(msgspec.Struct, frozen=True):
         result: what it gave.
         outcome: what any other effect gave, as JSON has it.
         partial: what had arrived of an answer that failed.
+        tried: what its port tried before: failed requests, other models, waiting.
     """
 
     path: str
@@ -58,6 +59,7 @@ class EffectTrace(msgspec.Struct, frozen=True):
     error: ErrorRecord | None = None
     usage: Usage | None = None
     cost_usd: float | None = None
+    tried: tuple[TryRecord, ...] = ()
 
 
 class RunTrace(msgspec.Struct, frozen=True):
@@ -147,6 +149,7 @@ def _finished(started: EffectTrace, event: EffectFinished, reader: LogReader) ->
         error=event.error,
         usage=event.usage,
         cost_usd=event.cost_usd,
+        tried=event.tried,
         **read,
     )
 

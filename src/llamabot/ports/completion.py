@@ -16,6 +16,7 @@ from llamabot.ports.messages import AssistantMessage, Message
 from llamabot.ports.tools import ToolSpec
 
 __all__ = [
+    "CONNECTION_OPTIONS",
     "NO_USAGE",
     "AsyncCompletionPort",
     "Completion",
@@ -84,6 +85,9 @@ class OutputSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     schema: Mapping[str, Any]
     strict: bool = False
 
+
+CONNECTION_OPTIONS = frozenset({"api_base", "api_type", "api_version", "base_url", "organization", "timeout"})
+"""Options that say where and how the provider is reached, and nothing of what the model is asked."""
 
 ToolChoice: TypeAlias = str
 """`auto`, `required`, `none`, or the name of a tool."""

@@ -38,6 +38,7 @@ __all__ = [
     "RunResumed",
     "RunStarted",
     "RunStatus",
+    "TryRecord",
     "as_json",
     "decode_event",
     "encode_event",
@@ -75,6 +76,15 @@ class ErrorRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str
     message: str
     attributes: Mapping[str, Any] = {}
+
+
+class TryRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that a port tried on the way to an outcome, as it is stored: a `Try` of `effect_context`."""
+
+    by: str
+    model: str = ""
+    error: ErrorRecord | None = None
+    waited_s: float = 0.0
 
 
 class _Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
@@ -129,6 +139,7 @@ class EffectFinished(_Event, frozen=True, tag="effect_finished", omit_defaults=T
         outcome: as JSON; None with an error.
         partial: with an error: what had arrived of an answer, as JSON.
         first_ns: nanoseconds from the start to the first fragment of a stream, or None.
+        tried: what the port tried before, in order: failed requests, other models, waiting.
     """
 
     path: str
@@ -140,6 +151,7 @@ class EffectFinished(_Event, frozen=True, tag="effect_finished", omit_defaults=T
     usage: Usage | None = None
     cost_usd: float | None = None
     first_ns: int | None = None
+    tried: tuple[TryRecord, ...] = ()
 
 
 class RunPaused(_Event, frozen=True, tag="run_paused", omit_defaults=True):

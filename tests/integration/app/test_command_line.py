@@ -14,7 +14,7 @@ import llamabot as lmb
 from llamabot.ports.completion import Completion, CompletionChunk, FinishReason, Usage
 from llamabot.ports.errors import AuthenticationFailed, ConfigurationError, RateLimited
 from llamabot.ports.messages import AssistantMessage
-from llamabot.testing import InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import InMemoryRecorder, ScriptedCompletion, VirtualClock
 
 PERSON = {"title": "Person", "type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
 
@@ -283,6 +283,16 @@ def test_shows_what_went_wrong(command: Command, project: Path) -> None:
     assert "ask  failed" in tree
     assert "half an answer" in tree
     assert tree.count("RateLimited  slow ␛[31m down") == 2
+
+
+def test_shows_what_was_tried_before_an_answer(command: Command, project: Path) -> None:
+    model = ScriptedCompletion([RateLimited("slow down", retry_after_s=2.0), AuthenticationFailed("no key"), "Hi!"])
+    port = lmb.Fallback(lmb.Retry(model, random=lambda: 0.0), "second")
+    with lmb.override(completion=port, clock=VirtualClock()):
+        command("ask", "?", "-m", "first")
+    tree = command("show").out
+    assert "retry  first  RateLimited  slow down  waited 2 s" in tree
+    assert "fallback  first  AuthenticationFailed  no key" in tree
 
 
 def test_shows_runs_inside_of_each_other(command: Command, project: Path) -> None:

@@ -87,7 +87,9 @@ def _without_content(event: RunEvent) -> RunEvent:
         case RunStarted(input=content) | EffectStarted(input=content) if content is not None:
             return msgspec.structs.replace(event, input=None)
         case EffectFinished():
-            return msgspec.structs.replace(event, outcome=None, partial=None, error=_type_of(event.error))
+            tried = tuple(msgspec.structs.replace(one, error=_type_of(one.error)) for one in event.tried)
+            error = _type_of(event.error)
+            return msgspec.structs.replace(event, outcome=None, partial=None, error=error, tried=tried)
         case RunPaused(error=error) | RunFinished(error=error) if error is not None:
             return msgspec.structs.replace(event, error=_type_of(error))
         case _:

@@ -14,7 +14,7 @@ from llamabot.app.cli.transcripts import Transcript, messages_of
 from llamabot.domain.retrieval import Retrieval
 from llamabot.domain.trace import EffectTrace, read_trace
 from llamabot.ports.messages import Message
-from llamabot.ports.recorder import ErrorRecord, RecorderPort, RunStatus
+from llamabot.ports.recorder import ErrorRecord, RecorderPort, RunStatus, TryRecord
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -94,7 +94,9 @@ class _Drawing:
                 return ""
 
     def _contents(self, effect: EffectTrace, branch: Tree, transcript: Transcript) -> None:
-        """Draw what an effect gave: the messages that the tree has not shown yet, a result, an error."""
+        """Draw what an effect gave: what was tried before, messages not shown yet, a result, an error."""
+        for one in effect.tried:
+            branch.add(_tried(one))
         for part in messages_of(effect) if self._full else transcript.news(effect):
             if isinstance(part, str):
                 branch.add(_line((part, "dim")))
@@ -218,6 +220,13 @@ def _settings(effect: EffectTrace) -> list[str]:
 
 def _error(error: ErrorRecord) -> Text:
     return _line((error.type, "bold red"), (error.message, "red"))
+
+
+def _tried(one: TryRecord) -> Text:
+    error = [] if one.error is None else [(one.error.type, "yellow"), (one.error.message, "dim")]
+    waited = [(f"waited {one.waited_s:.3g} s", "dim")] if one.waited_s else []
+    named = [(one.model, "")] if one.model else []
+    return _line((one.by, "yellow"), *named, *error, *waited)
 
 
 def _line(*parts: tuple[str, str]) -> Text:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from llamabot.domain.history import CONNECTION_OPTIONS
+from llamabot.ports.completion import CONNECTION_OPTIONS
 from llamabot.ports.exports import write_export
 from llamabot.ports.recorder import (
     Blob,

@@ -1,0 +1,102 @@
+"""A port with something around it keeps the promises of a port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from llamabot.adapters.wrap.fallback import Fallback
+from llamabot.adapters.wrap.retry import Retry
+from llamabot.ports.completion import CompletionChunk, CompletionRequest
+from llamabot.testing import FunctionCompletion, ScriptedCompletion, VirtualClock
+from llamabot.testing.contracts import AsyncCompletionContract, CompletionContract
+from llamabot.testing.contracts.answers import FAILURES
+
+
+def echo(request: CompletionRequest) -> str:
+    return f"you said: {request.messages[-1].text}"
+
+
+class _Wrapped:
+    examples = 20
+
+    def wrap(self, port: Any) -> Any:
+        raise NotImplementedError
+
+    def make(self) -> Any:
+        return self.wrap(FunctionCompletion(echo))
+
+    def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
+        return self.wrap(FunctionCompletion(lambda request: list(chunks)))
+
+    def make_failing(self, status: int) -> Any:
+        return self.wrap(FunctionCompletion(lambda request: FAILURES[status]("no", status_code=status)))
+
+
+class _Counting(_Wrapped):
+    """What makes one request where all is well is tried as such."""
+
+    def requests_made(self, port: Any) -> int:
+        return len(port.requests)
+
+
+class _Retry(_Wrapped):
+    not_supported: ClassVar = {"counting": "it is there to ask again"}
+
+    def wrap(self, port: Any) -> Any:
+        return Retry(port, clock=VirtualClock())
+
+
+class _RetryOnce(_Counting):
+    def wrap(self, port: Any) -> Any:
+        return Retry(port, attempts=1, clock=VirtualClock())
+
+
+class _Fallback(_Wrapped):
+    not_supported: ClassVar = {"counting": "it is there to ask someone else"}
+
+    def wrap(self, port: Any) -> Any:
+        return Fallback(port, "another")
+
+
+class TestRetry(_Retry, CompletionContract):
+    pass
+
+
+class TestAsyncRetry(_Retry, AsyncCompletionContract):
+    pass
+
+
+class TestRetryOnce(_RetryOnce, CompletionContract):
+    pass
+
+
+class TestAsyncRetryOnce(_RetryOnce, AsyncCompletionContract):
+    pass
+
+
+class TestFallback(_Fallback, CompletionContract):
+    pass
+
+
+class TestAsyncFallback(_Fallback, AsyncCompletionContract):
+    pass
+
+
+class TestFallbackOfAFailingPort(CompletionContract):
+    """Whoever falls back each time keeps the promises too."""
+
+    examples = 20
+    not_supported: ClassVar = {"counting": "it is there to ask someone else"}
+
+    def wrap(self, port: Any) -> Any:
+        return Fallback(FunctionCompletion(lambda request: FAILURES[503]("no")), port)
+
+    def make(self) -> Any:
+        return self.wrap(FunctionCompletion(echo))
+
+    def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
+        return self.wrap(ScriptedCompletion([list(chunks)] * 2))
+
+    def make_failing(self, status: int) -> Any:
+        return self.wrap(FunctionCompletion(lambda request: FAILURES[status]("no", status_code=status)))
