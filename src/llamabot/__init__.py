@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from llamabot.domain.graph.nodes import DecideNode, EndNode, ToolNode, ToolsNode
     from llamabot.domain.graph.state import AgentState
     from llamabot.domain.limits import Limits
+    from llamabot.domain.mapping.item import MapItem
     from llamabot.domain.messages import assistant, developer, from_json, image, system, to_json, user
     from llamabot.domain.querybot import AsyncQueryBot, QueryBot
     from llamabot.domain.result import (
@@ -84,7 +85,9 @@ if TYPE_CHECKING:
         ToolMessage,
         UserMessage,
     )
+    from llamabot.ports.progress import MapProgress
     from llamabot.ports.provider import override
+    from llamabot.ports.retrying import RetryPolicy
     from llamabot.ports.secrets import Secret
     from llamabot.ports.tools import RunContext, StopRun, Tool, ToolCall, ToolResult, ToolSpec
 
@@ -128,6 +131,8 @@ _HOMES = {
     "LiteLLMCompletion": "llamabot.adapters.litellm",
     "LiteLLMEmbedding": "llamabot.adapters.litellm",
     "LocalToolbox": "llamabot.adapters.local",
+    "MapItem": "llamabot.domain.mapping.item",
+    "MapProgress": "llamabot.ports.progress",
     "Match": "llamabot.ports.documents",
     "McpToolbox": "llamabot.adapters.mcp",
     "Message": "llamabot.ports.messages",
@@ -140,6 +145,7 @@ _HOMES = {
     "Result": "llamabot.domain.result",
     "Retrieved": "llamabot.domain.result",
     "Retry": "llamabot.adapters.wrap.retry",
+    "RetryPolicy": "llamabot.ports.retrying",
     "RunContext": "llamabot.ports.tools",
     "RunTrace": "llamabot.domain.trace",
     "Secret": "llamabot.ports.secrets",
@@ -226,6 +232,8 @@ __all__ = [
     "LiteLLMCompletion",
     "LiteLLMEmbedding",
     "LocalToolbox",
+    "MapItem",
+    "MapProgress",
     "Match",
     "McpToolbox",
     "Message",
@@ -238,6 +246,7 @@ __all__ = [
     "Result",
     "Retrieved",
     "Retry",
+    "RetryPolicy",
     "RunContext",
     "RunTrace",
     "Secret",

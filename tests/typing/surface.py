@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypedDict, assert_type
@@ -250,6 +250,37 @@ async def tools_come_from_servers() -> None:
         assert_type(web, lmb.McpToolbox)
     lmb.McpToolbox.server(object(), idempotent=False)
     lmb.McpToolbox.stdio("server", alow=["a"])  # type: ignore[call-arg]  # it is called allow
+
+
+def bots_map_over_inputs(store: lmb.FaissDocStore) -> None:
+    with lmb.SimpleBot("Translate.").map(["a", lmb.user("b"), ["c", lmb.image("d.png")]], concurrency=20) as items:
+        for item in items:
+            assert_type(item, lmb.MapItem[lmb.AssistantMessage])
+            assert_type(item.index, int)
+            assert_type(item.value, lmb.AssistantMessage | None)
+            assert_type(item.error, Exception | None)
+            assert_type(item.usage, lmb.Usage)
+            assert_type(item.run_id, str | None)
+            assert_type(item.unwrap(), lmb.AssistantMessage)
+    people = lmb.StructuredBot("Extract.", output=Person).map(iter(["a"]), as_completed=True, retry=None)
+    assert_type([item.unwrap() for item in people], list[Person])
+    (calls,) = lmb.ToolBot(tools=[print]).map(["a"], retry=lmb.RetryPolicy(attempts=5), limits=limits)
+    assert_type(calls.unwrap(), tuple[lmb.ToolCall, ...])
+    (answer,) = lmb.QueryBot(docstore=store).map(["a"], k=3, where=None, progress=True)
+    assert_type(answer.unwrap(), lmb.Answer)
+    lmb.SimpleBot().map([{"id": 1}], prompt=lambda row: row["id"], key=lambda row: row["id"], resume="rows")
+    lmb.SimpleBot().map(["a"], progress=lambda progress: print(progress.done, progress.cost_usd))
+    lmb.SimpleBot().map(["a"], memory=memory)  # type: ignore[call-arg]  # inputs do not know of each other
+    lmb.SimpleBot().map(7)  # type: ignore[arg-type]  # not several
+
+
+async def bots_map_awaited(rows: AsyncIterator[str]) -> None:
+    async with lmb.AsyncStructuredBot(output=Person).map(rows, tags={"user": "7"}) as items:
+        async for item in items:
+            assert_type(item, lmb.MapItem[Person])
+    async for found in lmb.AsyncQueryBot().map(["a"], k=3):
+        assert_type(found.unwrap(), lmb.Answer)
+    lmb.SimpleBot().map(rows)  # type: ignore[arg-type]  # a sync bot waits for nobody
 
 
 def wrong_arguments_are_found_before_the_program_runs() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 import msgspec
 
 from llamabot.app.building import EMBEDDED_PREFIX, Defaults, build_recorder
+from llamabot.app.progress import is_watched, map_bar
 from llamabot.app.settings import Settings, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
 from llamabot.domain.settings import BotSettings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
     from llamabot.ports.embedding import EmbeddingPort
     from llamabot.ports.ids import IdPort
+    from llamabot.ports.progress import ProgressPort
     from llamabot.ports.recorder import RecorderPort
     from llamabot.ports.splitter import SplitterPort
     from llamabot.ports.tools import ToolboxPort
@@ -172,6 +174,16 @@ class AppProvider:
         """Return the toolbox that the container makes of plain functions."""
         made: ToolboxPort = self._container().toolbox(functions)
         return made
+
+    def progress(self, wanted: bool | None) -> ProgressPort | None:
+        """Return a bar; where it is not said, if a person looks on.
+
+        Raises:
+            MissingExtra: one is wanted, and rich is not installed.
+        """
+        if wanted is False or (wanted is None and not is_watched()):
+            return None
+        return map_bar(wanted=wanted is True)
 
     def _with_options(self, settings: Settings) -> Settings:
         """Return the settings, with the options that were configured in their place."""

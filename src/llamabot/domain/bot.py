@@ -18,7 +18,7 @@ import msgspec
 
 from llamabot.domain.arguments import check_kinds, check_tags, refuse_unknown, shows
 from llamabot.domain.asking import priced
-from llamabot.domain.call import Call, Setup
+from llamabot.domain.call import ALONE, Call, Setup
 from llamabot.domain.effects import Core
 from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
@@ -29,7 +29,7 @@ from llamabot.domain.resolve import Colour, check_colours, resolve_instruments, 
 from llamabot.domain.result import Conclusion, Result
 from llamabot.domain.resuming import claimed, recorded, releasing
 from llamabot.domain.run import Run
-from llamabot.domain.settings import BotSettings, CallSettings, ResumeSettings
+from llamabot.domain.settings import BotSettings, CallSettings, MapSettings, ResumeSettings
 from llamabot.domain.settling import Settled, current_settled
 from llamabot.domain.toolset import Toolset
 from llamabot.domain.world import AnyDocStore, World
@@ -53,6 +53,7 @@ class Bot(Generic[T]):
     _settings_type: ClassVar[type[Any]] = BotSettings
     _call_type: ClassVar[type[Any]] = CallSettings
     _resume_type: ClassVar[type[Any]] = ResumeSettings
+    _map_type: ClassVar[type[Any]] = MapSettings
     _recorded: ClassVar[tuple[str, ...]] = ()
     """Settings of a call that the log keeps, because only bots of this kind have them."""
     _parameters: ClassVar[tuple[str, ...]] = ("system_prompt",)
@@ -206,10 +207,12 @@ class Bot(Generic[T]):
         is_durable = world is not None  # what is only told again can be forgotten no more
         if world is None:
             memory = call["memory"] if "memory" in call else settings.get("memory")
-            memory = None if memory is _RECORDED else memory
+            memory = None if memory in (_RECORDED, ALONE) else memory
             docstore = self._docstore(call)
             world, model = resolve_world(self._colour, settings, memory, secrets, self._toolset(), docstore)
             is_durable = getattr(world.recorder, "durable", False)
+            if call.get("memory") is ALONE:
+                world = msgspec.structs.replace(world, memory=None)
         request = msgspec.structs.replace(self._request, model=settings.get("model") or model or "", options=options)
         limits = call.get("limits") or settings.get("limits") or self._limits
         has_memory = world.memory is not None or call.get("memory") is _RECORDED

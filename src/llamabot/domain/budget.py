@@ -46,7 +46,7 @@ class Budget:
     def check(self, effects: Sequence[Effect[Any]], usage: Usage, cost_usd: float | None) -> None:
         """Raise `LimitReached` unless these effects may be done now.
 
-        A run inside of a tool that nobody waits for ends here, as cancelled: a thread hears nothing else.
+        A run inside of a tool or a map that nobody waits for ends here, as cancelled: a thread hears nothing else.
 
         Args:
             effects: that are about to begin.
@@ -54,7 +54,7 @@ class Budget:
             cost_usd: of the same, None if a price is unknown.
         """
         if self._cancellation is not None and self._cancellation.told:
-            raise CancelledError("the tool that the run is inside of is no longer wanted")
+            raise CancelledError("the tool or the map that the run is inside of is no longer wanted")
         if self._unlimited:
             return
         limits = self._limits

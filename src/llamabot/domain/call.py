@@ -13,7 +13,10 @@ from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.messages import Message
 from llamabot.ports.secrets import Secrets
 
-__all__ = ["Call", "Setup"]
+__all__ = ["ALONE", "Call", "Setup"]
+
+ALONE: Any = object()
+"""The memory of a call that uses none, whatever is put in force: a map's, whose inputs do not know of each other."""
 
 
 class Call(msgspec.Struct, frozen=True):

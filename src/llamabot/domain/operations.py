@@ -34,7 +34,7 @@ __all__ = [
 T = TypeVar("T")
 
 current_cancellation: ContextVar[Cancellation | None] = ContextVar("llamabot_cancellation", default=None)
-"""Of the call of a tool that new runs are inside of."""
+"""Of the call of a tool, or of the item of a map, that new runs are inside of."""
 
 
 def tool_context(run_id: str, path: str, call: ToolCall, state: Any) -> RunContext[Any]:

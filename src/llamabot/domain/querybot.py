@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any, Self, Unpack
 
 from llamabot.domain.answer import Answer, answer_from
@@ -13,12 +13,14 @@ from llamabot.domain.call import Call, Setup
 from llamabot.domain.consulting import posed, question_in, relevant, standalone
 from llamabot.domain.drivers import adrive, adrive_rest, adrive_stream, drive, drive_rest, drive_stream
 from llamabot.domain.effects import Core, Emit, Retrieve, Say
+from llamabot.domain.mapping.items import AsyncMapItems, MapItems
+from llamabot.domain.mapping.plan import Plan
 from llamabot.domain.messages import MessageLike
 from llamabot.domain.operations import Steps
 from llamabot.domain.resolve import check_docstore
 from llamabot.domain.result import Conclusion, Result, Retrieved, TextDelta
 from llamabot.domain.retrieval import check_store
-from llamabot.domain.settings import BotSettings, CallSettings, ResumeSettings
+from llamabot.domain.settings import BotSettings, CallSettings, MapSettings, ResumeSettings
 from llamabot.domain.shells import AsyncShell, SyncShell
 from llamabot.domain.streams import AsyncEventStream, EventStream
 from llamabot.domain.world import AnyDocStore, World
@@ -28,7 +30,14 @@ from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.messages import AssistantMessage, DeveloperMessage, Message, SystemMessage
 from llamabot.ports.provider import overrides
 
-__all__ = ["AsyncQueryBot", "QueryBot", "QueryCallSettings", "QueryResumeSettings", "QuerySettings"]
+__all__ = [
+    "AsyncQueryBot",
+    "QueryBot",
+    "QueryCallSettings",
+    "QueryMapSettings",
+    "QueryResumeSettings",
+    "QuerySettings",
+]
 
 _K = 8
 _CONTEXT_TOKENS = 3000
@@ -74,6 +83,24 @@ class QueryCallSettings(CallSettings, total=False):
     min_score: float | None
 
 
+class QueryMapSettings(MapSettings, total=False):
+    """The keyword arguments of `map` of a `QueryBot`.
+
+    Attributes:
+        docstore: instead of the bot's.
+        k: instead of the bot's.
+        where: instead of the bot's; None for all documents.
+        context_tokens: instead of the bot's.
+        min_score: instead of the bot's.
+    """
+
+    docstore: AnyDocStore | None
+    k: int
+    where: Metadata | None
+    context_tokens: int
+    min_score: float | None
+
+
 class QueryResumeSettings(ResumeSettings, total=False):
     """The keyword arguments of `resume` of a `QueryBot`.
 
@@ -90,6 +117,7 @@ class QueryBody(Bot[Answer]):
     _settings_type = QuerySettings
     _call_type = QueryCallSettings
     _resume_type = QueryResumeSettings
+    _map_type = QueryMapSettings
     _recorded = ("k", "where", "context_tokens", "min_score")
 
     @shows(QuerySettings, BotSettings)
@@ -175,6 +203,11 @@ class QueryBot(QueryBody, SyncShell[Answer]):
         """Return the run as events, `Retrieved` before the first text; leaving early stops the provider."""
         return EventStream(drive_stream(*self._begin(inputs, call)))
 
+    @shows(QueryMapSettings, MapSettings)
+    def map(self, inputs: Iterable[Any], **settings: Unpack[QueryMapSettings]) -> MapItems[Answer]:
+        """Return an item for each input, with its answer or its error; several are worked on at once, on threads."""
+        return MapItems(Plan(self, inputs, settings), inputs)
+
     @shows(QueryResumeSettings, ResumeSettings)
     def resume(self, run_id: str, **call: Unpack[QueryResumeSettings]) -> Result[Answer]:
         """Go on with a run; what was found and answered is read from the log."""
@@ -203,6 +236,13 @@ class AsyncQueryBot(QueryBody, AsyncShell[Answer]):
     def stream(self, *inputs: MessageLike, **call: Unpack[QueryCallSettings]) -> AsyncEventStream[Answer]:
         """Return the run as events, `Retrieved` before the first text; leaving early stops the provider."""
         return AsyncEventStream(adrive_stream(*self._begin(inputs, call)))
+
+    @shows(QueryMapSettings, MapSettings)
+    def map(
+        self, inputs: Iterable[Any] | AsyncIterable[Any], **settings: Unpack[QueryMapSettings]
+    ) -> AsyncMapItems[Answer]:
+        """Return an item for each input, with its answer or its error; several are worked on at once, as tasks."""
+        return AsyncMapItems(Plan(self, inputs, settings), inputs)
 
     @shows(QueryResumeSettings, ResumeSettings)
     async def resume(self, run_id: str, **call: Unpack[QueryResumeSettings]) -> Result[Answer]:

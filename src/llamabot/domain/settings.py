@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 from llamabot.domain.approvals import ApprovalLike
@@ -10,9 +10,11 @@ from llamabot.domain.limits import Limits
 from llamabot.domain.world import AnyCompletion, AnyMemory
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.ids import IdPort
+from llamabot.ports.progress import MapProgress
 from llamabot.ports.recorder import RecorderPort
+from llamabot.ports.retrying import RetryPolicy
 
-__all__ = ["BotSettings", "CallSettings", "ResumeSettings"]
+__all__ = ["BotSettings", "CallSettings", "MapSettings", "ResumeSettings"]
 
 
 class BotSettings(TypedDict, total=False):
@@ -85,3 +87,35 @@ class ResumeSettings(TypedDict, total=False):
     approvals: Mapping[str, ApprovalLike]
     outcomes: Mapping[str, Any]
     accept_changes: bool
+
+
+class MapSettings(TypedDict, total=False):
+    """The keyword arguments of `map`.
+
+    Attributes:
+        concurrency: most inputs that are worked on at once; 8 by default.
+        as_completed: yield items as they are done; by default in the order of the inputs.
+        retry: when an error that may pass is tried again; three times in all by default, None for never.
+        prompt: makes of an input what the bot is asked; by default the input is that already.
+        resume: a name for the job. What its log holds is told from there, what was begun goes on, the rest is done.
+        key: names an input of the job; by default its index and what it asks do.
+        accept_changes: of a job: take what was answered though the bot, or the input with this key, was another.
+        progress: True shows a bar, False none; by default there is one on a terminal. Or a function that is told.
+        limits: of each call.
+        options: of each call.
+        tags: labels that the log keeps with each run.
+        state: an object for the bot's tools, shared by all calls.
+    """
+
+    concurrency: int
+    as_completed: bool
+    retry: RetryPolicy | None
+    prompt: Callable[[Any], Any] | None
+    resume: str | None
+    key: Callable[[Any], str | int] | None
+    accept_changes: bool
+    progress: bool | Callable[[MapProgress], object] | None
+    limits: Limits
+    options: Mapping[str, Any]
+    tags: Mapping[str, str]
+    state: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from os import PathLike
 from typing import Any, TypeVar, Unpack
 
@@ -10,10 +10,12 @@ from llamabot.domain.arguments import shows
 from llamabot.domain.as_tool import child_id, described, told
 from llamabot.domain.bot import Bot
 from llamabot.domain.drivers import adrive, adrive_rest, adrive_stream, drive, drive_rest, drive_stream
+from llamabot.domain.mapping.items import AsyncMapItems, MapItems
+from llamabot.domain.mapping.plan import Plan
 from llamabot.domain.messages import MessageLike, to_messages
 from llamabot.domain.resolve import Colour
 from llamabot.domain.result import Result
-from llamabot.domain.settings import CallSettings, ResumeSettings
+from llamabot.domain.settings import CallSettings, MapSettings, ResumeSettings
 from llamabot.domain.streams import AsyncEventStream, EventStream
 from llamabot.ports.tools import RunContext
 
@@ -48,6 +50,24 @@ class SyncShell(Bot[T]):
     def stream(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> EventStream[T]:
         """Return the run as events, for a `with` block; leaving it early stops the provider."""
         return EventStream(drive_stream(*self._begin(inputs, call)))
+
+    @shows(MapSettings)
+    def map(self, inputs: Iterable[Any], **settings: Unpack[MapSettings]) -> MapItems[T]:
+        """Return an item for each input, with its value or its error; several are worked on at once, on threads.
+
+        Inputs are drawn on the caller's thread and only as fast as items are taken, at most four times `concurrency`
+        ahead of them. What their generator raises is raised when all that was begun has been yielded. A memory is not
+        used. In a `with` block nothing is left behind.
+
+        Args:
+            inputs: each what a call takes, or what `prompt` makes that of.
+            settings: of the map, and of each call.
+
+        Raises:
+            UsageError: a setting is not what it should be; later, the job is at work elsewhere (`RunBusy`).
+            ConfigurationError: the bot cannot be called, or its log not be resumed.
+        """
+        return MapItems(Plan(self, inputs, settings), inputs)
 
     @shows(ResumeSettings)
     def resume(self, run_id: str, **call: Unpack[ResumeSettings]) -> Result[T]:
@@ -119,6 +139,15 @@ class AsyncShell(Bot[T]):
     def stream(self, *inputs: MessageLike, **call: Unpack[CallSettings]) -> AsyncEventStream[T]:
         """Return the run as events, for an `async with` block; leaving it early stops the provider."""
         return AsyncEventStream(adrive_stream(*self._begin(inputs, call)))
+
+    @shows(MapSettings)
+    def map(self, inputs: Iterable[Any] | AsyncIterable[Any], **settings: Unpack[MapSettings]) -> AsyncMapItems[T]:
+        """Return an item for each input, with its value or its error; several are worked on at once, as tasks.
+
+        Inputs that come from an async iterable are waited for beside the work, so an item does not wait for the next
+        input. Leaving early, or cancelling who asks for an item, cancels what is at work.
+        """
+        return AsyncMapItems(Plan(self, inputs, settings), inputs)
 
     @shows(ResumeSettings)
     async def resume(self, run_id: str, **call: Unpack[ResumeSettings]) -> Result[T]:

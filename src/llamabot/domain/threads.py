@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from llamabot.domain.operations import DeadlinePassed
 
-__all__ = ["call_within", "in_thread", "in_threads", "in_threads_told", "settled"]
+__all__ = ["call_within", "in_thread", "in_threads", "in_threads_told", "settled", "started"]
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -30,7 +31,7 @@ def call_within(timeout_s: float, function: Callable[..., T], *arguments: Any) -
     Raises:
         DeadlinePassed: it has not ended; it goes on unseen.
     """
-    future = _start(function, *arguments)
+    future = started(function, *arguments)
     wait([future], timeout=timeout_s)
     if not future.done():
         raise DeadlinePassed(future)
@@ -52,12 +53,12 @@ async def settled(future: Future[T]) -> T:
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
     """Call a function in a thread without blocking the event loop."""
-    return await asyncio.wrap_future(_start(function, *arguments))
+    return await asyncio.wrap_future(started(function, *arguments))
 
 
 def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
     """Call functions at once; wait for all, then return their results or raise the first error in their order."""
-    futures = [_start(function) for function in functions]
+    futures = [started(function) for function in functions]
     wait(futures)
     return [future.result() for future in futures]
 
@@ -65,7 +66,7 @@ def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
 def in_threads_told(functions: Sequence[Callable[[Callable[[E], None]], T]]) -> Generator[E, None, list[T]]:
     """As `in_threads`, yielding meanwhile what the functions tell; each is given the means to."""
     told: SimpleQueue[E | None] = SimpleQueue()
-    futures = [_start(function, told.put) for function in functions]
+    futures = [started(function, told.put) for function in functions]
     for future in futures:
         future.add_done_callback(lambda _: told.put(None))
     left = len(futures)
@@ -78,17 +79,26 @@ def in_threads_told(functions: Sequence[Callable[[Callable[[E], None]], T]]) -> 
     return [future.result() for future in futures]
 
 
-def _start(function: Callable[..., T], *arguments: Any) -> Future[T]:
+def started(function: Callable[..., T], *arguments: Any, context: Context | None = None) -> Future[T]:
+    """Call a function in a thread of its own; return what it will give.
+
+    Args:
+        function: to be called.
+        arguments: of it.
+        context: that it runs in, and nothing else; by default a copy of this one.
+    """
     future: Future[T] = Future()
-    context = copy_context()
-
-    def work() -> None:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            future.set_result(context.run(function, *arguments))
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=work, name="llamabot", daemon=True).start()
+    inside = copy_context() if context is None else context
+    call = partial(inside.run, function, *arguments)
+    threading.Thread(target=_work, args=(future, call), name="llamabot", daemon=True).start()
     return future
+
+
+def _work(future: Future[T], call: Callable[[], T]) -> None:
+    try:
+        if future.set_running_or_notify_cancel():
+            future.set_result(call())
+    except BaseException as error:
+        future.set_exception(error)
+    finally:
+        del future  # an error in it would hold itself by this frame

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
     from llamabot.ports.embedding import EmbeddingPort
     from llamabot.ports.ids import IdPort
+    from llamabot.ports.progress import ProgressPort
     from llamabot.ports.recorder import RecorderPort
     from llamabot.ports.splitter import SplitterPort
     from llamabot.ports.tools import ToolboxPort
@@ -70,6 +71,13 @@ class Provider(Protocol):
 
     def default_model(self) -> str | None:
         """Return the model that was configured, or None."""
+
+    def progress(self, wanted: bool | None) -> ProgressPort | None:
+        """Return what shows people how far a map is, or None for nothing.
+
+        Args:
+            wanted: None for where a person looks on.
+        """
 
 
 _lock = threading.Lock()

@@ -211,6 +211,9 @@ class RecorderPort(Protocol):
 
     Attributes:
         durable: whether `append` returns tickets, so that a run can wait until what it did cannot be forgotten.
+
+    One whose runs no other process could go on with, since they are in memory or without their contents, says so by an
+    attribute `resumable` that is False.
     """
 
     @property

@@ -54,13 +54,14 @@ class InMemoryRecorder:
 
     Attributes:
         durable: as given.
+        resumable: as `durable`: what is kept here passes for outliving the process in tests alone.
         lost_events: how many could not be kept because they have no JSON form.
     """
 
     def __init__(self, max_runs: int = 1000, max_bytes: int = 64 * 2**20, *, durable: bool = False) -> None:
         if max_runs < 1 or max_bytes < 1:
             raise ConfigurationError(f"max_runs and max_bytes must be at least 1; got {max_runs!r} and {max_bytes!r}")
-        self.durable = durable
+        self.durable = self.resumable = durable
         self.lost_events = 0
         self._max_runs = max_runs
         self._max_bytes = max_bytes

@@ -39,6 +39,8 @@ class MetadataRecorder:
         inner: keeps the log.
     """
 
+    resumable = False
+
     def __init__(self, inner: RecorderPort) -> None:
         self._inner = inner
 

@@ -1,0 +1,174 @@
+"""The two loops of a map, of one shape: threads in the one colour, tasks in the other.
+
+What they do next is said by the `Window`; what is done to an input, by the steps that the `Plan` gives for it. What has
+happened meanwhile waits as a function to be called, until the loop comes round to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from concurrent.futures import Future, wait
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from llamabot.domain.drivers import NO_WORLD, adrive, drive
+from llamabot.domain.mapping.item import MapItem
+from llamabot.domain.mapping.plan import Plan, Work
+from llamabot.domain.mapping.window import Do, Leave, Window
+from llamabot.domain.threads import started
+
+__all__ = ["in_tasks", "in_threads"]
+
+T = TypeVar("T")
+News: TypeAlias = Callable[[], object]
+
+
+def in_threads(plan: Plan[T], inputs: Iterator[Any]) -> Generator[MapItem[T], None, None]:
+    """Map on threads; inputs are drawn on the caller's, while it asks for an item.
+
+    Closing it lets no effect begin any more, and waits for those that have.
+    """
+    at_work = _Threads(plan)
+    window, news = at_work.window, at_work.news
+    try:
+        drive(plan.opening(), NO_WORLD)
+        while (do := window.act()) is not Do.END:
+            if isinstance(do, Leave):
+                yield do.item
+            elif do is Do.DRAW:
+                _draw(inputs, window, at_work.start)
+            else:
+                news.get()()
+            while not news.empty():
+                news.get()()
+        window.check()
+    finally:
+        at_work.stop()
+
+
+async def in_tasks(plan: Plan[T], inputs: Iterator[Any] | AsyncIterator[Any]) -> AsyncGenerator[MapItem[T], None]:
+    """Map on tasks; closing it, or cancelling who asks for an item, cancels them."""
+    at_work = _Tasks(plan)
+    window, news = at_work.window, at_work.news
+    try:
+        await adrive(plan.opening(), NO_WORLD)
+        draw = at_work.drawing(inputs)
+        while (do := window.act()) is not Do.END:
+            if isinstance(do, Leave):
+                yield do.item
+            elif do is Do.DRAW:
+                draw()
+            else:
+                await at_work.something()
+            while news:
+                news.popleft()()
+        window.check()
+    finally:
+        await at_work.stop()
+
+
+class _Threads(Generic[T]):
+    """Inputs that are worked on by threads."""
+
+    def __init__(self, plan: Plan[T]) -> None:
+        self._plan = plan
+        self.window: Window[MapItem[T]] = Window(plan.concurrency, in_order=plan.in_order)
+        self.news: SimpleQueue[News] = SimpleQueue()
+        self._running: set[Future[MapItem[T]]] = set()
+
+    def start(self, given: Any) -> None:
+        index = self.window.drew()
+        work = self._plan.work(index, given)
+        future = started(drive, work.steps, NO_WORLD, context=work.context)
+        self._running.add(future)
+        future.add_done_callback(lambda ended: self.news.put(partial(self._take, index, work, ended)))
+
+    def _take(self, index: int, work: Work[T], ended: Future[MapItem[T]]) -> None:
+        self._running.discard(ended)
+        self.window.done(index, ended.result())
+        self._plan.count(work, ended.result(), self.window.running)
+
+    def stop(self) -> None:
+        self._plan.cancel()
+        try:
+            if not self._plan.is_dropped:
+                wait(self._running)
+        finally:
+            self._plan.close()
+
+
+class _Tasks(Generic[T]):
+    """Inputs that are worked on by tasks."""
+
+    def __init__(self, plan: Plan[T]) -> None:
+        self._plan = plan
+        self.window: Window[MapItem[T]] = Window(plan.concurrency, in_order=plan.in_order)
+        self.news: deque[News] = deque()
+        self._running: set[asyncio.Task[Any]] = set()
+        self._woken = asyncio.Event()
+
+    async def something(self) -> None:
+        """Wait until something has happened."""
+        self._woken.clear()
+        await self._woken.wait()
+
+    def start(self, given: Any) -> None:
+        index = self.window.drew()
+        work = self._plan.work(index, given)
+        task = asyncio.get_running_loop().create_task(adrive(work.steps, NO_WORLD), context=work.context)
+        self._running.add(task)
+        task.add_done_callback(lambda ended: self._happened(partial(self._take, index, work, ended)))
+
+    def drawing(self, inputs: Iterator[Any] | AsyncIterator[Any]) -> Callable[[], None]:
+        """Return what draws the next input: at once, or beside the work where it must be awaited."""
+        if not isinstance(inputs, AsyncIterator):
+            return partial(_draw, inputs, self.window, self.start)
+        wanted = asyncio.Semaphore(0)
+        feeder = asyncio.ensure_future(_feed(inputs, wanted, lambda given: self._happened(partial(self.start, given))))
+        self._running.add(feeder)
+        feeder.add_done_callback(lambda ended: self._happened(partial(self._fed, ended)))
+        return wanted.release
+
+    def _take(self, index: int, work: Work[T], ended: asyncio.Task[MapItem[T]]) -> None:
+        self._running.discard(ended)
+        self.window.done(index, ended.result())
+        self._plan.count(work, ended.result(), self.window.running)
+
+    def _fed(self, feeder: asyncio.Task[None]) -> None:
+        self._running.discard(feeder)
+        self.window.ended(asyncio.CancelledError() if feeder.cancelled() else feeder.exception())
+
+    def _happened(self, event: News) -> None:
+        self.news.append(event)
+        self._woken.set()
+
+    async def stop(self) -> None:
+        self._plan.cancel()
+        for task in self._running:
+            task.cancel()
+        try:
+            await asyncio.gather(*self._running, return_exceptions=True)
+        finally:
+            self._plan.close()
+
+
+def _draw(inputs: Iterator[Any], window: Window[Any], start: Callable[[Any], None]) -> None:
+    try:
+        given = next(inputs)
+    except StopIteration:
+        window.ended()
+    except Exception as error:  # the inputs are the user's: it is raised when all that was begun has left
+        window.ended(error)
+    else:
+        start(given)
+
+
+async def _feed(inputs: AsyncIterator[Any], wanted: asyncio.Semaphore, start: Callable[[Any], None]) -> None:
+    """Draw inputs when they are wanted, all in one task, for what yields them may hold to its task."""
+    await wanted.acquire()
+    async for given in inputs:
+        start(given)
+        await wanted.acquire()

@@ -1,0 +1,283 @@
+"""A map that is left, in every way: what ran is stopped or waited for, and nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.property.maps import COLOURS, Model, bot, mapped
+
+import llamabot as lmb
+from llamabot.ports.completion import Completion, CompletionRequest
+from llamabot.testing import FunctionCompletion, InMemoryRecorder, VirtualClock
+
+BOTH = pytest.mark.parametrize("colour", COLOURS)
+
+
+def _statuses(recorder: Any) -> list[str]:
+    return sorted(str(run.status) for run in recorder.runs())
+
+
+def _threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "llamabot"]
+
+
+class Gate(FunctionCompletion):
+    """Answers the first text as soon as it has another, the others when they are let go."""
+
+    def __init__(self, reply: Any = lambda request: "yes") -> None:
+        super().__init__(reply)
+        self.begun = threading.Semaphore(0)
+        self.has_another, self.open = threading.Event(), threading.Event()
+
+    def complete(self, request: CompletionRequest) -> Completion:
+        if request.messages[-1].text == "first":
+            assert self.has_another.wait(20)
+        else:
+            self.has_another.set()
+            self.begun.release()
+            assert self.open.wait(20)
+        return super().complete(request)
+
+    def wait_for(self, count: int) -> None:
+        for _ in range(count):
+            assert self.begun.acquire(timeout=20)
+
+
+def test_closing_waits_for_what_threads_are_in_the_middle_of_and_begins_nothing_more() -> None:
+    gate, recorder = Gate(), InMemoryRecorder()
+    drawn: list[str] = []
+
+    def source() -> Iterator[str]:
+        for text in ("first", "b", "c", "d", "e", "f"):
+            drawn.append(text)
+            yield text
+
+    with bot("sync", gate, recorder=recorder).map(source(), concurrency=2) as items:
+        assert next(items).index == 0
+        gate.wait_for(len(drawn) - 1)
+        before = len(drawn)
+        threading.Timer(0.01, gate.open.set).start()
+    assert _threads() == []
+    assert len(drawn) == before < 6
+    assert _statuses(recorder) == ["completed"] * before, "what was paid for is not in the log"
+    assert list(items) == []
+
+
+def test_closing_lets_an_agent_begin_no_further_effect() -> None:
+    recorder = InMemoryRecorder()
+    ran: list[str] = []
+
+    def look() -> str:
+        """Look."""
+        ran.append("look")
+        return "seen"
+
+    def reply(request: CompletionRequest) -> Any:
+        if request.messages[-1].text == "first":
+            return "yes"
+        return lmb.AssistantMessage("", tool_calls=(lmb.ToolCall("c", "look", "{}"),))
+
+    gate = Gate(reply)
+    one = lmb.AgentBot(tools=[look], model="fake", completion=gate, recorder=recorder)
+    with one.map(["first", "b"], concurrency=2) as items:
+        next(items)
+        gate.wait_for(1)
+        threading.Timer(0.01, gate.open.set).start()
+    assert ran == []
+    assert _statuses(recorder) == ["cancelled", "completed"]
+    (left,) = recorder.runs(status="cancelled")
+    (effect,) = lmb.read_trace(recorder.events(left.run_id)).effects
+    assert effect.completion is not None, "the answer that was paid for is lost"
+
+
+def test_tools_are_told_that_nobody_wants_them() -> None:
+    told = threading.Event()
+    begun = threading.Event()
+
+    def listen(context: lmb.RunContext[None]) -> str:
+        """Listen."""
+        context.cancellation.on_cancel(told.set)
+        begun.set()
+        assert told.wait(20)
+        return "told"
+
+    def reply(request: CompletionRequest) -> Any:
+        if request.messages[-1].text == "first":
+            assert begun.wait(20)
+            return "yes"
+        return lmb.AssistantMessage("", tool_calls=(lmb.ToolCall("c", "listen", "{}"),))
+
+    one = lmb.AgentBot(tools=[listen], model="fake", completion=FunctionCompletion(reply), recorder=InMemoryRecorder())
+    with one.map(["first", "b"], concurrency=2) as items:
+        next(items)
+    assert told.is_set()
+    assert _threads() == []
+
+
+def test_a_thread_that_waits_to_try_again_gives_up_soon() -> None:
+    class Clock(VirtualClock):
+        naps = 0
+        begun = threading.Event()
+        go_on = threading.Event()
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            self.naps += 1
+            self.begun.set()
+            assert self.go_on.wait(20)
+
+    def reply(request: CompletionRequest) -> Any:
+        if request.messages[-1].text == "first":
+            return "yes"
+        return lmb.errors.ProviderUnavailable("busy")
+
+    clock, gate = Clock(), Gate(reply)
+    gate.open.set()
+    with bot("sync", gate, clock=clock).map(
+        ["first", "b"], concurrency=2, retry=lmb.RetryPolicy(first_wait_s=100, longest_wait_s=100)
+    ) as items:
+        next(items)
+        assert clock.begun.wait(20)
+        threading.Timer(0.01, clock.go_on.set).start()
+    assert clock.naps == 1
+    assert len(gate.requests) == 2
+
+
+def test_dropping_it_tells_and_waits_for_nobody() -> None:
+    gate = Gate()
+    items = bot("sync", gate).map(["first", "b", "c"], concurrency=2)
+    next(items)
+    with pytest.warns(ResourceWarning, match="a map was dropped"):
+        del items
+    gate.open.set()
+
+
+def test_an_interrupt_leaves_at_once_while_it_waits() -> None:
+    gate, recorder = Gate(), InMemoryRecorder()
+
+    def source() -> Iterator[str]:
+        yield "b"
+        gate.wait_for(1)
+        threading.Timer(0.01, gate.open.set).start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        next(bot("sync", gate, recorder=recorder).map(source()))
+    assert _statuses(recorder) == ["completed"]
+    assert _threads() == []
+
+
+class Endless(FunctionCompletion):
+    """Answers the first text at once, the others never."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda request: "yes")
+        self.begun = self.left = 0
+        self.busy = asyncio.Event()
+
+    async def acomplete(self, request: CompletionRequest) -> Completion:
+        if request.messages[-1].text != "first":
+            self.begun += 1
+            if self.begun == 2:
+                self.busy.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.left += 1
+        return await super().acomplete(request)
+
+
+@pytest.mark.parametrize("way", ["close", "cancel", "exception"])
+def test_leaving_cancels_what_is_at_work(way: str) -> None:
+    model, recorder = Endless(), InMemoryRecorder()
+
+    async def taken(items: Any) -> None:
+        async with items:
+            async for _ in items:
+                await model.busy.wait()
+                if way == "close":
+                    break
+                if way == "exception":
+                    raise OSError("the disk is full")
+
+    async def awaited() -> None:
+        texts = ["first", "b", "c", "d"]
+        task = asyncio.ensure_future(taken(bot("async", model, recorder=recorder).map(texts, concurrency=2)))
+        if way == "cancel":
+            await model.busy.wait()
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(awaited())
+    assert model.begun == model.left == 2
+    assert _statuses(recorder) == ["cancelled", "cancelled", "completed"]
+
+
+def test_leaving_stops_an_async_source_that_is_waited_for() -> None:
+    stopped = []
+
+    async def source() -> Any:
+        yield "a"
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            stopped.append(True)
+            raise
+
+    async def awaited() -> None:
+        async with bot("async").map(source()) as items:
+            await anext(items)
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(awaited())
+    assert stopped == [True]
+
+
+@BOTH
+def test_a_job_that_was_left_goes_on_and_is_free_for_others(colour: str) -> None:
+    recorder, model = InMemoryRecorder(durable=True), Model()
+    one = bot(colour, model, recorder=recorder)
+    texts = list("abcdef")
+
+    async def awaited() -> None:
+        async with one.map(texts, resume="job", concurrency=1) as items:
+            await anext(items)
+
+    if colour == "async":
+        asyncio.run(awaited())
+    else:
+        with one.map(texts, resume="job", concurrency=1) as items:
+            next(items)
+    assert 1 <= len(model.asked) < 6
+    assert [item.unwrap().text for item in mapped(one, texts, resume="job")] == list("ABCDEF")
+    assert set(model.asked.values()) == {1}
+
+
+@BOTH
+def test_items_hold_no_cycles(colour: str) -> None:
+    """What was taken is let go at once, errors and their frames too."""
+
+    class Text(str):
+        """Can be counted."""
+
+    def refuse(request: CompletionRequest) -> str:
+        raise lmb.errors.RequestRejected("no")
+
+    gc.collect()
+    gc.disable()
+    try:
+        texts = [Text(text) for text in "abc"]
+        refusing = FunctionCompletion(refuse)
+        mapped(bot(colour, refusing, recorder=None), iter(texts))
+        del texts, refusing
+        found = [one for one in gc.get_objects() if isinstance(one, Text)]
+        assert found == []
+    finally:
+        gc.enable()
