@@ -11,7 +11,7 @@ from tests.integration.litellm.ways import ALL, STREAMED, Way, asking, streamed,
 from tests.servers.chat import ChatServer, answer, anything
 
 from llamabot.adapters.litellm import LiteLLMCompletion
-from llamabot.adapters.litellm.wire import wire_message
+
 from llamabot.ports.completion import CompletionRequest, OutputSchema
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.messages import (
@@ -26,6 +26,7 @@ from llamabot.ports.messages import (
 )
 from llamabot.ports.secrets import split_secrets
 from llamabot.ports.tools import ToolSpec
+from llamabot.protocols.chat_completions import wire_message
 
 pytestmark = pytest.mark.loopback
 

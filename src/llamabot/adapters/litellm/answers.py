@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from llamabot.adapters.litellm.wire import CALL_FIELDS
 from llamabot.ports.assembly import mend_completion
-from llamabot.ports.completion import Completion, FinishReason, Usage
+from llamabot.ports.completion import Completion, Usage
 from llamabot.ports.errors import BadCompletion
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import ToolCall
+from llamabot.protocols.chat_completions import CALL_FIELDS, finish_reason
+from llamabot.protocols.chat_completions.fields import CALL_KNOWN, KNOWN
 
 __all__ = [
     "call_fields",
@@ -18,8 +19,6 @@ __all__ = [
     "cost_usd",
     "every_field",
     "fields_of",
-    "finish_reason",
-    "merged",
     "model_of",
     "own_fields",
     "text_alone",
@@ -27,19 +26,6 @@ __all__ = [
     "usage_of",
 ]
 
-_REASONS = {
-    "content_filter": FinishReason.CONTENT_FILTER,
-    "function_call": FinishReason.TOOL_CALLS,
-    "length": FinishReason.LENGTH,
-    "stop": FinishReason.STOP,
-    "tool_calls": FinishReason.TOOL_CALLS,
-}
-
-# What a message's or a delta's fields are to us already; sounds and pictures are answers, not state of the provider.
-_KNOWN = frozenset(
-    {"audio", "content", "function_call", "images", "reasoning_content", "refusal", "role", "tool_calls"}
-)
-_CALL_KNOWN = frozenset({"function", "id", "index", "type"})
 _FOLDING = frozenset({"azure", "custom_openai", "openai"})
 
 
@@ -71,11 +57,6 @@ def completion_of(response: Any, litellm: Any, model: str) -> Completion:
 def _call(call: Any) -> ToolCall:
     function = call.function
     return ToolCall(call.id or "", function.name or "", function.arguments or "")
-
-
-def finish_reason(reason: str | None) -> FinishReason:
-    """Return why an answer ended, in our words."""
-    return _REASONS.get(reason or "stop", FinishReason.OTHER)
 
 
 def model_of(response: Any) -> str | None:
@@ -145,7 +126,7 @@ def fields_of(model: Any) -> dict[str, Any]:
 
 def own_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the provider's own of the fields of a message or a delta."""
-    return {name: _plain(fields[name]) for name in fields if name not in _KNOWN}
+    return {name: _plain(fields[name]) for name in fields if name not in KNOWN}
 
 
 def unfolded(fields: dict[str, Any], response: Any, litellm: Any) -> dict[str, Any]:
@@ -161,7 +142,7 @@ def unfolded(fields: dict[str, Any], response: Any, litellm: Any) -> dict[str, A
 
 def call_fields(call: Any) -> dict[str, Any]:
     """Return the provider's own fields of a call."""
-    return {name: _plain(value) for name, value in fields_of(call).items() if name not in _CALL_KNOWN}
+    return {name: _plain(value) for name, value in fields_of(call).items() if name not in CALL_KNOWN}
 
 
 def _plain(value: Any) -> Any:
@@ -173,32 +154,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value
-
-
-def merged(fields: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stream's fields with those of its next fragment: lists and mappings grow."""
-    whole = dict(fields)
-    for name, value in more.items():
-        before = whole.get(name)
-        if name == "thinking_blocks" and isinstance(value, Sequence):
-            whole[name] = _thought(before or (), value)
-        elif isinstance(before, list) and isinstance(value, list):
-            whole[name] = before + value
-        elif isinstance(before, dict) and isinstance(value, dict):
-            whole[name] = merged(before, value)
-        else:
-            whole[name] = value
-    return whole
-
-
-def _thought(blocks: Sequence[Any], more: Sequence[Any]) -> list[Any]:
-    """Return thinking blocks with further fragments: one block goes on until its signature has come."""
-    whole = [*blocks]
-    for block in more:
-        last = whole[-1] if whole else {}
-        if block.get("type") == last.get("type") == "thinking" and not last.get("signature"):
-            thinking = (last.get("thinking") or "") + (block.get("thinking") or "")
-            whole[-1] = {**last, **block, "thinking": thinking}
-        else:
-            whole.append(block)
-    return whole

@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llamabot.adapters.litellm.answers import completion_of
-from llamabot.adapters.litellm.errors import Failure, Scene, SecondRequest, failure_of, is_broken_connection
+from llamabot.adapters.litellm.errors import Scene, SecondRequest, failure_of, is_broken_connection
 from llamabot.adapters.litellm.hearing import hear_all
 from llamabot.adapters.litellm.loading import loaded
 from llamabot.adapters.litellm.reading import Reading
-from llamabot.adapters.litellm.wire import arguments, refuse_wrong_options
-from llamabot.adapters.litellm.words import Scrubber
+from llamabot.adapters.litellm.wire import arguments
 from llamabot.ports.completion import Completion, CompletionRequest
-from llamabot.ports.errors import ConfigurationError
-from llamabot.ports.offline import is_offline
 from llamabot.ports.secrets import Secrets
+from llamabot.protocols.chat_completions import refuse_wrong_options
+from llamabot.protocols.failures import Failure, refuse_offline, refuse_without_model
+from llamabot.protocols.words import Scrubber
 
 __all__ = ["Call", "key_names"]
 
@@ -37,8 +37,8 @@ class Call:
     def __init__(
         self, request: CompletionRequest, options: Mapping[str, Any], secrets: Secrets, *, streamed: bool
     ) -> None:
-        _refuse_offline()
-        _refuse_without_model(request.model)
+        refuse_offline("a model of this machine: model='embedded/smollm2'")
+        refuse_without_model(request.model)
         refuse_wrong_options({**options, **request.options}, secrets)
         merged = secrets.merged_into({**options, **request.options})
         self.arguments = arguments(request, merged, streamed=streamed)
@@ -111,19 +111,3 @@ def key_names(model: str) -> Sequence[str]:
     except Exception:  # noqa: BLE001 - it only helps to tell the mend of another error
         return ()
     return missing or [name for name in (usual,) if name in os.environ]
-
-
-def _refuse_offline() -> None:
-    if is_offline():
-        raise ConfigurationError(
-            "LLAMABOT_OFFLINE is set, so no provider is asked; unset it, or use a model of this machine: "
-            "model='embedded/smollm2'"
-        )
-
-
-def _refuse_without_model(model: str) -> None:
-    if not model.strip():
-        raise ConfigurationError(
-            "no model is set: pass model=, call lmb.configure(model=…), set LLAMABOT_MODEL, or write model = … into "
-            "llamabot.toml; model='embedded/smollm2' needs no key"
-        )

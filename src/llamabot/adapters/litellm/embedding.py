@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -11,21 +11,15 @@ from llamabot.adapters.litellm.errors import ANY_ERROR
 from llamabot.adapters.litellm.leaving import settled
 from llamabot.adapters.litellm.loading import aload, load
 from llamabot.adapters.litellm.loops import close_clients_with_loop
-from llamabot.adapters.litellm.vectors import VectorRequest, vendor
-from llamabot.adapters.litellm.wire import refuse_wrong_options
+from llamabot.adapters.litellm.vectors import VectorRequest
 from llamabot.ports.embedding import Vectors
-from llamabot.ports.errors import ConfigurationError, EmbeddingError
 from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
+from llamabot.protocols.chat_completions import refuse_wrong_options
+from llamabot.protocols.embeddings import Plan, vendor
 
 __all__ = ["LiteLLMEmbedding"]
 
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
-# What says where and how the provider is reached, and changes no vector.
-_CONNECTION = frozenset(
-    {"api_base", "api_type", "api_version", "base_url", "encoding_format", "organization", "timeout", "user"}
-)
-# Some providers limit the tokens of a request too.
-_BATCH_CHARACTERS = 200_000
 
 
 class LiteLLMEmbedding:
@@ -59,28 +53,16 @@ class LiteLLMEmbedding:
         timeout_s: float = 60.0,
         secrets: Secrets = NO_SECRETS,
     ) -> None:
-        for name, least in (("dimensions", dimensions), ("batch_size", batch_size), ("max_bytes", max_bytes)):
-            if least is not None and least < 1:
-                raise ConfigurationError(f"{name}={least}: it is 1 or more")
-        if not model.strip():
-            raise ConfigurationError("embedding: no model is named; 'openai/text-embedding-3-small' is one")
+        self._plan = Plan(model, dimensions, batch_size, max_bytes)
         visible, hidden = split_secrets(options)
         self.options: Mapping[str, Any] = MappingProxyType(visible)
         self._secrets = hidden | secrets
-        self._model = model
-        self._wanted = dimensions
-        self._learnt = dimensions
-        self._batch_size = batch_size
-        self._max_bytes = max_bytes
         self._timeout_s = timeout_s
 
     @property
     def name(self) -> str:
         """Of the model, with what was asked of it."""
-        asked = {name: value for name, value in self.options.items() if name not in _CONNECTION}
-        if self._wanted is not None:
-            asked["dimensions"] = self._wanted
-        return " ".join([self._model, *(f"{name}={value}" for name, value in sorted(asked.items()))])
+        return self._plan.name(self.options)
 
     @property
     def dimensions(self) -> int:
@@ -89,15 +71,15 @@ class LiteLLMEmbedding:
         Raises:
             EmbeddingError: it gives none.
         """
-        return self.embed(["dimensions"]).shape[1] if self._learnt is None else self._learnt
+        return self.embed(["dimensions"]).shape[1] if self._plan.learnt is None else self._plan.learnt
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return a vector for each text."""
-        return self._joined([self._ask(request) for request in self._requests(texts)], len(texts))
+        return self._plan.joined([self._ask(request) for request in self._requests(texts)], len(texts))
 
     async def aembed(self, texts: Sequence[str]) -> Vectors:
         """Return a vector for each text."""
-        return self._joined([await self._aask(request) for request in self._requests(texts)], len(texts))
+        return self._plan.joined([await self._aask(request) for request in self._requests(texts)], len(texts))
 
     def __repr__(self) -> str:
         return f"LiteLLMEmbedding({self.name!r}, {dict(self.options)!r}, {self._secrets!r})"
@@ -127,41 +109,11 @@ class LiteLLMEmbedding:
         """Yield what must be asked; where there are no texts and nothing is known of the vectors, for one of them."""
         vendor()  # before anything is asked and paid for
         refuse_wrong_options(self.options, self._secrets)
-        asked = texts if len(texts) or self._learnt else ["dimensions"]
-        wanted = {} if self._wanted is None else {"dimensions": self._wanted}
+        wanted = {} if self._plan.wanted is None else {"dimensions": self._plan.wanted}
         arguments = self._secrets.merged_into({"timeout": self._timeout_s, **wanted, **self.options})
-        for batch in _batches(asked, self._batch_size, self._max_bytes):
-            yield VectorRequest(self._model, batch, arguments, self._secrets)
-
-    def _joined(self, found: Sequence[Vectors], count: int) -> Vectors:
-        """Return the vectors of all requests, after a look at their dimensions."""
-        numpy = vendor()
-        for vectors in found:
-            size = vectors.shape[1]
-            if self._learnt is None:
-                self._learnt = size
-            if size != self._learnt:
-                raise EmbeddingError(
-                    f"{self._model}: vectors have {size} dimensions where {self._learnt} were expected"
-                )
-        joined: Vectors = numpy.concatenate([numpy.empty((0, self._learnt), numpy.float32), *found])[:count]
-        return joined
+        for batch in self._plan.batches(texts):
+            yield VectorRequest(self._plan, batch, arguments, self._secrets)
 
 
 def _as_it_is() -> None:
     """Forbid nothing: LiteLLM makes one request for vectors, and has no place to be told not to."""
-
-
-def _batches(texts: Iterable[str], most: int, most_bytes: int) -> Iterator[list[str]]:
-    """Yield the texts as they are sent, in as few batches as the limits allow."""
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        sent = text.encode("utf-8", "replace")[:most_bytes].decode("utf-8", "ignore")
-        size += len(sent)
-        if batch and (len(batch) == most or size > _BATCH_CHARACTERS):
-            yield batch
-            batch, size = [], len(sent)
-        batch.append(sent if sent.strip() else ".")
-    if batch:
-        yield batch

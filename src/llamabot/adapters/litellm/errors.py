@@ -12,15 +12,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from llamabot.adapters.litellm.words import Scrubber, chain_of, names_of, one_line, retry_after_s, said_by
+from llamabot.adapters.litellm.words import chain_of, names_of, retry_after_s, said_by
 from llamabot.ports.errors import (
     AuthenticationFailed,
     BadCompletion,
     CompletionError,
-    CompletionTimeout,
     ConfigurationError,
-    ContentRefused,
-    ContextTooLong,
     LlamabotError,
     ProviderUnavailable,
     RateLimited,
@@ -28,8 +25,21 @@ from llamabot.ports.errors import (
     StreamTruncated,
 )
 from llamabot.ports.messages import AssistantMessage
+from llamabot.protocols.failures import (
+    Failure,
+    Told,
+    broken,
+    by_status,
+    by_words,
+    key_places,
+    says_something,
+    status_in,
+    timed_out,
+    too_long_or_filtered,
+)
+from llamabot.protocols.words import Scrubber, one_line
 
-__all__ = ["ANY_ERROR", "Failure", "Scene", "SecondRequest", "failure_of", "is_broken_connection"]
+__all__ = ["ANY_ERROR", "Scene", "SecondRequest", "failure_of", "is_broken_connection"]
 
 
 class SecondRequest(BaseException):
@@ -37,13 +47,6 @@ class SecondRequest(BaseException):
 
 
 ANY_ERROR = (Exception, SecondRequest)
-
-
-class Failure(NamedTuple):
-    """What to raise, and from what: nothing, where the original would show a key."""
-
-    error: LlamabotError
-    cause: BaseException | None
 
 
 class Scene(NamedTuple):
@@ -69,9 +72,7 @@ class Scene(NamedTuple):
 
 class _Facts(NamedTuple):
     names: frozenset[str]
-    status: int | None
-    code: str
-    words: str
+    told: Told
 
 
 def failure_of(error: BaseException, scene: Scene) -> Failure:
@@ -79,15 +80,15 @@ def failure_of(error: BaseException, scene: Scene) -> Failure:
     chain = chain_of(error, scene.outer)
     own = next((link for link in chain if isinstance(link, LlamabotError)), None)
     if own is not None:
-        if isinstance(own, CompletionError) and own.partial is None and _says_something(scene.partial):
+        if isinstance(own, CompletionError) and own.partial is None and says_something(scene.partial):
             own.partial = scene.partial
         return Failure(own, own.__cause__)
-    facts = _Facts(names_of(chain), _http_status(chain), _code(chain), said_by(chain))
+    facts = _Facts(names_of(chain), Told(_http_status(chain), _code(chain), said_by(chain)))
     kind, said = _kind_and_sentence(facts, chain, scene)
     ours = kind(scene.scrubber.scrubbed(f"{scene.model}: {said}"))
     if isinstance(ours, CompletionError):
-        ours.status_code = facts.status or _told_status(facts.code, chain[-1:])
-        ours.partial = scene.partial if _says_something(scene.partial) or kind is StreamTruncated else None
+        ours.status_code = facts.told.status or _told_status(facts.told.code, chain[-1:])
+        ours.partial = scene.partial if says_something(scene.partial) or kind is StreamTruncated else None
     if isinstance(ours, RateLimited):
         ours.retry_after_s = retry_after_s(chain, time.time())
     hidden = isinstance(error, SecondRequest) or scene.scrubber.finds_any_in(chain)
@@ -97,10 +98,6 @@ def failure_of(error: BaseException, scene: Scene) -> Failure:
 def is_broken_connection(error: BaseException, outer: BaseException | None) -> bool:
     """Whether the connection failed, and not the provider or our reading of it."""
     return bool(names_of(chain_of(error, outer)) & _BROKEN)
-
-
-def _says_something(partial: AssistantMessage | None) -> bool:
-    return partial is not None and bool(partial.content or partial.reasoning or partial.tool_calls)
 
 
 _TIMEOUTS = frozenset({"APITimeoutError", "ServerTimeoutError", "Timeout", "TimeoutError", "TimeoutException"})
@@ -123,53 +120,28 @@ _NO_ANSWER = re.compile(
     r"|error in response object format|object has no attribute 'model_dump'",
     re.IGNORECASE,
 )
-_TOO_LONG = re.compile(
-    r"context[ _](?:length|window|size)|maximum context|prompt is too long|too many (?:input )?tokens"
-    r"|exceeds? the (?:maximum|available) (?:number of )?(?:tokens|context)",
-    re.IGNORECASE,
-)
-_FILTERED = re.compile(
-    r"content[ _-](?:filter|policy|management)|responsible ai polic|flagged by|safety system", re.IGNORECASE
-)
-_LIMITED = re.compile(r"rate[ _-]?limit|too many requests|quota", re.IGNORECASE)
-_REFUSED_KEY = re.compile(r"invalid[ _]api[ _]key|authentication|unauthorized|permission", re.IGNORECASE)
-_INVALID = re.compile(r"invalid[ _]request|not[ _]found", re.IGNORECASE)
-
-_REFUSALS = frozenset({None, 400, 403, 413, 422})
-_ELSEWHERE = (
-    RequestRejected,
-    "the provider sends to another address, where no key is sent; api_base= is perhaps another",
-)
-_BY_STATUS: Mapping[int, tuple[type[CompletionError], str]] = {
-    401: (AuthenticationFailed, "the provider refuses the key"),
-    403: (AuthenticationFailed, "the provider does not allow this with the key"),
-    404: (RequestRejected, "the provider does not know the model or the address"),
-    408: (CompletionTimeout, "the provider gave up waiting"),
-    429: (RateLimited, "the provider asks to slow down"),
-    **dict.fromkeys((301, 302, 303, 307, 308), _ELSEWHERE),
-}
-
-_OTHER = (RequestRejected, "the provider refuses the request")
-_FAILING = (ProviderUnavailable, "the provider fails")
 
 
 def _kind_and_sentence(facts: _Facts, chain: Sequence[BaseException], scene: Scene) -> tuple[type[LlamabotError], str]:
     """Return what an error is and what to tell; the order of the questions is the meaning of this module."""
-    names, words, refused = facts.names, facts.words, facts.status in _REFUSALS
+    names, told, words = facts.names, facts.told, facts.told.words
     if "SecondRequest" in names:
         return RequestRejected, _SECOND
-    if refused and ("ContextWindowExceededError" in names or _TOO_LONG.search(f"{facts.code} {words}")):
-        return ContextTooLong, f"the request has more tokens than the model takes: {words}"
-    if refused and ("ContentPolicyViolationError" in names or _FILTERED.search(f"{facts.code} {words}")):
-        return ContentRefused, f"the provider's content filter stopped this: {words}"
-    if facts.status is not None:
-        return _by_status(facts.status, facts, scene)
+    size_or_content = too_long_or_filtered(
+        told,
+        too_long="ContextWindowExceededError" in names,
+        filtered="ContentPolicyViolationError" in names,
+    )
+    if size_or_content is not None:
+        return size_or_content
+    if told.status is not None:
+        return by_status(told.status, told, lambda: _key_places(scene, words))
     if _NO_KEY.search(words):
         return AuthenticationFailed, f"there is no key; set {_key_places(scene, words)}"
     if _NO_PROVIDER.search(words) or names & _ADDRESSES or "ImportError" in names:
         return ConfigurationError, _configuration(facts, chain)
     if names & _TIMEOUTS:
-        return CompletionTimeout, f"nothing came for {scene.timeout_s:g} s; timeout_s= is the longest wait"
+        return timed_out(scene.timeout_s)
     if "JSONDecodeError" in names:
         return BadCompletion, "the provider answered with something that is not JSON"
     if names & _UNREADABLE or _NO_ANSWER.search(words):
@@ -178,7 +150,7 @@ def _kind_and_sentence(facts: _Facts, chain: Sequence[BaseException], scene: Sce
         return _broken(chain, scene)
     if scene.answered and isinstance(chain[-1], _BUGS):
         return BadCompletion, f"the provider's answer is not made as one: {type(chain[-1]).__name__}: {words}"
-    return _by_words(facts, chain, scene)
+    return _by_words(told, chain, scene)
 
 
 _SECOND = (
@@ -187,38 +159,26 @@ _SECOND = (
 )
 
 
-def _by_status(status: int, facts: _Facts, scene: Scene) -> tuple[type[LlamabotError], str]:
-    kind, what = _BY_STATUS.get(status, _OTHER if 400 <= status < 500 else _FAILING)
-    said = f"{what} ({status}): {facts.words}"
-    return kind, f"{said}; check {_key_places(scene, facts.words)}" if kind is AuthenticationFailed else said
-
-
-def _by_words(facts: _Facts, chain: Sequence[BaseException], scene: Scene) -> tuple[type[LlamabotError], str]:
+def _by_words(told: Told, chain: Sequence[BaseException], scene: Scene) -> tuple[type[LlamabotError], str]:
     """Sort an error object that came in a 200, or one of LiteLLM's own."""
-    if (status := _told_status(facts.code, chain)) is not None:
-        return _by_status(status, facts, scene)
-    told = f"{facts.code} {facts.words}"
-    if _LIMITED.search(told):
-        return RateLimited, f"the provider asks to slow down: {facts.words}"
-    if _REFUSED_KEY.search(told):
-        return (
-            AuthenticationFailed,
-            f"the provider refuses the key: {facts.words}; check {_key_places(scene, facts.words)}",
-        )
-    if _INVALID.search(told):
-        return RequestRejected, f"the provider refuses the request: {facts.words}"
+
+    def places() -> str:
+        return _key_places(scene, told.words)
+
+    if (status := _told_status(told.code, chain)) is not None:
+        return by_status(status, told, places)
+    if (known := by_words(told, places)) is not None:
+        return known
     if isinstance(chain[-1], _BUGS):
-        return CompletionError, f"LiteLLM failed: {type(chain[-1]).__name__}: {facts.words}"
-    return ProviderUnavailable, f"the provider failed: {facts.words}"
+        return CompletionError, f"LiteLLM failed: {type(chain[-1]).__name__}: {told.words}"
+    return ProviderUnavailable, f"the provider failed: {told.words}"
 
 
 def _broken(chain: Sequence[BaseException], scene: Scene) -> tuple[type[LlamabotError], str]:
     # Below it may be what the transport stumbled over on its way to notice: anyio pops from an empty queue.
     bottom = next(link for link in reversed(chain) if names_of([link]) & _BROKEN)
     original = one_line(str(bottom)) or type(bottom).__name__
-    if scene.partial is not None:
-        return StreamTruncated, f"the connection broke in the middle of the answer: {original}"
-    return ProviderUnavailable, f"the provider cannot be reached: {original}"
+    return broken(original, streaming=scene.partial is not None)
 
 
 def _configuration(facts: _Facts, chain: Sequence[BaseException]) -> str:
@@ -226,24 +186,18 @@ def _configuration(facts: _Facts, chain: Sequence[BaseException]) -> str:
         return f"api_base is no address, it begins with http:// or https://: {chain[-1]}"
     missing = next((error.name for error in chain if isinstance(error, ImportError) and error.name), None)
     if missing:
-        return f"LiteLLM needs the package {missing!r} for this provider: {facts.words}"
+        return f"LiteLLM needs the package {missing!r} for this provider: {facts.told.words}"
     if "ImportError" in facts.names:
-        return f"LiteLLM needs a package that is not installed: {facts.words}"
+        return f"LiteLLM needs a package that is not installed: {facts.told.words}"
     return (
         "LiteLLM does not know the provider; write it before the model's name (model='openai/…', 'ollama_chat/…') "
         "or pass options={'custom_llm_provider': …}"
     )
 
 
-_STATUS = re.compile(r"[45][0-9]{2}")
-_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)\b")
-
-
 def _key_places(scene: Scene, words: str) -> str:
     """Return where a key may be given: the variable that LiteLLM or the provider names, or the option."""
-    names = [name for name in scene.key_names() if _VARIABLE.fullmatch(name)] or _VARIABLE.findall(words)
-    variable = f"the environment variable {names[0]}" if names else "the provider's environment variable"
-    return f"{variable}, or the key in options={{'api_key': …}}"
+    return key_places(scene.key_names(), words)
 
 
 def _http_status(chain: Sequence[BaseException]) -> int | None:
@@ -259,10 +213,10 @@ def _told_status(code: str, chain: Sequence[BaseException]) -> int | None:
 
     Not 500: LiteLLM gives it to whatever it cannot sort.
     """
-    if _STATUS.fullmatch(code):
-        return int(code)
-    stated = (str(getattr(error, "status_code", "")) for error in chain)
-    return next((int(status) for status in stated if _STATUS.fullmatch(status) and status != "500"), None)
+    if (status := status_in(code)) is not None:
+        return status
+    stated = (status_in(str(getattr(error, "status_code", ""))) for error in chain)
+    return next((status for status in stated if status not in (None, 500)), None)
 
 
 def _code(chain: Sequence[BaseException]) -> str:
@@ -271,5 +225,5 @@ def _code(chain: Sequence[BaseException]) -> str:
         body: Any = getattr(error, "body", None)
         if isinstance(body, Mapping):
             told = [str(body[name]) for name in ("code", "type") if body.get(name) is not None]
-            return told[0] if told and _STATUS.fullmatch(told[0]) else " ".join(told)
+            return told[0] if told and status_in(told[0]) else " ".join(told)
     return ""

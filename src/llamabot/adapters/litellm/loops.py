@@ -1,48 +1,27 @@
-"""Clients of event loops: LiteLLM keeps them for each loop and never closes them; here they are closed with their loop.
-
-An asynchronous generator that is suspended in a loop is closed by `loop.shutdown_asyncgens()`, which `asyncio.run` and
-every framework call before they close the loop. It is the only hook that a loop offers for its end.
-"""
+"""Clients of event loops: LiteLLM keeps them for each loop and never closes them; here they are, with their loop."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import inspect
-import threading
-from collections.abc import AsyncGenerator
 from typing import Any
 
-__all__ = ["ClientOfLoop", "close_clients_with_loop"]
+from llamabot.protocols.loops import close_with_loop
 
-_lock = threading.Lock()
-_keepers: dict[asyncio.AbstractEventLoop, AsyncGenerator[None]] = {}
+__all__ = ["ClientOfLoop", "close_clients_with_loop"]
 
 
 async def close_clients_with_loop(litellm: Any) -> None:
     """See to it that the clients which LiteLLM makes in the running loop are closed when that loop ends."""
-    loop = asyncio.get_running_loop()
-    if loop in _keepers:
-        return
-    keeper = _keeper(litellm, loop)
-    with _lock:
-        # A loop that was closed without ceremony would be held for ever.
-        for ended in [ended for ended in _keepers if ended.is_closed()]:
-            del _keepers[ended]
-        _keepers[loop] = keeper
-    await anext(keeper)
 
-
-async def _keeper(litellm: Any, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
-    try:
-        yield
-    finally:
-        with _lock:
-            _keepers.pop(loop, None)
+    async def close(loop: asyncio.AbstractEventLoop) -> None:
         for client in _clients(litellm, loop):
             closing = (getattr(client, "aclose", None) or client.close)()
             if inspect.isawaitable(closing):
                 await closing
+
+    await close_with_loop(litellm.__name__, close)
 
 
 def _clients(litellm: Any, loop: asyncio.AbstractEventLoop) -> list[Any]:

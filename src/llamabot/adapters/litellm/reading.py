@@ -12,19 +12,17 @@ from llamabot.adapters.litellm.answers import (
     cost_usd,
     every_field,
     fields_of,
-    finish_reason,
-    merged,
     model_of,
     own_fields,
     text_alone,
     unfolded,
     usage_of,
 )
-from llamabot.adapters.litellm.wire import CALL_FIELDS
 from llamabot.ports.assembly import Assembler
 from llamabot.ports.completion import CompletionChunk, FinishReason, ToolCallFragment
 from llamabot.ports.errors import BadCompletion, StreamTruncated
 from llamabot.ports.messages import AssistantMessage
+from llamabot.protocols.chat_completions import CALL_FIELDS, finish_reason, merged
 
 __all__ = ["Reading"]
 

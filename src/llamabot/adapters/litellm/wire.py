@@ -2,98 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
+from llamabot.ports.completion import CompletionRequest
+from llamabot.protocols.chat_completions import request_fields
 
-from llamabot.ports.completion import CompletionRequest, OutputSchema
-from llamabot.ports.errors import ConfigurationError
-from llamabot.ports.messages import (
-    AssistantMessage,
-    Content,
-    DeveloperMessage,
-    Image,
-    Message,
-    SystemMessage,
-    Text,
-    ToolMessage,
-)
-from llamabot.ports.secrets import Secrets
-from llamabot.ports.tools import ToolCall, ToolSpec
-
-__all__ = ["CALL_FIELDS", "arguments", "refuse_wrong_options", "wire_message"]
-
-CALL_FIELDS = "tool_calls"
-"""Where in `provider_data` the further fields of the calls are, one mapping a call."""
-
-_NOT_OPTIONS = ("messages", "model", "stream")
-_TEXTS = ("api_base", "api_key", "api_version", "base_url", "organization")
-_HEADERS = ("extra_headers", "headers")
+__all__ = ["arguments"]
 
 
 def arguments(request: CompletionRequest, options: Mapping[str, Any], *, streamed: bool) -> dict[str, Any]:
     """Return the keyword arguments of one call; what the options say wins."""
-    wire: dict[str, Any] = {
+    return {
         "model": request.model,
-        "messages": [wire_message(message) for message in request.messages],
         "timeout": _few_timeouts(request.timeout_s),
         "max_retries": 0,
         "num_retries": 0,
+        **request_fields(request, streamed=streamed),
+        **options,
     }
-    wire.update(_settings(request))
-    if streamed:
-        wire.update(stream=True, stream_options={"include_usage": True})
-    wire.update(options)
-    return wire
-
-
-def refuse_wrong_options(options: Mapping[str, Any], secrets: Secrets) -> None:
-    """Refuse what is no option, and keys, addresses and headers that are no text, with no word of a secret's value.
-
-    LiteLLM would fail on them somewhere within, and not say which it was.
-
-    Raises:
-        ConfigurationError: one is wrong.
-    """
-    if words := _wrong(secrets.merged_into(options)):  # which no local variable holds, where it could be shown
-        raise ConfigurationError(words)
-
-
-def _wrong(options: Mapping[str, Any]) -> str:
-    for name in _NOT_OPTIONS:
-        if name in options:
-            return f"{name!r} is not an option: it is part of the request itself"
-    for name, value in _texts(options):
-        if not isinstance(value, str | bytes | None):
-            return f"the option {name} is text; got {type(value).__name__}"
-    return ""
-
-
-def _texts(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name in _TEXTS:
-        yield name, options.get(name)
-    for name in _HEADERS:
-        headers = options.get(name)
-        if isinstance(headers, Mapping):
-            yield from ((f"{name}[{header!r}]", value) for header, value in headers.items())
-
-
-def _settings(request: CompletionRequest) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    if request.temperature is not None:
-        settings["temperature"] = request.temperature
-    if request.max_tokens is not None:
-        settings["max_tokens"] = request.max_tokens
-    if request.output is not None:
-        settings["response_format"] = _response_format(request.output)
-    if request.tools:
-        settings["tools"] = [_tool(spec) for spec in request.tools]
-        if request.tool_choice != "auto":
-            settings["tool_choice"] = _tool_choice(request.tool_choice)
-    return settings
 
 
 def _few_timeouts(seconds: float) -> float:
@@ -105,83 +33,3 @@ def _few_timeouts(seconds: float) -> float:
         return seconds
     step = 10.0 ** (math.floor(math.log10(seconds)) - 1)
     return round(math.floor(seconds / step + 1e-9) * step, 12)
-
-
-def _response_format(output: OutputSchema) -> dict[str, Any]:
-    schema = {"name": output.name, "schema": dict(output.schema), "strict": output.strict}
-    return {"type": "json_schema", "json_schema": schema}
-
-
-def _tool(spec: ToolSpec) -> dict[str, Any]:
-    function = {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)}
-    return {"type": "function", "function": function}
-
-
-def _tool_choice(choice: str) -> Any:
-    return choice if choice in ("required", "none") else {"type": "function", "function": {"name": choice}}
-
-
-def wire_message(message: Message) -> dict[str, Any]:
-    """Return a message as the chat-completions wire has it."""
-    if isinstance(message, AssistantMessage):
-        return _assistant(message)
-    content = _content(message.content)
-    if isinstance(message, ToolMessage):
-        return {"role": "tool", "tool_call_id": message.call_id, "content": content}
-    if isinstance(message, SystemMessage):
-        return {"role": "system", "content": content}
-    if isinstance(message, DeveloperMessage):
-        return {"role": "developer", "content": content}
-    return {"role": "user", "content": content}
-
-
-def _content(content: Content) -> str | list[dict[str, Any]]:
-    return content if isinstance(content, str) else [_part(part) for part in content]
-
-
-def _part(part: Text | Image) -> dict[str, Any]:
-    if isinstance(part, Text):
-        return {"type": "text", "text": part.text}
-    return {"type": "image_url", "image_url": {"url": part.url if part.data is None else _data_url(part)}}
-
-
-def _data_url(image: Image) -> str:
-    return f"data:{image.media_type};base64,{base64.b64encode(image.data or b'').decode()}"
-
-
-def _assistant(message: AssistantMessage) -> dict[str, Any]:
-    """Return what the assistant said together with the provider's own fields, as they came."""
-    fields = dict(message.provider_data or {})
-    call_fields = fields.pop(CALL_FIELDS, ())
-    content = _content(message.content)
-    wire: dict[str, Any] = {"role": "assistant", "content": content if content or not message.tool_calls else None}
-    if message.reasoning:
-        wire["reasoning_content"] = message.reasoning
-    if message.tool_calls:
-        wire["tool_calls"] = _calls(message.tool_calls, call_fields)
-    return {**fields, **wire}
-
-
-def _calls(calls: Sequence[ToolCall], fields: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    more = [*fields, *({} for _ in calls)]
-    return [
-        {**own, "id": call.id, "type": "function", "function": _function(call)}
-        for call, own in zip(calls, more, strict=False)
-    ]
-
-
-def _function(call: ToolCall) -> dict[str, str]:
-    return {"name": call.name, "arguments": _object(call.arguments)}
-
-
-def _object(arguments: str) -> str:
-    """Return arguments as the text of a JSON object, which they need not be as the model wrote them.
-
-    LiteLLM takes them apart for most providers, and providers take objects alone: a transcript with other arguments
-    could never be sent again.
-    """
-    try:
-        msgspec.json.decode(arguments, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return msgspec.json.encode({"malformed": arguments} if arguments.strip() else {}).decode()
-    return arguments

@@ -1,21 +1,16 @@
-"""What an error says: the provider's own sentence out of LiteLLM's wrapping, on one line, without any key."""
+"""What an error says: the provider's own sentence out of LiteLLM's wrapping, on one line."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from llamabot.ports.secrets import Secret, Secrets, split_secrets
+from llamabot.protocols.words import one_line, seconds_to_wait, sentence_in
 
-__all__ = ["Scrubber", "chain_of", "names_of", "one_line", "retry_after_s", "said_by"]
+__all__ = ["chain_of", "names_of", "retry_after_s", "said_by"]
 
-_LONGEST = 400
-_LONGEST_READ = 20_000
 _BOILERPLATE = re.compile(r"^(?:litellm\.)?[A-Za-z_.]*(?:Error|Exception|Timeout)(?: [A-Za-z ]*Error)?\s*(?:-|:)\s*")
 _ASIDES = re.compile(
     r"\s*(?:Traceback \(most recent call last\)|Original exception:|Learn more:|Received Model Group=|LiteLLM Retried:"
@@ -23,10 +18,6 @@ _ASIDES = re.compile(
     r"|, Received response - <).*",
     re.DOTALL,
 )
-_TAGS = re.compile(r"<[^<>]{1,200}>")
-_KEY_NAMES = ("_API_KEY", "_ACCESS_KEY", "_AUTH", "_KEY", "_PASSWORD", "_SECRET", "_TOKEN")
-# Shorter ones are placeholders (`ollama`, `EMPTY`) that would black out words.
-_SHORTEST_KEY = 8
 
 
 def chain_of(error: BaseException, outer: BaseException | None) -> list[BaseException]:
@@ -52,7 +43,7 @@ def said_by(chain: Sequence[BaseException]) -> str:
     """Return what the provider said, or else what the original error says, in one line."""
     for error in reversed(chain):
         body = getattr(error, "body", None)
-        if words := _sentence(body):
+        if words := sentence_in(body):
             return one_line(words)
     for error in chain:
         for words in (str(error), str(getattr(error, "message", ""))):
@@ -73,60 +64,7 @@ def _unwrapped(words: str) -> str:
         body, _ = json.JSONDecoder().raw_decode(words[brace:])
     except ValueError:
         return words
-    return _sentence(body) or words
-
-
-def _sentence(body: Any, depth: int = 8) -> str:
-    """Return the sentence in an error's body, of which every provider has its own form."""
-    if isinstance(body, str):
-        return body
-    if not isinstance(body, Mapping) or not depth:
-        return ""
-    inner = (_sentence(body.get(name), depth - 1) for name in ("error", "message", "detail", "error_message"))
-    return next(filter(None, inner), "")
-
-
-def one_line(words: str) -> str:
-    """Return words without tags, line ends and what a terminal would obey, at most a few lines of it."""
-    plain = _TAGS.sub(" ", words[:_LONGEST_READ])
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in plain).split()).strip(" -:.")
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
-
-
-class Scrubber:
-    """Blacks out the keys that a call knew of: its options', and those of the environment that a provider may echo."""
-
-    def __init__(self, arguments: Mapping[str, Any], secrets: Secrets) -> None:
-        _, own = split_secrets(arguments)
-        self._secrets = (own, secrets, Secrets(dict(_environment())))
-
-    def scrubbed(self, text: str) -> str:
-        """Return the text without keys."""
-        for secrets in self._secrets:
-            text = secrets.scrubbed(text)
-        return text
-
-    def finds_any_in(self, chain: Sequence[BaseException]) -> bool:
-        """Whether a traceback of these errors would show a key."""
-        try:
-            return any(self.scrubbed(text) != text for error in chain for text in _texts(error))
-        except RecursionError:
-            # A body too deep to be looked through.
-            return True
-
-
-def _environment() -> Iterator[tuple[str, Secret]]:
-    for name, value in os.environ.items():
-        if name.upper().endswith(_KEY_NAMES) and len(value) >= _SHORTEST_KEY:
-            yield name, Secret(value)
-
-
-def _texts(error: BaseException) -> Iterator[str]:
-    """Yield what an error shows of itself: some keep a whole body in an attribute."""
-    yield str(error)
-    yield repr(error)
-    yield repr(vars(error))
-    yield from getattr(error, "__notes__", ())
+    return sentence_in(body) or words
 
 
 def retry_after_s(chain: Sequence[BaseException], now_s: float) -> float | None:
@@ -134,7 +72,7 @@ def retry_after_s(chain: Sequence[BaseException], now_s: float) -> float | None:
     for error in chain:
         for headers in _headers(error):
             lower = {str(name).lower(): str(value) for name, value in headers.items()}
-            if (seconds := _seconds(lower.get("retry-after"), now_s)) is not None:
+            if (seconds := seconds_to_wait(lower.get("retry-after"), now_s)) is not None:
                 return seconds
     return None
 
@@ -144,16 +82,3 @@ def _headers(error: BaseException) -> Iterator[Mapping[str, Any]]:
     for headers in (getattr(error, "litellm_response_headers", None), getattr(response, "headers", None)):
         if headers is not None and hasattr(headers, "items"):
             yield headers
-
-
-def _seconds(written: str | None, now_s: float) -> float | None:
-    if written is None:
-        return None
-    try:
-        seconds = float(written)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(written).timestamp() - now_s
-        except (OverflowError, ValueError):
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None

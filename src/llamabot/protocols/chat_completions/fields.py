@@ -1,0 +1,187 @@
+"""What whole answers and streams have in common: reasons, tokens, texts, the provider's own fields, errors in a 200."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from llamabot.ports.completion import FinishReason, Usage
+from llamabot.ports.errors import BadCompletion
+from llamabot.protocols.failures import Told, status_in
+from llamabot.protocols.words import one_line, sentence_in
+
+__all__ = [
+    "CALL_KNOWN",
+    "KNOWN",
+    "NO_COMPLETION",
+    "ProviderFailed",
+    "cost_in",
+    "decoded",
+    "finish_reason",
+    "merged",
+    "model_in",
+    "own_fields",
+    "refusal_in",
+    "text_in",
+    "told_in",
+    "usage_in",
+]
+
+T = TypeVar("T")
+
+NO_COMPLETION = "the provider answered with something that is no completion"
+
+_REASONS = {
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "function_call": FinishReason.TOOL_CALLS,
+    "length": FinishReason.LENGTH,
+    "stop": FinishReason.STOP,
+    "tool_calls": FinishReason.TOOL_CALLS,
+}
+
+KNOWN = frozenset({"audio", "content", "function_call", "images", "reasoning_content", "refusal", "role", "tool_calls"})
+"""What a message's or a delta's fields are to us already; sounds and pictures are no state of its own."""
+
+CALL_KNOWN = frozenset({"function", "id", "index", "type"})
+"""The same of a call's."""
+
+_KNOWN_HERE = KNOWN | {"reasoning"}
+
+
+class ProviderFailed(Exception):
+    """The provider says, inside of an answer that began well, that it failed."""
+
+    def __init__(self, told: Told) -> None:
+        super().__init__(told.words)
+        self.told = told
+
+
+def decoded(data: bytes | str, decoder: msgspec.json.Decoder[T], kind: type[Any]) -> T:
+    """Return what JSON holds; what is no JSON to the letter, halves of characters for example, is read leniently.
+
+    Raises:
+        BadCompletion: it is no JSON, or not made as an answer.
+    """
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        found: T = _read_leniently(data, kind)
+        return found
+
+
+def _read_leniently(data: bytes | str, kind: type[Any]) -> Any:
+    try:
+        return msgspec.convert(json.loads(data), kind)
+    except UnicodeDecodeError as error:
+        raise BadCompletion(f"{NO_COMPLETION}: {error}") from error
+    except msgspec.ValidationError as error:
+        raise BadCompletion(f"the provider's answer is not made as one: {error}") from error
+    except ValueError as error:
+        raise BadCompletion("the provider answered with something that is not JSON") from error
+    except RecursionError as error:
+        raise BadCompletion(f"{NO_COMPLETION}: {error}") from error
+
+
+def finish_reason(reason: str | None) -> FinishReason:
+    """Return why an answer ended, in our words."""
+    return _REASONS.get(reason or "stop", FinishReason.OTHER)
+
+
+def usage_in(counts: Any) -> Usage | None:
+    """Return the tokens, or None where the provider counted none."""
+    prompt, completion = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")
+    if not prompt and not completion:
+        return None
+    sent, generated = counts.get("prompt_tokens_details"), counts.get("completion_tokens_details")
+    return Usage(prompt, completion, _count(sent, "cached_tokens"), _count(generated, "reasoning_tokens"))
+
+
+def _count(counts: Any, name: str) -> int:
+    value = counts.get(name) if isinstance(counts, dict) else None
+    return max(0, value) if type(value) is int else 0
+
+
+def cost_in(counts: Any) -> float | None:
+    """Return the price that the provider wrote beside the tokens, or None."""
+    cost = counts.get("cost") if isinstance(counts, dict) else None
+    return (
+        float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < math.inf else None
+    )
+
+
+def model_in(model: Any) -> str | None:
+    """Return the model that answered, as the provider names it."""
+    return model if isinstance(model, str) and model else None
+
+
+def text_in(fields: Mapping[str, Any], name: str) -> str:
+    """Return a text of a message or a delta, "" where it has none; parts that are texts are joined.
+
+    Raises:
+        BadCompletion: it is something else.
+    """
+    text = fields.get(name)
+    if text is None:
+        return ""
+    if isinstance(text, list):
+        parts = [part.get("text") if isinstance(part, dict) else None for part in text]
+        texts = [part for part in parts if isinstance(part, str)]
+        if len(texts) == len(parts):
+            return "".join(texts)
+    if not isinstance(text, str):
+        raise BadCompletion(f"the provider's {name!r} is no text but a {type(text).__name__}")
+    return text
+
+
+def refusal_in(fields: Mapping[str, Any]) -> str:
+    """Return what a model says when it refuses, or ""."""
+    return text_in(fields, "refusal")
+
+
+def own_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the provider's own of the fields of a message or a delta, those that hold something."""
+    return {name: value for name, value in fields.items() if value and name not in _KNOWN_HERE}
+
+
+def told_in(error: Any, status: int | None = None) -> Told:
+    """Return what an error object, or the whole body of a refusal, says."""
+    inner = error.get("error", error) if isinstance(error, Mapping) else error
+    code = ""
+    if isinstance(inner, Mapping):
+        told = [str(inner[name]) for name in ("code", "type") if inner.get(name) is not None]
+        code = told[0] if told and status_in(told[0]) else " ".join(told)
+    words = one_line(sentence_in(error)) or one_line(str(error or ""))
+    return Told(status, code, words or "it says no more")
+
+
+def merged(fields: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stream's fields with those of its next fragment: lists and mappings grow."""
+    whole = dict(fields)
+    for name, value in more.items():
+        before = whole.get(name)
+        if name == "thinking_blocks" and isinstance(value, Sequence):
+            whole[name] = _thought(before or (), value)
+        elif isinstance(before, list) and isinstance(value, list):
+            whole[name] = before + value
+        elif isinstance(before, dict) and isinstance(value, dict):
+            whole[name] = merged(before, value)
+        else:
+            whole[name] = value
+    return whole
+
+
+def _thought(blocks: Sequence[Any], more: Sequence[Any]) -> list[Any]:
+    """Return thinking blocks with further fragments: one block goes on until its signature has come."""
+    whole = [*blocks]
+    for block in more:
+        last = whole[-1] if whole else {}
+        if block.get("type") == last.get("type") == "thinking" and not last.get("signature"):
+            thinking = (last.get("thinking") or "") + (block.get("thinking") or "")
+            whole[-1] = {**last, **block, "thinking": thinking}
+        else:
+            whole.append(block)
+    return whole
