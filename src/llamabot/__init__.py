@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.splitting import SemanticSplitter
     from llamabot.adapters.sqlite.memory import SqliteMemory
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
+    from llamabot.adapters.wire import WireCompletion, WireEmbedding
     from llamabot.adapters.wrap.fallback import Fallback
     from llamabot.adapters.wrap.retry import Retry
     from llamabot.app.container import Container
@@ -173,6 +174,8 @@ _HOMES = {
     "Usage": "llamabot.ports.completion",
     "UserMessage": "llamabot.ports.messages",
     "ValueNotKept": "llamabot.domain.result",
+    "WireCompletion": "llamabot.adapters.wire",
+    "WireEmbedding": "llamabot.adapters.wire",
     "aingest": "llamabot.app.ingest",
     "assistant": "llamabot.domain.messages",
     "configure": "llamabot.app.provider",
@@ -274,6 +277,8 @@ __all__ = [
     "Usage",
     "UserMessage",
     "ValueNotKept",
+    "WireCompletion",
+    "WireEmbedding",
     "aingest",
     "assistant",
     "configure",

@@ -27,6 +27,7 @@ AT_MODULE_LEVEL = {
 # Vendors that only one place may name, even inside of a function.
 ONLY_IN = {
     "dependency_injector": "llamabot.app.container",
+    "aiohttp": "llamabot.adapters.wire",
     "faiss": "llamabot.adapters.faiss",
     "litellm": "llamabot.adapters.litellm",
     "mcp": "llamabot.adapters.mcp",
@@ -78,11 +79,23 @@ def test_ports_name_the_standard_library_and_msgspec_alone() -> None:
     assert named == {"numpy", "numpy.typing"}, "vectors are numpy's, for the type checker alone"
 
 
+def test_protocols_name_no_vendor_but_the_one_of_vectors() -> None:
+    named = {
+        name.partition(".")[0]
+        for path in MODULES
+        if _is_in(module_name(path), "llamabot.protocols")
+        for node in ast.walk(tree(path))
+        for name in _names(node)
+        if name.partition(".")[0] not in LIGHT - {"llamabot"} and not name.startswith("llamabot.p")
+    }
+    assert named == {"numpy"}
+
+
 def test_knows_only_places_that_exist() -> None:
     modules = {module_name(path) for path in MODULES}
     contracts = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert (SRC / "llamabot").is_dir()
-    for floor in ("ports", "domain", "adapters", "app", "testing"):
+    for floor in ("ports", "protocols", "domain", "adapters", "app", "testing"):
         assert f"llamabot.{floor}" in modules
         assert f"llamabot.{floor}" in contracts
 

@@ -13,10 +13,12 @@ import pytest
 PROBE = Path(__file__).with_name("import_probe.py")
 
 LATER = {
+    "aiohttp",
     "asyncio",
     "dependency_injector",
     "docstring_parser",
     "faiss",
+    "http",
     "httpx",
     "hypothesis",
     "litellm",

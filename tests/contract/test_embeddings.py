@@ -59,6 +59,8 @@ class _OverHttp:
             yield
         close_clients()
 
+
+class _ThroughLiteLLM(_OverHttp):
     def make(self) -> lmb.LiteLLMEmbedding:
         return lmb.LiteLLMEmbedding(
             "openai/scripted", {"api_base": self.server.api_base, "api_key": "sk-test"}, batch_size=3
@@ -66,10 +68,25 @@ class _OverHttp:
 
 
 @pytest.mark.loopback
-class TestLiteLLMEmbedding(_OverHttp, EmbeddingContract):
+class TestLiteLLMEmbedding(_ThroughLiteLLM, EmbeddingContract):
     pass
 
 
 @pytest.mark.loopback
-class TestAsyncLiteLLMEmbedding(_OverHttp, AsyncEmbeddingContract):
+class TestAsyncLiteLLMEmbedding(_ThroughLiteLLM, AsyncEmbeddingContract):
+    pass
+
+
+class _Direct(_OverHttp):
+    def make(self) -> lmb.WireEmbedding:
+        return lmb.WireEmbedding("scripted", base_url=self.server.api_base, api_key="sk-test", batch_size=3)
+
+
+@pytest.mark.loopback
+class TestWireEmbedding(_Direct, EmbeddingContract):
+    pass
+
+
+@pytest.mark.loopback
+class TestAsyncWireEmbedding(_Direct, AsyncEmbeddingContract):
     pass

@@ -2,111 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
+from tests.contract.over_http import OverHttp, wire_chunk
 from tests.integration.litellm.ways import close_clients
-from tests.servers.chat import DONE, ChatServer, answer, body, call, delta, event, stream_of
-from tests.servers.loopback import Exchange, Raw, Reply, Stream
 
 from llamabot.adapters.litellm import LiteLLMCompletion
-from llamabot.ports.assembly import assemble
-from llamabot.ports.completion import CompletionChunk, FinishReason, ToolCallFragment, Usage
+from llamabot.ports.completion import CompletionChunk, FinishReason
 from llamabot.testing.contracts import AsyncCompletionContract, CompletionContract
 
 
-def anything(exchange: Exchange) -> Reply:
-    """Answer with an echo, so that two requests get two answers."""
-    words = f"you said: {exchange.body['messages'][-1]['content']}"
-    return stream_of(words.partition(" ")) if exchange.body.get("stream") else answer(words)
-
-
-def saying(chunks: Sequence[CompletionChunk]) -> Any:
-    """Return what makes a server send these chunks, or the whole that they are."""
-
-    def respond(exchange: Exchange) -> Reply:
-        return streamed(chunks) if exchange.body.get("stream") else whole(chunks)
-
-    return respond
-
-
-def streamed(chunks: Sequence[CompletionChunk]) -> Stream:
-    return Stream([event(wire_chunk(chunk)) for chunk in chunks] + [DONE])
-
-
-def whole(chunks: Sequence[CompletionChunk]) -> Raw:
-    said = assemble(chunks)
-    calls = [call(one.name, one.arguments, one.id) for one in said.message.tool_calls]
-    message = {"content": said.message.text, "reasoning_content": said.message.reasoning, "tool_calls": calls or None}
-    told = wire_usage(said.usage) if said.usage else None
-    return Raw(json.dumps(body(message, finish_reason=said.finish_reason.value, usage=told)).encode())
-
-
-def wire_chunk(chunk: CompletionChunk) -> dict[str, Any]:
-    if chunk.usage is not None:
-        return {**delta(), "choices": [], "usage": wire_usage(chunk.usage)}
-    fields: dict[str, Any] = {}
-    if chunk.text:
-        fields["content"] = chunk.text
-    if chunk.reasoning:
-        fields["reasoning_content"] = chunk.reasoning
-    if chunk.tool_calls:
-        fields["tool_calls"] = [wire_fragment(one) for one in chunk.tool_calls]
-    return delta(finish_reason=chunk.finish_reason and chunk.finish_reason.value, **fields)
-
-
-def wire_fragment(fragment: ToolCallFragment) -> dict[str, Any]:
-    if fragment.id:
-        return call(fragment.name, fragment.arguments, fragment.id, index=fragment.index)
-    return {"index": fragment.index, "function": {"arguments": fragment.arguments}}
-
-
-def wire_usage(usage: Usage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-    }
-
-
-class _OverHttp:
-    model = "openai/scripted"
-
+class _Lite(OverHttp):
     @pytest.fixture(autouse=True)
-    def _server(self) -> Iterator[None]:
-        with ChatServer(anything) as self.server:
-            yield
+    def _clients(self, _server: None) -> Iterator[None]:
+        yield
         close_clients()
 
-    def make(self) -> LiteLLMCompletion:
-        self.server.respond = anything
+    def port(self) -> LiteLLMCompletion:
         return LiteLLMCompletion({"api_base": self.server.api_base, "api_key": "sk-test"})
-
-    def make_saying(self, chunks: Sequence[CompletionChunk]) -> LiteLLMCompletion:
-        port = self.make()
-        self.server.respond = saying(chunks)
-        return port
-
-    def make_failing(self, status: int) -> LiteLLMCompletion:
-        port = self.make()
-        self.server.respond = lambda exchange: Raw(b'{"error": {"message": "no"}}', status)
-        return port
-
-    def requests_made(self, port: LiteLLMCompletion) -> int:
-        return len(self.server.exchanges)
 
 
 @pytest.mark.loopback
-class TestLiteLLMCompletion(_OverHttp, CompletionContract):
+class TestLiteLLMCompletion(_Lite, CompletionContract):
     pass
 
 
 @pytest.mark.loopback
-class TestAsyncLiteLLMCompletion(_OverHttp, AsyncCompletionContract):
+class TestAsyncLiteLLMCompletion(_Lite, AsyncCompletionContract):
     pass
 
 

@@ -14,6 +14,7 @@ from llamabot.adapters.sqlite.memory import SqliteMemory
 from llamabot.adapters.sqlite.recorder import SqliteRecorder
 from llamabot.adapters.system.clock import SystemClock
 from llamabot.adapters.system.ids import RandomIds
+from llamabot.adapters.wire import WireCompletion, WireEmbedding
 from llamabot.adapters.wrap.fallback import Fallback
 from llamabot.adapters.wrap.retry import Retry
 from llamabot.app.docstores import FaissDocStore
@@ -43,21 +44,27 @@ from llamabot.testing import (
 )
 
 FAKE, FUNCTION, LITELLM = ScriptedCompletion(), FunctionCompletion(lambda request: request.model), LiteLLMCompletion()
-EMBEDDED = EmbeddedCompletion("model.gguf")
+EMBEDDED, WIRE = EmbeddedCompletion("model.gguf"), WireCompletion(base_url="http://localhost")
+VECTORS = WireEmbedding("x", base_url="http://localhost")
 
 WRAPPED = (Retry(FAKE), Fallback(FAKE, "another"))
 
-completions: list[CompletionPort] = [FAKE, FUNCTION, LITELLM, EMBEDDED, *WRAPPED]
-async_completions: list[AsyncCompletionPort] = [FAKE, FUNCTION, LITELLM, EMBEDDED, *WRAPPED]
+completions: list[CompletionPort] = [FAKE, FUNCTION, LITELLM, EMBEDDED, WIRE, *WRAPPED]
+async_completions: list[AsyncCompletionPort] = [FAKE, FUNCTION, LITELLM, EMBEDDED, WIRE, *WRAPPED]
 recorders: list[RecorderPort] = [InMemoryRecorder(), SqliteRecorder("runs.db")]
 memories: list[MemoryPort] = [ChatMemory(), SqliteMemory("chat.db", conversation="user-7")]
 clocks: list[ClockPort] = [SystemClock(), TickingClock(), VirtualClock()]
 ids: list[IdPort] = [RandomIds(), CountingIds()]
 toolboxes: list[ToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server"), EchoToolbox()]
 async_toolboxes: list[AsyncToolboxPort] = [LocalToolbox([]), McpToolbox.stdio("server"), EchoToolbox()]
-embeddings: list[EmbeddingPort] = [HashedEmbedding(), OnnxEmbedding("minilm.onnx"), LiteLLMEmbedding("openai/x")]
-embeddings.append(Retry(HashedEmbedding()))
-async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding(), LiteLLMEmbedding("openai/x"), Retry(HashedEmbedding())]
+embeddings: list[EmbeddingPort] = [
+    HashedEmbedding(),
+    OnnxEmbedding("minilm.onnx"),
+    LiteLLMEmbedding("openai/x"),
+    VECTORS,
+    Retry(HashedEmbedding()),
+]
+async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding(), VECTORS, Retry(HashedEmbedding())]
 docstores: list[DocStorePort] = [InMemoryDocStore(), FaissDocStore("store")]
 catalogues: list[CataloguePort] = [InMemoryDocStore(), FaissDocStore("store")]
 indexes: list[VectorIndexPort] = [FaissIndexes()]

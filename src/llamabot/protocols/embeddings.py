@@ -6,13 +6,15 @@ Source: https://platform.openai.com/docs/api-reference/embeddings. numpy is load
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from llamabot.ports.embedding import Vectors
-from llamabot.ports.errors import ConfigurationError, EmbeddingError, MissingExtra
+from llamabot.ports.errors import BadCompletion, ConfigurationError, EmbeddingError, MissingExtra
+from llamabot.protocols.chat_completions.fields import ProviderFailed, told_in
 
-__all__ = ["Plan", "unit_rows_in", "vendor"]
+__all__ = ["Plan", "items_in", "vendor"]
 
 # Some providers limit the tokens of a request too.
 _BATCH_CHARACTERS = 200_000
@@ -95,15 +97,30 @@ class Plan:
             EmbeddingError: it holds no such rows.
         """
         try:
-            return unit_rows_in(items, count)
+            return _unit_rows(_in_order(items, count))
         except _NotVectors as error:
             told = f"the provider's answer is no embedding of {count} texts: {error}"
             raise EmbeddingError(f"{self.model}: {told}") from None
 
 
-def unit_rows_in(items: Any, count: int) -> Vectors:
-    """Return the vectors of an answer in the order of their texts, each of length one."""
-    return _unit_rows(_in_order(items, count))
+def items_in(body: bytes) -> Any:
+    """Return the `data` of an answer.
+
+    Raises:
+        BadCompletion: it is no JSON.
+        ProviderFailed: it is an error.
+    """
+    try:
+        answer = json.loads(body)
+    except RecursionError as error:
+        raise BadCompletion(f"the provider answered with something that is no embedding: {error}") from error
+    except ValueError as error:
+        raise BadCompletion("the provider answered with something that is not JSON") from error
+    if not isinstance(answer, dict):
+        return None
+    if answer.get("error"):
+        raise ProviderFailed(told_in(answer["error"]))
+    return answer.get("data")
 
 
 class _NotVectors(Exception):

@@ -11,7 +11,6 @@ from tests.integration.litellm.ways import ALL, STREAMED, Way, asking, streamed,
 from tests.servers.chat import ChatServer, answer, anything
 
 from llamabot.adapters.litellm import LiteLLMCompletion
-
 from llamabot.ports.completion import CompletionRequest, OutputSchema
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.messages import (

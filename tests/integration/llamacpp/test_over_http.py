@@ -1,4 +1,4 @@
-"""LiteLLM's adapter against a server that nobody here wrote: llama.cpp's own, with the embedded model."""
+"""Both adapters of the wire against a server that nobody here wrote: llama.cpp's own, with the embedded model."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from llamabot.adapters.litellm import LiteLLMCompletion
+from llamabot.adapters.wire import WireCompletion
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import CompletionRequest, FinishReason, OutputSchema
 from llamabot.ports.errors import ContextTooLong, RequestRejected
@@ -22,10 +23,22 @@ from llamabot.ports.tools import ToolSpec
 pytestmark = [pytest.mark.embedded, pytest.mark.loopback]
 
 
-@pytest.fixture
-def port(llama_server: str) -> LiteLLMCompletion:
-    options, secrets = split_secrets({"api_base": f"{llama_server}/v1", "api_key": "sk-none"})
+Port = LiteLLMCompletion | WireCompletion
+
+
+def litellm(address: str) -> LiteLLMCompletion:
+    options, secrets = split_secrets({"api_base": address, "api_key": "sk-none"})
     return LiteLLMCompletion(options, secrets)
+
+
+def direct(address: str) -> WireCompletion:
+    return WireCompletion(base_url=address)
+
+
+@pytest.fixture(params=[litellm, direct], ids=lambda make: make.__name__)
+def port(request: pytest.FixtureRequest, llama_server: str) -> Port:
+    made: Port = request.param(f"{llama_server}/v1")
+    return made
 
 
 def ask(text: str, **changes: Any) -> CompletionRequest:
@@ -36,7 +49,7 @@ def ask(text: str, **changes: Any) -> CompletionRequest:
 ANNA = "Anna lives in Oslo.\n\nWhere does Anna live?"
 
 
-def test_answers_and_counts(port: LiteLLMCompletion) -> None:
+def test_answers_and_counts(port: Port) -> None:
     answer = port.complete(ask(ANNA))
     assert "Oslo" in answer.message.text
     assert answer.finish_reason is FinishReason.STOP
@@ -46,7 +59,7 @@ def test_answers_and_counts(port: LiteLLMCompletion) -> None:
     assert answer.cost_usd is None
 
 
-def test_streams_the_same_answer_with_its_usage(port: LiteLLMCompletion) -> None:
+def test_streams_the_same_answer_with_its_usage(port: Port) -> None:
     whole = port.complete(ask(ANNA))
     chunks = list(port.stream(ask(ANNA)))
     streamed = assemble(chunks)
@@ -57,7 +70,7 @@ def test_streams_the_same_answer_with_its_usage(port: LiteLLMCompletion) -> None
     assert streamed.usage.total_tokens == whole.usage.total_tokens
 
 
-def test_answers_without_blocking_a_loop(port: LiteLLMCompletion) -> None:
+def test_answers_without_blocking_a_loop(port: Port) -> None:
     async def both() -> list[str]:
         streamed = assemble([chunk async for chunk in port.astream(ask(ANNA))])
         return [(await port.acomplete(ask(ANNA))).message.text, streamed.message.text]
@@ -67,20 +80,20 @@ def test_answers_without_blocking_a_loop(port: LiteLLMCompletion) -> None:
     assert "Oslo" in first
 
 
-def test_fits_its_answer_to_a_schema(port: LiteLLMCompletion) -> None:
+def test_fits_its_answer_to_a_schema(port: Port) -> None:
     properties = {"name": {"type": "string"}, "age": {"type": "integer"}}
     person = OutputSchema("person", {"type": "object", "properties": properties, "required": ["name", "age"]})
     answer = port.complete(ask("John is 25", output=person))
     assert json.loads(answer.message.text) == {"name": "John", "age": 25}
 
 
-def test_may_offer_tools_to_a_model_that_knows_none(port: LiteLLMCompletion) -> None:
+def test_may_offer_tools_to_a_model_that_knows_none(port: Port) -> None:
     city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     weather = ToolSpec("get_weather", "Get the weather of a city.", city)
     assert "Oslo" in port.complete(ask(ANNA, tools=(weather,))).message.text
 
 
-def test_leaving_a_stream_stops_the_server(port: LiteLLMCompletion, llama_server: str) -> None:
+def test_leaving_a_stream_stops_the_server(port: Port, llama_server: str) -> None:
     with closing(port.stream(ask("Write a long story.", max_tokens=800))) as stream:
         next(stream)
         assert is_busy(llama_server)
@@ -95,12 +108,12 @@ def is_busy(llama_server: str) -> bool:
         return any(slot["is_processing"] for slot in json.load(slots))
 
 
-def test_says_that_a_request_is_too_long(port: LiteLLMCompletion) -> None:
+def test_says_that_a_request_is_too_long(port: Port) -> None:
     for give in (port.complete, lambda request: list(port.stream(request))):
         with pytest.raises(ContextTooLong):
             give(ask("word " * 2000))
 
 
-def test_says_that_a_request_is_wrong(port: LiteLLMCompletion) -> None:
+def test_says_that_a_request_is_wrong(port: Port) -> None:
     with pytest.raises(RequestRejected):
         port.complete(ask("Hi", output=OutputSchema("a", {"type": "object", "properties": {"a": {"type": "nope"}}})))

@@ -1,37 +1,21 @@
-"""The blocking transport: sockets that are kept, and `http.client`'s reader of answers.
-
-Each wait is for what is left until the call's deadline, so that a server which trickles cannot draw it out: neither in
-the head of an answer nor in its body.
-"""
+"""The blocking transport: sockets that are kept, and `http.client`'s reader of answers."""
 
 from __future__ import annotations
 
 import http.client
-import io
 import os
-import socket
 import ssl
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
-from llamabot.adapters.wire.address import Address
 from llamabot.adapters.wire.call import Call
-from llamabot.adapters.wire.connection import (
-    CLOSED,
-    CUT,
-    DRAIN_S,
-    KEPT_S,
-    NO_HTTP,
-    PIECE_BYTES,
-    ConnectionFailed,
-    words_of,
-)
+from llamabot.adapters.wire.connection import CLOSED, CUT, KEPT_S, PIECE_BYTES, ConnectionFailed
+from llamabot.adapters.wire.line import Line, asked, connected, raise_meaning
 
 __all__ = ["BlockingConnections", "BlockingExchange"]
 
-_LONGEST_S = 1e6  # what a socket can be told
 _MOST_IDLE = 100
 
 
@@ -45,9 +29,10 @@ class BlockingConnections:
 
     def __init__(self, tls: Callable[[], ssl.SSLContext]) -> None:
         self._tls = tls
-        self._idle: dict[tuple[object, ...], deque[_Line]] = {}
+        self._idle: _Idle = {}
         self._process = os.getpid()
         self._generation = 0
+        weakref.finalize(self, _close_all, self._idle)
 
     def post(self, call: Call) -> BlockingExchange:
         """Send a request; return the answer, of which the head has come.
@@ -60,15 +45,15 @@ class BlockingConnections:
         line = self._taken(address.route)
         try:
             if line is None:
-                line = _connected(address, call.deadline, self._tls, self._generation)
+                line = connected(address, call.deadline, self._tls, self._generation)
             line.deadline = call.deadline
-            return BlockingExchange(self, address.route, line, _asked(line, call.request_bytes()))
-        except BaseException as error:
+            return BlockingExchange(self, address.route, line, asked(line, call.request_bytes()))
+        except BaseException as error:  # noqa: BLE001 - it is raised again, or what it means is
             if line is not None:
                 line.close()
-            raise _translated(error, CLOSED) from error
+            raise_meaning(error, CLOSED)
 
-    def keep(self, route: tuple[object, ...], line: _Line) -> None:
+    def keep(self, route: tuple[object, ...], line: Line) -> None:
         """Take a connection back whose answer has been read to its end."""
         lines = self._lines().setdefault(route, deque())
         if line.generation != self._generation or len(lines) >= _MOST_IDLE:
@@ -85,11 +70,9 @@ class BlockingConnections:
     def close(self) -> None:
         """Close what waits; what is in use is closed when it has been used."""
         self._generation += 1
-        for lines in self._lines().values():
-            while lines:
-                lines.pop().close()
+        _close_all(self._idle)
 
-    def _taken(self, route: tuple[object, ...]) -> _Line | None:
+    def _taken(self, route: tuple[object, ...]) -> Line | None:
         lines = self._lines().get(route)
         while lines:
             try:
@@ -101,10 +84,11 @@ class BlockingConnections:
             line.close()
         return None
 
-    def _lines(self) -> dict[tuple[object, ...], deque[_Line]]:
+    def _lines(self) -> _Idle:
         if self._process != os.getpid():
             # A fork shares its parent's sockets: two processes on one connection would read each other's answers.
-            self._process, self._idle = os.getpid(), {}
+            self._process = os.getpid()
+            _close_all(self._idle)
         return self._idle
 
 
@@ -116,11 +100,11 @@ class BlockingExchange:
     """
 
     def __init__(
-        self, home: BlockingConnections, route: tuple[object, ...], line: _Line, response: http.client.HTTPResponse
+        self, home: BlockingConnections, route: tuple[object, ...], line: Line, response: http.client.HTTPResponse
     ) -> None:
         self._home = home
         self._route = route
-        self._line: _Line | None = line
+        self._line: Line | None = line
         self._response = response
         self.status = response.status
 
@@ -137,17 +121,19 @@ class BlockingExchange:
         try:
             data = response.read1(PIECE_BYTES)
         except Exception as error:  # noqa: BLE001 - http.client stumbles over bad bodies in many ways
-            raise _translated(error, CUT) from error
+            raise_meaning(error, CUT)
         if not data and response.length:
             raise ConnectionFailed(CUT)
         return data
 
     def keep(self) -> None:
-        """Let the connection be used again if that is safe; wait a moment for the end of the body if it is due."""
+        """Let the connection be used again, if the answer was read to its end and nothing more has come."""
         line, self._line = self._line, None
         if line is None:
             return
-        if self._is_over(line) and not self._response.will_close and line.is_read_out():
+        response = self._response
+        is_over = response.isclosed() or response.length == 0
+        if is_over and not response.will_close and line.is_read_out():
             self._home.keep(self._route, line)
         else:
             line.close()
@@ -158,167 +144,14 @@ class BlockingExchange:
         if line is not None:
             line.close()
 
-    def _is_over(self, line: _Line) -> bool:
-        response = self._response
-        if response.isclosed() or response.length == 0:
-            return True
-        line.deadline = time.monotonic() + DRAIN_S
-        try:
-            return response.read1(1) == b"" and not response.length
-        except Exception:  # noqa: BLE001 - as in `read`; the answer is whole, and the connection is done with
-            return False
+
+_Idle = dict[tuple[object, ...], deque[Line]]
 
 
-class _Line:
-    """One connection: a socket, and what of its input was read ahead.
-
-    Attributes:
-        deadline: until when its waits may last, by the monotonic clock.
-        idle_since: when it was kept, by the same clock.
-        generation: of the connections that it belongs to.
-    """
-
-    def __init__(self, sock: socket.socket, generation: int) -> None:
-        self._socket = sock
-        self._input = _Input(self, sock)
-        self._reader = _Reader(self._input, PIECE_BYTES)
-        self.deadline = 0.0
-        self.idle_since = 0.0
-        self.generation = generation
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return the input; `http.client` asks a socket for it, once for each answer."""
-        return self._reader
-
-    def left_s(self) -> float:
-        """Return how long a wait may last; raises TimeoutError where no time is left."""
-        return _left_s(self.deadline)
-
-    def send(self, data: bytes) -> None:
-        self._socket.settimeout(self.left_s())
-        self._socket.sendall(data)
-
-    def is_read_out(self) -> bool:
-        """Whether nothing has come beyond the end of the answer."""
-        self._input.is_mute = True
-        try:
-            return self._reader.peek(1) == b""
-        finally:
-            self._input.is_mute = False
-
-    def is_alive(self) -> bool:
-        """Whether the server keeps it open, and silent."""
-        try:
-            self._socket.settimeout(0)
-            self._socket.recv(1)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return True
-        except OSError:
-            return False
-        return False
-
-    def close(self) -> None:
-        self._reader.shut()
-        self._socket.close()
-
-
-class _Input(io.RawIOBase):
-    """What a socket receives."""
-
-    def __init__(self, line: _Line, sock: socket.socket) -> None:
-        self._line = line
-        self._socket = sock
-        self.is_mute = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self.is_mute:
-            return None
-        self._socket.settimeout(self._line.left_s())
-        return self._socket.recv_into(buffer)
-
-
-class _Reader(io.BufferedReader):
-    """Stays open at the end of an answer: another may follow on the same connection."""
-
-    def close(self) -> None:
-        pass
-
-    def shut(self) -> None:
-        super().close()
-
-
-def _left_s(deadline: float) -> float:
-    left_s = deadline - time.monotonic()
-    if left_s <= 0:
-        raise TimeoutError
-    return min(left_s, _LONGEST_S)
-
-
-def _connected(address: Address, deadline: float, tls: Callable[[], ssl.SSLContext], generation: int) -> _Line:
-    sock = _reached(*(address.proxy or address.place), deadline)
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if address.is_tls and address.proxy:
-            _tunnel(_Line(sock, generation), address, deadline)
-        if address.is_tls:
-            sock.settimeout(_left_s(deadline))
-            sock = tls().wrap_socket(sock, server_hostname=address.place.host)
-    except BaseException:
-        sock.close()
-        raise
-    return _Line(sock, generation)
-
-
-def _reached(host: str, port: int, deadline: float) -> socket.socket:
-    """Return a connected socket, to the first of the host's addresses that answers."""
-    failure: OSError = OSError("the host has no address")
-    for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(_left_s(deadline))
-            sock.connect(place)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise failure
-
-
-def _tunnel(line: _Line, address: Address, deadline: float) -> None:
-    """Have the proxy connect to the server."""
-    line.deadline = deadline
-    authority = f"{address.host}:443" if ":" not in address.host.rpartition("]")[2] else address.host
-    more = f"Proxy-Authorization: {address.proxy_authorization}\r\n" if address.proxy_authorization else ""
-    response = _asked(line, f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{more}\r\n".encode("latin-1"))
-    if response.status != 200 or not line.is_read_out():
-        raise ConnectionFailed(f"the proxy refuses to connect to it ({response.status})")
-
-
-def _asked(line: _Line, request: bytes) -> http.client.HTTPResponse:
-    """Send a request, and read the head of its answer."""
-    response = http.client.HTTPResponse(line, method="POST")  # type: ignore[arg-type]  # it wants `makefile` alone
-    try:
-        line.send(request)
-    except (BrokenPipeError, ConnectionResetError):
-        # Who refuses a request before its end, and says so, is worth listening to.
-        response.begin()
-        response.will_close = True
-    else:
-        response.begin()
-    return response
-
-
-def _translated(error: BaseException, otherwise: str) -> BaseException:
-    """Return what an error of `http.client` or of a socket means."""
-    if isinstance(error, TimeoutError | ConnectionFailed) or not isinstance(error, Exception):
-        return error
-    if isinstance(error, OSError):
-        return ConnectionFailed(words_of(error, str(error) if isinstance(error, ssl.SSLError) else otherwise))
-    return ConnectionFailed(otherwise if isinstance(error, http.client.IncompleteRead) else NO_HTTP)
+def _close_all(idle: _Idle) -> None:
+    for lines in list(idle.values()):
+        while lines:
+            try:
+                lines.pop().close()
+            except IndexError:  # another thread was quicker
+                break

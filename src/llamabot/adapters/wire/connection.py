@@ -8,13 +8,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
-__all__ = ["CLOSED", "CUT", "DRAIN_S", "KEPT_S", "NO_HTTP", "PIECE_BYTES", "ConnectionFailed", "default_tls", "words_of"]
+__all__ = ["CLOSED", "CUT", "KEPT_S", "NO_HTTP", "PIECE_BYTES", "ConnectionFailed", "default_tls", "words_of"]
 
 KEPT_S = 4.0
 """How long a connection waits for its next request: less than the five seconds after which most servers close it."""
-
-DRAIN_S = 0.05
-"""How long the end of a body is waited for when all that it says has been read."""
 
 PIECE_BYTES = 65_536
 """Most bytes that are read at once."""

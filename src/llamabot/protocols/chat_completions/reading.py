@@ -59,11 +59,13 @@ class StreamReading:
     Attributes:
         finished: whether it has said why it ended.
         done: whether it has said that nothing more comes.
+        has_begun: whether any of its bytes have come.
     """
 
     def __init__(self, *, several: bool = False) -> None:
         self.finished = False
         self.done = False
+        self.has_begun = False
         self._several = several
         self._events = EventParser()
         self._chunks: list[CompletionChunk] = []
@@ -77,6 +79,7 @@ class StreamReading:
             BadCompletion: an event is no part of an answer.
             ProviderFailed: an event says that the provider failed.
         """
+        self.has_begun = True
         for event in self._events.feed(data):
             if event.data == _DONE:
                 self.done = True
@@ -102,6 +105,11 @@ class StreamReading:
             self._own[CALL_FIELDS] = own
         if self._own:
             yield CompletionChunk(provider_data=self._own)
+
+    @property
+    def has_said_anything(self) -> bool:
+        """Whether there was any chunk."""
+        return bool(self._chunks)
 
     def partial(self) -> AssistantMessage:
         """Return what has arrived."""

@@ -38,9 +38,19 @@ _HEADERS = ("extra_headers", "headers")
 _STREAMED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 
 
-def request_fields(request: CompletionRequest, *, streamed: bool) -> dict[str, Any]:
-    """Return the messages and settings of a request; its model and its options are left out."""
-    fields: dict[str, Any] = {"messages": [wire_message(message) for message in request.messages]}
+def request_fields(request: CompletionRequest, *, streamed: bool, developer: str = "developer") -> dict[str, Any]:
+    """Return the messages and settings of a request; its model and its options are left out.
+
+    Args:
+        request: what is asked.
+        streamed: that the answer comes in fragments.
+        developer: the role of a developer's messages; most servers know none but `system`.
+    """
+    messages = [wire_message(message) for message in request.messages]
+    for message in messages:
+        if message["role"] == "developer":
+            message["role"] = developer
+    fields: dict[str, Any] = {"messages": messages}
     if request.temperature is not None:
         fields["temperature"] = request.temperature
     if request.max_tokens is not None:

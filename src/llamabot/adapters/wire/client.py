@@ -1,0 +1,137 @@
+"""What both adapters of this wire are: options, secrets, connections of both colours, and their end."""
+
+from __future__ import annotations
+
+import copy
+import ssl
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llamabot.adapters.wire.address import Address, address_of
+from llamabot.adapters.wire.connection import default_tls
+from llamabot.adapters.wire.setup import Setup
+from llamabot.ports.secrets import Secret, Secrets, split_secrets
+
+if TYPE_CHECKING:
+    from llamabot.adapters.wire.awaited import AwaitedConnections
+    from llamabot.adapters.wire.blocking import BlockingConnections
+
+__all__ = ["WireClient"]
+
+C = TypeVar("C", bound="WireClient")
+
+
+class _Connections:
+    """The connections of an adapter and of its copies, each colour's made when it is first used."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._tls = default_tls(tls)
+        self._addresses: dict[str, Address] = {}
+        self._blocking: BlockingConnections | None = None
+        self._awaited: AwaitedConnections | None = None
+
+    @property
+    def blocking(self) -> BlockingConnections:
+        if self._blocking is None:
+            from llamabot.adapters.wire.blocking import BlockingConnections
+
+            self._blocking = BlockingConnections(self._tls)
+        return self._blocking
+
+    @property
+    def awaited(self) -> AwaitedConnections:
+        if self._awaited is None:
+            from llamabot.adapters.wire.awaited import AwaitedConnections
+
+            self._awaited = AwaitedConnections(self._tls)
+        return self._awaited
+
+    def address_of(self, base: str) -> Address:
+        address = self._addresses.get(base)
+        if address is None:
+            address = self._addresses[base] = address_of(base)
+        return address
+
+    def close(self) -> None:
+        if self._blocking is not None:
+            self._blocking.close()
+        if self._awaited is not None:
+            self._awaited.close()
+
+    async def aclose(self) -> None:
+        if self._awaited is not None:
+            await self._awaited.aclose()
+        self.close()
+
+
+class WireClient:
+    """A server, how it is asked, and the connections to it.
+
+    Closing closes the connections that wait; one in use is closed when its answer has been read. A closed adapter can
+    be used again: it makes new ones.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | Secret | None,
+        options: Mapping[str, Any],
+        secrets: Secrets,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        given = {"api_base": base_url, **({} if api_key is None else {"api_key": api_key}), **options}
+        visible, hidden = split_secrets(given)
+        self.options: Mapping[str, Any] = MappingProxyType(visible)
+        self._secrets = hidden | secrets
+        self._connections = _Connections(tls)
+        self._setup: Setup | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self.options)!r}, {self._secrets!r})"
+
+    def with_secrets(self: C, secrets: Secrets) -> C:
+        """Return a copy, with the same connections, that authorises its requests with these secrets too."""
+        other = copy.copy(self)
+        vars(other).update(_secrets=self._secrets | secrets, _setup=None)
+        return other
+
+    def close(self) -> None:
+        """Close the connections. Those of event loops that run are closed as soon as their loops come to it."""
+        self._connections.close()
+
+    async def aclose(self) -> None:
+        """Close the connections, those of this event loop before this returns."""
+        await self._connections.aclose()
+
+    def __enter__(self: C) -> C:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self: C) -> C:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def _blocking(self) -> BlockingConnections:
+        return self._connections.blocking
+
+    @property
+    def _awaited(self) -> AwaitedConnections:
+        return self._connections.awaited
+
+    def _setup_for(self, options: Mapping[str, Any]) -> Setup:
+        """Return how to ask with these options; without any, as always."""
+        if options:
+            return Setup({**self.options, **options}, self._secrets, self._connections.address_of)
+        if self._setup is None:
+            self._setup = Setup(self.options, self._secrets, self._connections.address_of)
+        return self._setup

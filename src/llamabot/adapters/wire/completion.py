@@ -1,0 +1,157 @@
+"""The completion ports on a server that speaks the chat-completions wire: one request a call, in both colours.
+
+What a call sends and what comes back is in `call.py`, how it is carried in `blocking.py` and `awaited.py`. Here is only
+what differs between the colours: the lines that wait.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, Generator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from llamabot.adapters.wire.call import Call
+from llamabot.adapters.wire.client import WireClient
+from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
+from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets
+from llamabot.protocols.chat_completions import encoded, request_fields
+from llamabot.protocols.failures import refuse_offline, refuse_without_model
+
+__all__ = ["WireCompletion"]
+
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+_ENDPOINT = "chat/completions"
+_PREFIX = "wire/"
+
+
+class WireCompletion(WireClient):
+    """Answers with a model of a server that speaks OpenAI's chat-completions wire.
+
+    OpenAI itself, vLLM, llama.cpp, Ollama (`/v1`), OpenRouter and many more. Safe to share by threads and event loops;
+    keeps connections open until it is closed, and is a context manager of either colour.
+
+    Args:
+        base_url: what comes before `/chat/completions`: `http://localhost:8000/v1` for example.
+        api_key: sent as a bearer token, to this address and nowhere else.
+        model: the name for requests that name none.
+        options: for every request. `extra_headers`, `extra_body`, `timeout` and `organization` mean what they do for
+            `LiteLLMCompletion`; what is no option of the connection becomes a field of the request's body.
+        output_schema: whether the server holds its models to a JSON schema; None is unknown.
+        tls: settings of encrypted connections, in place of the system's.
+        secrets: more of the options.
+
+    Attributes:
+        options: what may be seen of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str | Secret | None = None,
+        model: str = "",
+        options: Mapping[str, Any] = _NO_OPTIONS,
+        output_schema: bool | None = None,
+        tls: ssl.SSLContext | None = None,
+        secrets: Secrets = NO_SECRETS,
+    ) -> None:
+        super().__init__(base_url, api_key, options, secrets, tls)
+        self._model = model
+        self._capabilities = ModelCapabilities(output_schema=output_schema)
+
+    def complete(self, request: CompletionRequest) -> Completion:
+        """Return the whole answer."""
+        call = self._call(request, streamed=False)
+        exchange = None
+        try:
+            exchange = self._blocking.post(call)
+            call.begin(exchange)
+            while data := exchange.read(call.deadline):
+                call.take(data)
+            completion = call.completion()
+            exchange.keep()
+            return completion
+        except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
+            failure = call.failure(error)
+        finally:
+            if exchange is not None:
+                exchange.close()
+        raise failure.error from failure.cause
+
+    async def acomplete(self, request: CompletionRequest) -> Completion:
+        """Return the whole answer."""
+        call = self._call(request, streamed=False)
+        exchange = None
+        try:
+            exchange = await self._awaited.post(call)
+            call.begin(exchange)
+            while data := await exchange.read(call.deadline):
+                call.take(data)
+            completion = call.completion()
+            exchange.keep()
+            return completion
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = call.failure(error)
+        finally:
+            if exchange is not None:
+                exchange.close()
+        raise failure.error from failure.cause
+
+    def stream(self, request: CompletionRequest) -> Generator[CompletionChunk, None, None]:
+        """Yield the answer in fragments; closing the generator stops the provider."""
+        call = self._call(request, streamed=True)
+        exchange, failure = None, None
+        try:
+            exchange = self._blocking.post(call)
+            call.begin(exchange)
+            while not call.is_done and (data := exchange.read(call.deadline)):
+                for chunk in call.chunks(data):
+                    yield chunk
+            call.check_stream()
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = call.failure_of_stream(error)
+        finally:
+            if exchange is not None:
+                exchange.close()
+        if failure is not None:
+            raise failure.error from failure.cause
+        for chunk in call.rest():
+            yield chunk
+
+    async def astream(self, request: CompletionRequest) -> AsyncGenerator[CompletionChunk, None]:
+        """Yield the answer in fragments; closing the generator, or cancelling its task, stops the provider."""
+        call = self._call(request, streamed=True)
+        exchange, failure = None, None
+        try:
+            exchange = await self._awaited.post(call)
+            call.begin(exchange)
+            while not call.is_done and (data := await exchange.read(call.deadline)):
+                for chunk in call.chunks(data):
+                    yield chunk
+            call.check_stream()
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = call.failure_of_stream(error)
+        finally:
+            if exchange is not None:
+                exchange.close()
+        if failure is not None:
+            raise failure.error from failure.cause
+        for chunk in call.rest():
+            yield chunk
+
+    def capabilities(self, model: str) -> ModelCapabilities:
+        """Say what the adapter was told of its server's models."""
+        return self._capabilities
+
+    def _call(self, request: CompletionRequest, *, streamed: bool) -> Call:
+        refuse_offline("a model of this machine: model='embedded/smollm2'")
+        model = request.model or self._model
+        refuse_without_model(model)
+        setup = self._setup_for(request.options)
+        fields = {
+            "model": model.removeprefix(_PREFIX),
+            **request_fields(request, streamed=streamed, developer="system"),
+            **setup.fields,
+        }
+        return Call(setup, _ENDPOINT, encoded(fields), model=model, timeout_s=request.timeout_s, streamed=streamed)

@@ -1,0 +1,129 @@
+"""The embedding ports on a server that speaks OpenAI's embeddings wire: texts go out in batches, in both colours."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from llamabot.adapters.wire.call import Call
+from llamabot.adapters.wire.client import WireClient
+from llamabot.ports.embedding import Vectors
+from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets
+from llamabot.protocols.chat_completions import encoded
+from llamabot.protocols.embeddings import Plan, items_in, vendor
+from llamabot.protocols.failures import embedding_failure, refuse_offline
+
+__all__ = ["WireEmbedding"]
+
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+_ENDPOINT = "embeddings"
+
+
+class WireEmbedding(WireClient):
+    """Embeds with a model of a server that speaks OpenAI's embeddings wire. Serves both colours.
+
+    Texts go out in order, in as many requests as they need, each made once and never retried. A text of white space
+    alone goes out as a full stop, for many providers refuse it. Connections are as those of `WireCompletion`.
+
+    Args:
+        model: the server's name for it.
+        base_url: what comes before `/embeddings`.
+        api_key: sent as a bearer token, to this address and nowhere else.
+        options: for every request, as those of `WireCompletion`; what may change the vectors is told in `name`.
+        dimensions: to ask the server for, where it offers several; None is the model's own, learnt from its answers.
+        batch_size: most texts in a request; some servers take fewer than this.
+        max_bytes: of a text that are sent, in UTF-8; no tokenizer that works on bytes makes more tokens of them.
+        timeout_s: longest wait for one answer.
+        tls: settings of encrypted connections, in place of the system's.
+        secrets: more of the options.
+
+    Attributes:
+        options: what may be seen of them.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str,
+        api_key: str | Secret | None = None,
+        options: Mapping[str, Any] = _NO_OPTIONS,
+        dimensions: int | None = None,
+        batch_size: int = 64,
+        max_bytes: int = 8000,
+        timeout_s: float = 60.0,
+        tls: ssl.SSLContext | None = None,
+        secrets: Secrets = NO_SECRETS,
+    ) -> None:
+        super().__init__(base_url, api_key, options, secrets, tls)
+        self._plan = Plan(model, dimensions, batch_size, max_bytes)
+        self._timeout_s = timeout_s
+
+    @property
+    def name(self) -> str:
+        """Of the model, with what was asked of it."""
+        return self._plan.name(self.options)
+
+    @property
+    def dimensions(self) -> int:
+        """Of the vectors; a model that has not answered yet is asked for one.
+
+        Raises:
+            EmbeddingError: it gives none.
+        """
+        return self.embed(["dimensions"]).shape[1] if self._plan.learnt is None else self._plan.learnt
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return a vector for each text."""
+        return self._plan.joined([self._ask(call, count) for call, count in self._calls(texts)], len(texts))
+
+    async def aembed(self, texts: Sequence[str]) -> Vectors:
+        """Return a vector for each text."""
+        return self._plan.joined([await self._aask(call, count) for call, count in self._calls(texts)], len(texts))
+
+    def _ask(self, call: Call, count: int) -> Vectors:
+        exchange = None
+        try:
+            exchange = self._blocking.post(call)
+            call.begin(exchange)
+            while data := exchange.read(call.deadline):
+                call.take(data)
+            vectors = self._plan.vectors(items_in(call.body_of_answer()), count)
+            exchange.keep()
+            return vectors
+        except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
+            failure = embedding_failure(call.failure(error))
+        finally:
+            if exchange is not None:
+                exchange.close()
+        raise failure.error from failure.cause
+
+    async def _aask(self, call: Call, count: int) -> Vectors:
+        exchange = None
+        try:
+            exchange = await self._awaited.post(call)
+            call.begin(exchange)
+            while data := await exchange.read(call.deadline):
+                call.take(data)
+            vectors = self._plan.vectors(items_in(call.body_of_answer()), count)
+            exchange.keep()
+            return vectors
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = embedding_failure(call.failure(error))
+        finally:
+            if exchange is not None:
+                exchange.close()
+        raise failure.error from failure.cause
+
+    def _calls(self, texts: Sequence[str]) -> Iterator[tuple[Call, int]]:
+        """Yield what must be asked; where there are no texts and nothing is known of the vectors, for one of them."""
+        vendor()  # before anything is asked and paid for
+        refuse_offline("the embedder of this machine: embedding='embedded/minilm'")
+        setup = self._setup_for({})
+        wanted = {} if self._plan.wanted is None else {"dimensions": self._plan.wanted}
+        model = self._plan.model.removeprefix("wire/")
+        for batch in self._plan.batches(texts):
+            body = encoded({"model": model, "input": batch, **wanted, **setup.fields})
+            yield Call(setup, _ENDPOINT, body, model=model, timeout_s=self._timeout_s, streamed=False), len(batch)
