@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from llamabot.app.container import Container
     from llamabot.app.docstores import FaissDocStore
     from llamabot.app.ingest import IngestFailure, IngestProgress, IngestReport, aingest, ingest
-    from llamabot.app.provider import configure, recorder
+    from llamabot.app.provider import aclose, close, configure, recorder
     from llamabot.domain import effects
     from llamabot.domain.agent import AgentBot, AsyncAgentBot
     from llamabot.domain.answer import Answer
@@ -176,8 +176,10 @@ _HOMES = {
     "ValueNotKept": "llamabot.domain.result",
     "WireCompletion": "llamabot.adapters.wire",
     "WireEmbedding": "llamabot.adapters.wire",
+    "aclose": "llamabot.app.provider",
     "aingest": "llamabot.app.ingest",
     "assistant": "llamabot.domain.messages",
+    "close": "llamabot.app.provider",
     "configure": "llamabot.app.provider",
     "developer": "llamabot.domain.messages",
     "effects": "llamabot.domain.effects",
@@ -279,8 +281,10 @@ __all__ = [
     "ValueNotKept",
     "WireCompletion",
     "WireEmbedding",
+    "aclose",
     "aingest",
     "assistant",
+    "close",
     "configure",
     "developer",
     "effects",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llamabot.app.settings import Settings, current_settings
 from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.secrets import NO_SECRETS
 
 if TYPE_CHECKING:
     from llamabot.ports.clock import ClockPort
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_EMBEDDING",
     "EMBEDDED_PREFIX",
+    "WIRE_PREFIX",
     "Defaults",
     "build_clock",
     "build_completion",
@@ -37,11 +39,13 @@ __all__ = [
 ]
 
 EMBEDDED_PREFIX = "embedded/"
+WIRE_PREFIX = "wire/"
+_CONNECTION = ("api_base", "api_key", "base_url")
 DEFAULT_EMBEDDING = "embedded/minilm"
 
 
 def build_completion(model: str | None = None, *, settings: Settings) -> CompletionPort | AsyncCompletionPort:
-    """Return the adapter for a model: the embedded one for `embedded/…`, LiteLLM for every other name."""
+    """Return the adapter for a model: the embedded one for `embedded/…`, the direct one for `wire/…`, else LiteLLM."""
     model = model or settings.model
     if not model:
         raise ConfigurationError("no model is set; name one, or set LLAMABOT_MODEL")
@@ -50,6 +54,10 @@ def build_completion(model: str | None = None, *, settings: Settings) -> Complet
         from llamabot.adapters.models import model_path
 
         return EmbeddedCompletion(model_path)
+    if model.startswith(WIRE_PREFIX):
+        from llamabot.adapters.wire import WireCompletion
+
+        return WireCompletion(**_wire(settings), **_wire_options(settings))
     from llamabot.adapters.litellm import LiteLLMCompletion
 
     return LiteLLMCompletion(settings.options, settings.secrets)
@@ -66,9 +74,34 @@ def build_embedding(*, settings: Settings) -> EmbeddingPort:
         from llamabot.adapters.onnx import OnnxEmbedding
 
         return OnnxEmbedding(lambda: model_path(model.removeprefix(EMBEDDED_PREFIX), ending=ONNX))
+    if model.startswith(WIRE_PREFIX):
+        from llamabot.adapters.wire import WireEmbedding
+
+        return WireEmbedding(model, **_wire(settings))
     from llamabot.adapters.litellm import LiteLLMEmbedding
 
     return LiteLLMEmbedding(model)
+
+
+def _wire(settings: Settings) -> dict[str, Any]:
+    """Return the server of the models `wire/…`: a key goes to the address that it was set with, and to no other."""
+    if settings.wire_url:
+        return {"base_url": settings.wire_url, "api_key": settings.wire_key}
+    options = settings.secrets.merged_into(settings.options)
+    address = options.get("api_base") or options.get("base_url")
+    if not address:
+        raise ConfigurationError(
+            "models 'wire/…' have no server: set LLAMABOT_WIRE_URL (and LLAMABOT_WIRE_KEY), or api_base in the "
+            "options, or pass completion=lmb.WireCompletion(base_url=…)"
+        )
+    return {"base_url": address, "api_key": options.get("api_key")}
+
+
+def _wire_options(settings: Settings) -> dict[str, Any]:
+    """Return the options without the connection; with a server of their own, also without what is secret of them."""
+    visible = {name: value for name, value in settings.options.items() if name not in _CONNECTION}
+    secrets = NO_SECRETS if settings.wire_url else settings.secrets.without(_CONNECTION)
+    return {"options": visible, "secrets": secrets}
 
 
 def build_splitter() -> SplitterPort:

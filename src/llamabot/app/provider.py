@@ -5,6 +5,7 @@ It keeps what it makes. No container is loaded that was not configured.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 import msgspec
 
-from llamabot.app.building import EMBEDDED_PREFIX, Defaults, build_recorder
+from llamabot.app.building import EMBEDDED_PREFIX, WIRE_PREFIX, Defaults, build_recorder
 from llamabot.app.progress import is_watched, map_bar
 from llamabot.app.settings import Settings, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from llamabot.ports.splitter import SplitterPort
     from llamabot.ports.tools import ToolboxPort
 
-__all__ = ["AppProvider", "Configuration", "configure", "recorder"]
+__all__ = ["AppProvider", "Configuration", "aclose", "close", "configure", "recorder"]
 
 T = TypeVar("T")
 _NO_MODEL = (
@@ -77,10 +78,27 @@ class Configuration(TypedDict, total=False):
 
 def configure(**changes: Unpack[Configuration]) -> None:
     """Set defaults for the whole process; what is not named stays as it was. Bots take them from their next call on."""
+    _own_provider("configure").configure(**changes)
+
+
+def _own_provider(asked: str) -> AppProvider:
     provider = current_provider()
     if not isinstance(provider, AppProvider):
-        raise UsageError("configure() sets the defaults of llamabot's own provider; another one is in force")
-    provider.configure(**changes)
+        raise UsageError(f"{asked}() is about the defaults of llamabot's own provider; another one is in force")
+    return provider
+
+
+def close() -> None:
+    """Close the connections, files and models of all ports that were made by default; never of one that was passed in.
+
+    Bots can be used again afterwards: what they need is opened anew.
+    """
+    _own_provider("close").close()
+
+
+async def aclose() -> None:
+    """As `close`, awaited: the connections of the running event loop are closed before this returns."""
+    await _own_provider("aclose").aclose()
 
 
 def recorder() -> RecorderPort | None:
@@ -112,6 +130,24 @@ class AppProvider:
             if hasattr(port, "flush"):
                 port.flush()
 
+    def close(self) -> None:
+        """Close what was made here and not what was given; a port that is used again makes itself new connections."""
+        for port in self._made_ports():
+            if hasattr(port, "close"):
+                port.close()
+
+    async def aclose(self) -> None:
+        """As `close`, for an event loop: its connections are closed in it, what blocks is closed in a thread."""
+        for port in self._made_ports():
+            if hasattr(port, "aclose"):
+                await port.aclose()
+            elif hasattr(port, "close"):
+                await asyncio.to_thread(port.close)
+
+    def _made_ports(self) -> list[Any]:
+        with self._lock:
+            return [port for port, _ in self._made.values()]
+
     def default_model(self) -> str | None:
         """Return the configured model, or the one that the settings name."""
         return self._configured.get("model") or current_settings().model
@@ -130,9 +166,10 @@ class AppProvider:
         settings = current_settings()
         embedded = model.startswith(EMBEDDED_PREFIX)
         one_for_all = not embedded and self._configured.get("container") is None
+        direct = model.startswith(WIRE_PREFIX)
         return self._kept(
             "completion",
-            "litellm" if one_for_all else model,
+            ("wire" if direct else "litellm") if one_for_all else model,
             lambda: self._container().completion(model, settings=self._with_options(settings)),
             basis=None if embedded else settings,  # a model that is loaded does not depend on options
         )

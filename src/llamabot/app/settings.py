@@ -19,7 +19,7 @@ import msgspec
 
 from llamabot.app.trust import is_trusted
 from llamabot.ports.errors import ConfigurationError
-from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
+from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets, split_secrets
 
 __all__ = [
     "SETTINGS_FILE",
@@ -36,6 +36,7 @@ __all__ = [
 SETTINGS_FILE = "llamabot.toml"
 _PROJECT_MARKS = (SETTINGS_FILE, ".git", "pyproject.toml")
 _KNOWN = ("model", "embedding", "record", "options")
+_VARIABLES = ("LLAMABOT_MODEL", "LLAMABOT_EMBEDDING", "LLAMABOT_RECORD", "LLAMABOT_WIRE_URL", "LLAMABOT_WIRE_KEY")
 _NO_PATHS = ("off", "metadata")
 _OFF = ("off", "0", "false", "no", "none")
 _ON = ("on", "1", "true", "yes")
@@ -65,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True):
         record: `off`, `metadata`, a path, or None for a log in memory.
         options: passed to the default adapter.
         secrets: the secret part of the options.
+        wire_url: the server of the models `wire/…`, or None.
+        wire_key: its key, or None.
         file: the `llamabot.toml` that was read, or None.
         untrusted: what of that file does not count until it is trusted.
     """
@@ -74,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True):
     record: str | None = None
     options: Mapping[str, Any] = {}
     secrets: Secrets = NO_SECRETS
+    wire_url: str | None = None
+    wire_key: Secret | None = None
     file: Path | None = None
     untrusted: tuple[str, ...] = ()
 
@@ -81,13 +86,10 @@ class Settings(msgspec.Struct, frozen=True):
 def current_settings() -> Settings:
     """Return the settings of this process in this folder; the file is read again only if these have changed."""
     get = os.environ.get
-    key = (get("LLAMABOT_MODEL"), get("LLAMABOT_EMBEDDING"), get("LLAMABOT_RECORD"), working_folder())
+    key = (*map(get, _VARIABLES), working_folder())
     settings = _current.get(key)
     if settings is None:
-        model, embedding, record, folder = key
-        read = read_settings(
-            {"LLAMABOT_MODEL": model, "LLAMABOT_EMBEDDING": embedding, "LLAMABOT_RECORD": record}, Path(folder)
-        )
+        read = read_settings(dict(zip(_VARIABLES, key[:-1], strict=True)), Path(key[-1] or os.sep))
         settings = _current.setdefault(key, read)  # threads that read it at once go on with the same one
         for other in list(_current):
             if other != key:
@@ -117,6 +119,8 @@ def read_settings(environment: Mapping[str, str | None], folder: Path) -> Settin
         or _resolved(counting.get("record"), folder if file is None else file.parent),
         options=visible,
         secrets=secrets,
+        wire_url=environment.get("LLAMABOT_WIRE_URL") or None,
+        wire_key=Secret(key) if (key := environment.get("LLAMABOT_WIRE_KEY")) else None,
         file=file,
         untrusted=untrusted,
     )
@@ -168,7 +172,7 @@ def untrusted_note(settings: Settings) -> str:
     )
 
 
-_Key: TypeAlias = tuple[str | None, str | None, str | None, str]
+_Key: TypeAlias = tuple[str | None, ...]
 _current: dict[_Key, Settings] = {}
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llamabot.app.building import DEFAULT_EMBEDDING, EMBEDDED_PREFIX
+from llamabot.app.building import DEFAULT_EMBEDDING, EMBEDDED_PREFIX, WIRE_PREFIX
 from llamabot.app.cli.places import record_place
 from llamabot.app.cli.session import choose_model, here
 from llamabot.app.cli.terminal import display, visible
@@ -117,7 +117,10 @@ def _embedding(settings: Settings) -> Iterator[tuple[str, str]]:
     name = settings.embedding or DEFAULT_EMBEDDING
     why = "the default" if settings.embedding is None else f"says {_source(settings, 'LLAMABOT_EMBEDDING')}"
     if not name.startswith(EMBEDDED_PREFIX):
-        yield "embedding", f"{name} through LiteLLM, {why}"
+        yield (
+            "embedding",
+            f"{name} {'of the direct adapter' if name.startswith(WIRE_PREFIX) else 'through LiteLLM'}, {why}",
+        )
         return
     from llamabot.adapters.models import ONNX, model_path
 
@@ -132,7 +135,9 @@ def _embedding(settings: Settings) -> Iterator[tuple[str, str]]:
 def _adapter(model: str) -> str:
     if model.startswith(EMBEDDED_PREFIX):
         return f"embedded (llama.cpp in this process), because the name begins with {EMBEDDED_PREFIX}"
-    return f"LiteLLM, because the name does not begin with {EMBEDDED_PREFIX}"
+    if model.startswith(WIRE_PREFIX):
+        return f"direct (one request, nothing between), because the name begins with {WIRE_PREFIX}"
+    return f"LiteLLM, because the name does not begin with {EMBEDDED_PREFIX} or {WIRE_PREFIX}"
 
 
 def _line(title: str, text: str) -> Text:
