@@ -248,6 +248,13 @@ class LoopbackServer:
         """How many connections clients hold open."""
         return len(self._server.connections)
 
+    def settles(self, connections: int, timeout_s: float = 3.0) -> bool:
+        """Say whether soon so many connections are open, and no more; a thread of ours has to see that one ended."""
+        deadline = time.monotonic() + timeout_s
+        while self.open_connections > connections and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return self.open_connections == connections
+
     def script(self, *replies: Reply) -> None:
         """Say what the next requests get."""
         self._replies.extend(replies)

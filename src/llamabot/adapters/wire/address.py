@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import sys
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -12,6 +13,7 @@ from llamabot.ports.errors import ConfigurationError
 
 __all__ = ["Address", "Place", "address_of"]
 
+_PROXY = re.compile(r"(http|https|all)_proxy", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -105,7 +107,7 @@ def _basic(parts: SplitResult) -> str:
 
 def _proxy(scheme: str, place: Place) -> SplitResult | None:
     """Return the proxy that the environment, or the system, names for a server; by the rules of `urllib.request`."""
-    if sys.platform == "linux" and not any(name.lower().endswith("_proxy") for name in os.environ):
+    if sys.platform == "linux" and not any(_PROXY.fullmatch(name) for name in os.environ):
         return None
     from urllib.request import getproxies, proxy_bypass
 
