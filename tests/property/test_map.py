@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.property.maps import COLOURS, Fate, Model, bot, fates, mapped, seen
 
 import llamabot as lmb
+from llamabot.ports.tools import Cancellation
 from llamabot.testing import InMemoryRecorder
 from llamabot.testing.laws import Dying, Killed
 
@@ -69,7 +70,7 @@ class Rows:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.drawn = self.most = 0
+        self.drawn = self.most = self.told = 0
         self._alive: weakref.WeakSet[Row] = weakref.WeakSet()
 
     def __iter__(self) -> Iterator[Row]:
@@ -80,6 +81,7 @@ class Rows:
             self.most = max(self.most, len(self._alive))
             yield row
             del row
+        self.told = sum(isinstance(one, Cancellation) for one in gc.get_objects())
 
     async def one_by_one(self) -> AsyncIterator[Row]:
         for row in self:
@@ -108,6 +110,18 @@ def test_holds_a_bounded_number_of_inputs(way: str, how: Any) -> None:
     with lmb.override(recorder=InMemoryRecorder(10, durable=True)):
         assert _through(way, rows, **how) == 300
     assert rows.most <= 4 * 3 + 4
+    assert rows.told < 100
+
+
+def test_holds_no_more_inputs_though_the_first_is_slow() -> None:
+    rows, model = Rows(100), Model({"0": Fate(turns=3000)})
+
+    async def awaited() -> None:
+        async with bot("async", model).map(rows, prompt=lambda row: row.text, concurrency=2) as items:
+            assert (await anext(items)).index == 0
+
+    asyncio.run(awaited())
+    assert rows.drawn == 4 * 2
 
 
 @given(how=HOW, taken=st.integers(0, 9), colour=st.sampled_from(COLOURS))

@@ -11,6 +11,7 @@ import pytest
 from tests.property.maps import COLOURS, Fate, Model, bot, mapped, seen
 
 import llamabot as lmb
+from llamabot.adapters.wrap.metadata import MetadataRecorder
 from llamabot.testing import (
     CountingIds,
     FunctionCompletion,
@@ -119,6 +120,14 @@ def test_a_second_try_goes_on_where_the_first_failed(colour: str, kept: bool) ->
     if recorder:
         (run,) = recorder.runs()
         assert (run.run_id, run.status) == (item.run_id, "completed")
+
+
+@BOTH
+def test_tries_anew_where_the_log_has_no_contents(colour: str) -> None:
+    model, recorder = Model({"a": Fate(failures=1)}), InMemoryRecorder()
+    (item,) = mapped(bot(colour, model, recorder=MetadataRecorder(recorder)), ["a"])
+    assert item.unwrap().text == "A"
+    assert [str(run.status) for run in recorder.runs()] == ["completed", "failed"]
 
 
 @BOTH

@@ -154,7 +154,11 @@ def test_dropping_it_tells_and_waits_for_nobody() -> None:
     next(items)
     with pytest.warns(ResourceWarning, match="a map was dropped"):
         del items
+    left = _threads()
     gate.open.set()
+    assert left, "it was waited for"
+    for thread in left:
+        thread.join(20)
 
 
 def test_an_interrupt_leaves_at_once_while_it_waits() -> None:

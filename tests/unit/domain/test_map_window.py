@@ -80,14 +80,14 @@ def test_works_on_as_many_as_it_may() -> None:
 
 def test_a_slow_first_one_holds_up_a_bounded_number() -> None:
     window: Window[int] = Window(2, in_order=True)
-    drawn = 0
-    while (do := window.act()) is not Do.WAIT or drawn < 8:
-        if do is Do.DRAW:
-            window.drew()
-            drawn += 1
-        else:
-            window.done(drawn - 1, drawn - 1)  # all but the first are quick
-    assert drawn == 8
+    assert window.act() is Do.DRAW
+    window.drew()
+    for index in range(1, 8):
+        assert window.act() is Do.DRAW
+        window.drew()
+        assert window.act() is Do.WAIT
+        window.done(index, index)  # all but the first are quick
+    assert window.act() is Do.WAIT
 
 
 def test_draws_one_input_before_it_hands_an_item_out_and_no_more() -> None:
