@@ -13,12 +13,15 @@ import pytest
 from benchmarks.imports import HEAVY
 
 import llamabot as lmb
-from llamabot.testing import FunctionCompletion
+from llamabot.ports.fusion import VectorsOnly
+from llamabot.testing import FunctionCompletion, HashedEmbedding
 
-# A quarter to a half more than an import, a call and a chunk take today: a new layer shows, one more function does not.
+# A quarter to a half more than an import, a call, a chunk and a search take today: a new layer shows, one more
+# function does not.
 MOST_MODULES_BEYOND_MSGSPEC = 20
 MOST_PYTHON_CALLS_A_CALL = 220
 MOST_PYTHON_CALLS_A_CHUNK = 22
+MOST_PYTHON_CALLS_A_SEARCH = 640
 
 
 def _modules(package: str) -> set[str]:
@@ -91,3 +94,27 @@ def test_calls_leave_no_file_open(tmp_path: Path) -> None:
         assert len(list(recorder.runs())) == 50
     assert while_recording - before <= 4
     assert open_files() <= before
+
+
+def test_a_search_makes_few_calls(tmp_path: Path) -> None:
+    with lmb.FaissDocStore(tmp_path, embedding=HashedEmbedding(16), fusion=VectorsOnly()) as store:
+        store.add([lmb.Document(str(number), f"linker {number}") for number in range(30)])
+        assert _python_calls(lambda: store.search("linker", k=10)) <= MOST_PYTHON_CALLS_A_SEARCH
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc")
+def test_one_thread_adds_and_searches_by_one_connection(tmp_path: Path) -> None:
+    """SQLite forgets what a connection has read when another one writes, and searches would read it anew."""
+
+    def connections() -> int:
+        opened = [os.path.realpath(f"/proc/self/fd/{file}") for file in os.listdir("/proc/self/fd")]  # noqa: PTH208 - as above
+        return opened.count(str(tmp_path / "documents.db"))
+
+    with lmb.FaissDocStore(tmp_path, embedding=HashedEmbedding(16)) as store:
+        for number in range(3):
+            store.add([lmb.Document(str(number), "linker")])
+            assert len(store.search("linker")) == number + 1
+        store.remove(["0"])
+        store.reindex()
+        assert connections() == 1
+    assert connections() == 0

@@ -140,11 +140,12 @@ class FaissIndex:
         asked = count * _MORE_WHERE_SOME_ARE_GONE if self._gone else count
         with one_thread():
             scores, rows = self._rows.search(query, asked, params=approximately(self._kind, asked))
+        places, scores = rows[0], scores[0]
         # Fewer than were asked for are filled up with -1.
-        there = rows[0] >= 0
-        if self._gone:
-            there &= ~self._is_gone[rows[0]]
-        return rows[0][there][:count], scores[0][there][:count]
+        if self._gone or places[-1] < 0:
+            there = (places >= 0) & ~self._is_gone[places]
+            places, scores = places[there], scores[there]
+        return places[:count], scores[:count]
 
     def _exact(self, query: Vectors, count: int, allowed: Any) -> tuple[Any, Vectors]:
         """Return the rows of the closest vectors, all of those that may be found compared."""

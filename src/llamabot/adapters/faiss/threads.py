@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from llamabot.adapters.faiss.vendor import load_faiss
 
@@ -13,18 +13,14 @@ __all__ = ["all_threads", "one_thread"]
 _LOADED_IN = os.getpid()
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> AbstractContextManager[None]:
     """Let a block have one thread: for a single query, handing it to others takes longer than doing it."""
-    with _threads(1):
-        yield
+    return _threads(1)
 
 
-@contextmanager
-def all_threads() -> Iterator[None]:
+def all_threads() -> AbstractContextManager[None]:
     """Let a block have a thread for each core; in the child of a fork one, for the parent's others are not there."""
-    with _threads((os.cpu_count() or 1) if os.getpid() == _LOADED_IN else 1):
-        yield
+    return _threads((os.cpu_count() or 1) if os.getpid() == _LOADED_IN else 1)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -183,8 +183,7 @@ class KeptConnection:
             assert connection is not None, "`create` makes what is missing"  # noqa: S101 - told to the type checker
             yield connection
 
-    @contextmanager
-    def existing(self, *, keep: bool) -> Iterator[sqlite3.Connection | None]:
+    def existing(self, *, keep: bool) -> AbstractContextManager[sqlite3.Connection | None]:
         """Lend the connection; None if there is no such file, or nothing of ours is in it.
 
         Args:
@@ -193,8 +192,7 @@ class KeptConnection:
         Raises:
             sqlite3.Error, OSError, NewerSchema: it cannot be opened.
         """
-        with self._lent(create=False, keep=keep) as connection:
-            yield connection
+        return self._lent(create=False, keep=keep)
 
     def close(self) -> None:
         """Close the connection. The next use opens another."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 
 import msgspec
@@ -17,18 +17,18 @@ from llamabot.adapters.sqlite.docstore.encoding import (
     from_blob,
     to_blob,
 )
-from llamabot.adapters.sqlite.docstore.rows import BLOBS, as_blobs, as_list
+from llamabot.adapters.sqlite.docstore.rows import BLOBS, Row, as_blobs, as_list
 from llamabot.ports.documents import Match, Metadata, Passage
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.fusion import FusionRule
 from llamabot.ports.vectorindex import VectorIndex
 
-__all__ = ["Search", "best", "passages_from", "passages_that_fit"]
+__all__ = ["Search", "passages_from", "passages_that_fit"]
 
 # How many of the closest are looked at for k, with words and without, and how many times as many if that is too few.
 _MORE_OF_NEAR, _LEAST_MORE, _LEAST_MORE_OF_ONE, _DEEPER = 4, 16, 8, 4
 _AT_ONCE = 64
-_ABOUT = 0.005  # how far an index may be off; one byte a dimension is by less than a tenth of that
+_ABOUT = 0.002  # how far an index may be off; one byte a dimension is by less in 99 of 100
 _DECIMALS = 6
 _NEAR = 2e-6  # what rounding may make equal
 
@@ -37,8 +37,9 @@ SELECT passages.key, vectors.vector FROM passages JOIN vectors ON vectors.key = 
 WHERE passages.key IN (SELECT value FROM json_each(?))
 """
 _PASSAGES = """
-SELECT passages.key, documents.id, passages.number, passages.text, passages.place, documents.source, documents.metadata
-FROM passages JOIN documents ON documents.key = passages.document
+SELECT passages.key, vectors.vector,
+    documents.id, passages.number, passages.text, passages.place, documents.source, documents.metadata
+FROM passages JOIN documents ON documents.key = passages.document LEFT JOIN vectors ON vectors.key = passages.vector
 WHERE passages.key IN (SELECT value FROM json_each(?))
 """
 
@@ -77,6 +78,7 @@ class Search(msgspec.Struct, frozen=True):
         vector: of the query.
         words: of the query.
         among: the passages that may be found; None is all.
+        read: passages as they were read, by key: those that are probably found come with their vectors.
     """
 
     connection: sqlite3.Connection
@@ -84,8 +86,20 @@ class Search(msgspec.Struct, frozen=True):
     vector: Vectors | None
     words: WordSearch
     among: list[int] | None
+    read: dict[int, Row] = {}
 
-    def scores(self, rule: FusionRule, k: int) -> dict[int, float]:
+    def best(self, rule: FusionRule, k: int) -> tuple[Match, ...]:
+        """Return the k best passages, the best first; of equals, the lower document id, then the lower number."""
+        scores = self._scores(rule, k)
+        least = _last_of(k, scores.values())
+        rivals = [key for key, score in scores.items() if score >= least]
+        if not self.read.keys() >= scores.keys():
+            self._read([key for key in rivals if key not in self.read])
+        found = [_match(self.read[key], scores[key]) for key in rivals]
+        found.sort(key=lambda match: (-match.score, match.passage.document_id, match.passage.number))
+        return tuple(found[:k])
+
+    def _scores(self, rule: FusionRule, k: int) -> dict[int, float]:
         """Return the scores of at least the k best passages, with all that are as good as the last.
 
         First come the closest by meaning. Any other passage is no closer than the last of them; so it is among the k
@@ -112,9 +126,15 @@ class Search(msgspec.Struct, frozen=True):
             near: about the cosines.
         """
         bm25 = self.words.bm25_of(near)
-        last = _last_of(k, [rule.score(cosine - _ABOUT, bm25.get(key, 0.0)) for key, cosine in near.items()])
-        rivals = [key for key, cosine in near.items() if rule.score(cosine + _ABOUT, bm25.get(key, 0.0)) >= last]
-        return {key: rule.score(cosine, bm25.get(key, 0.0)) for key, cosine in self._cosines(rivals).items()}
+        surely = {key: rule.score(cosine - _ABOUT, bm25.get(key, 0.0)) for key, cosine in near.items()}
+        last = _last_of(k, surely.values())
+        rivals = [
+            key
+            for key, score in surely.items()
+            if score >= last or rule.score(near[key] + _ABOUT, bm25.get(key, 0.0)) >= last
+        ]
+        cosines = self._cosines(self._read(rivals))
+        return {key: rule.score(cosine, bm25.get(key, 0.0)) for key, cosine in cosines.items()}
 
     def _with_words(self, rule: FusionRule, k: int, near: Mapping[int, float], farthest: float) -> dict[int, float]:
         """Return scores, with those of all other passages that may be among the k best.
@@ -132,7 +152,7 @@ class Search(msgspec.Struct, frozen=True):
             while some := rows.fetchmany(_AT_ONCE):
                 able = {key: bm25 for key, bm25 in some if rule.score(farthest, bm25) >= last}
                 new = able.keys() - scores.keys()
-                cosines = self._cosines(new)
+                cosines = self._cosines(self._vectors(new))
                 scores.update({key: rule.score(cosines.get(key, 0.0), able[key]) for key in new})
                 if len(able) < len(some):
                     break
@@ -149,7 +169,19 @@ class Search(msgspec.Struct, frozen=True):
         keys, products = self.index.search(self.vector, count, allowed)
         return dict(zip(keys.tolist(), products.tolist(), strict=True))
 
-    def _cosines(self, keys: Collection[int]) -> dict[int, float]:
+    def _read(self, keys: Collection[int]) -> list[Row]:
+        """Return passages with their vectors, and keep them for who is found."""
+        rows = self.connection.execute(_PASSAGES, (as_list(keys),)).fetchall()
+        self.read.update({row[0]: row for row in rows})
+        return rows
+
+    def _vectors(self, keys: Collection[int]) -> list[Row]:
+        """Return the vectors of passages, most of which will not be found."""
+        if self.vector is None or not keys:
+            return []
+        return self.connection.execute(_VECTORS, (as_list(keys),)).fetchall()
+
+    def _cosines(self, rows: Sequence[Row]) -> dict[int, float]:
         """Return the cosines, from the vectors themselves: the same whatever the index is.
 
         They are rounded to where the order of additions, which differs between machines and with the number of rows,
@@ -157,14 +189,11 @@ class Search(msgspec.Struct, frozen=True):
         """
         import numpy as np
 
-        if self.vector is None or not keys:
+        if self.vector is None or not rows:
             return {}
-        rows = self.connection.execute(_VECTORS, (as_list(keys),)).fetchall()
-        if not rows:
-            return {}
-        vectors = np.frombuffer(b"".join([vector for _, vector in rows]), dtype="<f4").reshape(len(rows), -1)
-        cosines = np.round(vectors.astype(np.float64) @ self.vector.astype(np.float64), _DECIMALS) + 0.0
-        return dict(zip([key for key, _ in rows], cosines.tolist(), strict=True))
+        vectors = np.frombuffer(b"".join([row[1] for row in rows]), dtype="<f4").reshape(len(rows), -1)
+        cosines = (vectors.astype(np.float64) @ self.vector.astype(np.float64)).round(_DECIMALS) + 0.0
+        return dict(zip([row[0] for row in rows], cosines.tolist(), strict=True))
 
 
 def _last_of(k: int, scores: Collection[float]) -> float:
@@ -172,25 +201,7 @@ def _last_of(k: int, scores: Collection[float]) -> float:
     return sorted(scores, reverse=True)[k - 1] - _NEAR if len(scores) >= k else -math.inf
 
 
-def best(connection: sqlite3.Connection, scores: Mapping[int, float], k: int) -> tuple[Match, ...]:
-    """Return the k best passages, the best first; of equals, the lower document id, then the lower number."""
-    if not scores:
-        return ()
-    ranked = sorted(scores.values(), reverse=True)
-    last = ranked[min(k, len(ranked)) - 1]
-    rivals = as_list(key for key, score in scores.items() if score >= last)
-    found = [
-        Match(
-            Passage(
-                from_blob(id_),
-                number,
-                from_blob(text),
-                decoded_place(place, from_blob(source)),
-                decoded_metadata(metadata),
-            ),
-            scores[key],
-        )
-        for key, id_, number, text, place, source, metadata in connection.execute(_PASSAGES, (rivals,)).fetchall()
-    ]
-    found.sort(key=lambda match: (-match.score, match.passage.document_id, match.passage.number))
-    return tuple(found[:k])
+def _match(row: Row, score: float) -> Match:
+    _, _, id_, number, text, place, source, metadata = row
+    at = decoded_place(place, from_blob(source))
+    return Match(Passage(from_blob(id_), number, from_blob(text), at, decoded_metadata(metadata)), score)

@@ -79,22 +79,32 @@ def _embedded(embedding: EmbeddingPort, texts: Sequence[str]) -> Vectors:
             f"the embedder {embedding.name!r} gave an array of shape {vectors.shape} for {len(texts)} texts; "
             f"{expected} was expected"
         )
-    if not np.isfinite(vectors).all():
-        raise EmbeddingError(f"the embedder {embedding.name!r} gave a vector with values that are no numbers")
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-    if (np.abs(lengths - 1) > _ABOUT_ONE).any():
-        raise EmbeddingError(
-            f"the embedder {embedding.name!r} gave a vector of length {lengths[np.abs(lengths - 1).argmax()]:.4g}, "
-            "and scores are right for vectors of length 1 alone; let it return "
-            "vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)"
-        )
+    squares = np.einsum("ij,ij->i", vectors, vectors).tolist()
+    if not all(abs(square - 1) <= 2 * _ABOUT_ONE for square in squares):  # what is no number is not near 1 either
+        raise EmbeddingError(_complaint(embedding, vectors))
     return vectors
+
+
+def _complaint(embedding: EmbeddingPort, vectors: Vectors) -> str:
+    """Return what is wrong with rows that are no unit vectors."""
+    import numpy as np
+
+    if not np.isfinite(vectors).all():
+        return f"the embedder {embedding.name!r} gave a vector with values that are no numbers"
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    return (
+        f"the embedder {embedding.name!r} gave a vector of length {lengths[np.abs(lengths - 1).argmax()]:.4g}, "
+        "and scores are right for vectors of length 1 alone; let it return "
+        "vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)"
+    )
 
 
 def _numbers(embedding: EmbeddingPort, given: Any) -> Vectors:
     """Return what an embedder gave as float32; more digits than that, and lists, do no harm."""
     import numpy as np
 
+    if isinstance(given, np.ndarray) and given.dtype == np.float32:
+        return np.ascontiguousarray(given, dtype="<f4")
     try:
         vectors = np.asarray(given)
         if vectors.dtype.kind not in "fiu":

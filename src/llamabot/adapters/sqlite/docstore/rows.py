@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-__all__ = ["BLOBS", "Table", "as_blobs", "as_list", "in_batches"]
+__all__ = ["BLOBS", "Row", "Table", "as_blobs", "as_list", "in_batches"]
 
 Row: TypeAlias = tuple[Any, ...]
 

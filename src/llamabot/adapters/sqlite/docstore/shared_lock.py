@@ -22,14 +22,16 @@ class SharedLock:
     def shared(self) -> Iterator[None]:
         """Hold it together with others."""
         with self._changed:
-            self._changed.wait_for(lambda: not (self._alone or self._waiting))
+            while self._alone or self._waiting:
+                self._changed.wait()
             self._sharing += 1
         try:
             yield
         finally:
             with self._changed:
                 self._sharing -= 1
-                self._changed.notify_all()
+                if self._waiting:
+                    self._changed.notify_all()
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -54,35 +54,37 @@ class FileStorage:
         self._file = SqliteFile(path, DOCS, DocStoreError, busy_s=patience_s, cache_kib=_CACHE_KIB)
         self._patience_s = patience_s
         self._claims = Claims(path)
-        self._writer = KeptConnection(self._file)
+        # Who writes takes one of these too: SQLite forgets what a connection has read when another one has written.
         self._idle: list[KeptConnection] = []
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
         """Lend a connection of this thread alone."""
-        try:
-            kept = self._idle.pop()
-        except IndexError:
-            kept = KeptConnection(self._file)
+        kept = self._taken()
         try:
             with kept.existing(keep=True) as connection:
                 if connection is None:
                     yield None
-                else:
-                    with _snapshot(connection):
-                        yield connection
+                    return
+                connection.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    connection.rollback()
         finally:
             self._idle.append(kept)
 
     @contextmanager
     def writing(self, *, patience_s: float | None = None) -> Iterator[sqlite3.Connection]:
-        """Lend the connection that writes."""
+        """Lend a connection to the one that writes."""
         make_folders(self._file.path)
         claim = self._claim(self._patience_s if patience_s is None else patience_s)
+        kept = self._taken()
         try:
-            with self._writer.writing() as connection, transaction(connection):
+            with kept.writing() as connection, transaction(connection):
                 yield connection
         finally:
+            self._idle.append(kept)
             claim.release()
 
     def errors(self, doing: str) -> AbstractContextManager[None]:
@@ -91,9 +93,15 @@ class FileStorage:
 
     def close(self) -> None:
         """Close all connections."""
-        self._writer.close()
         while self._idle:
             self._idle.pop().close()
+
+    def _taken(self) -> KeptConnection:
+        """Return a connection that nobody uses: the last that was used, which remembers the most."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return KeptConnection(self._file)
 
     def _claim(self, patience_s: float) -> HeldClaim:
         deadline = time.monotonic() + patience_s
@@ -156,12 +164,3 @@ class MemoryStorage:
     def after_fork_in_child(self) -> None:
         """Go on with a copy."""
         self._lock = threading.RLock()
-
-
-@contextmanager
-def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.rollback()

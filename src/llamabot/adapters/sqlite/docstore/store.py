@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from llamabot.adapters.sqlite.connection import file_at
 from llamabot.adapters.sqlite.docstore.building import Addition
 from llamabot.adapters.sqlite.docstore.by_words import word_search
 from llamabot.adapters.sqlite.docstore.embedder import check_embedding, has_documents
 from llamabot.adapters.sqlite.docstore.encoding import from_blob
-from llamabot.adapters.sqlite.docstore.finding import Search, best, passages_from, passages_that_fit
+from llamabot.adapters.sqlite.docstore.finding import Search, passages_from, passages_that_fit
 from llamabot.adapters.sqlite.docstore.index_cache import IndexCache
 from llamabot.adapters.sqlite.docstore.preparing import embedded_query
 from llamabot.adapters.sqlite.docstore.reindexing import Reindexing
@@ -35,6 +35,7 @@ __all__ = ["SqliteDocStore"]
 _COUNT = "SELECT count(*) FROM documents"
 _KNOWN = "SELECT id, source, fingerprint FROM documents ORDER BY id"
 FILE = "documents.db"
+_Lent: TypeAlias = tuple[sqlite3.Connection, State, VectorIndex | None]
 
 
 class SqliteDocStore:
@@ -135,8 +136,7 @@ class SqliteDocStore:
             among = _among(connection, where, sources)
             asked = query if self._fusion.uses_keywords else ""
             words = word_search(connection, asked, state.next_passage, among)
-            search = Search(connection, index, vector, words, among)
-            return best(connection, search.scores(self._fusion, k), k)
+            return Search(connection, index, vector, words, among).best(self._fusion, k)
 
     def count(self) -> int:
         """Return how many documents there are."""
@@ -207,15 +207,14 @@ class SqliteDocStore:
             return None
         return embedded_query(self._embedding, query)
 
-    @contextmanager
-    def _lent(self, vector: Vectors | None) -> Iterator[tuple[sqlite3.Connection, State, VectorIndex | None] | None]:
+    def _lent(self, vector: Vectors | None) -> AbstractContextManager[_Lent | None]:
         """Lend a connection, the state, and an index that sees the same if there is a vector to look for."""
-        if self._cache is not None and vector is not None:
-            with self._cache.lent() as lent:
-                yield lent
-        else:
-            with self._storage.reading() as connection:
-                yield None if connection is None else (connection, read_state(connection), None)
+        return self._lent_without_index() if self._cache is None or vector is None else self._cache.lent()
+
+    @contextmanager
+    def _lent_without_index(self) -> Iterator[_Lent | None]:
+        with self._storage.reading() as connection:
+            yield None if connection is None else (connection, read_state(connection), None)
 
 
 def _among(connection: sqlite3.Connection, where: Metadata | None, sources: frozenset[str] | None) -> list[int] | None:
