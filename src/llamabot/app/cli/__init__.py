@@ -6,7 +6,7 @@ for, so that `--help` and `runs` start without a model's machinery.
 The statuses, as `main` returns them:
 
     0    done
-    1    something outside failed: a provider, the network, the disk
+    1    something outside failed: a provider, the network, the disk; or a row of a map
     2    wrong use, or a setting that is missing or wrong
     3    the model gave no acceptable answer, or a limit was reached
     4    someone must decide before the run goes on

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from llamabot.app.cli import agent_commands, document_commands
+from llamabot.app.cli import agent_commands, document_commands, map_commands
 from llamabot.app.cli.options import Model, Run, Store, System, Temperature
 from llamabot.app.cli.since import parse_since
 from llamabot.ports.recorder import RunStatus
@@ -31,6 +31,7 @@ local = typer.Typer(help="Models that run on this machine.", context_settings=_S
 application.add_typer(local, name="local")
 agent_commands.add_to(application)
 document_commands.add_to(application)
+map_commands.add_to(application)
 
 
 def run(arguments: list[str]) -> None:

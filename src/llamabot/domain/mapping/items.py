@@ -45,6 +45,10 @@ class MapItems(Generic[T]):
         self._open = False
         self._items.close()
 
+    def leave(self) -> None:
+        """Have `close` wait for nothing: what threads are in the middle of is left to them. For signal handlers too."""
+        self._plan.is_dropped = True
+
     def __enter__(self) -> Self:
         return self
 
@@ -56,7 +60,7 @@ class MapItems(Generic[T]):
     def __del__(self) -> None:
         if self._open:
             warnings.warn(_DROPPED, ResourceWarning, source=self, stacklevel=2)
-            self._plan.is_dropped = True  # the garbage collector is not held up
+            self.leave()  # the garbage collector is not held up
             self.close()
 
 

@@ -1,0 +1,49 @@
+"""A map on a terminal: how far it is, and two kinds of Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from tests.e2e.command import LLAMABOT, Terminal, run
+
+OWN = """
+import threading
+from pathlib import Path
+import llamabot as lmb
+from llamabot.testing import FunctionCompletion
+
+def reply(request):
+    text = request.messages[-1].text
+    if text == "slow" and not Path("quick").exists():
+        threading.Event().wait(60)
+    return lmb.Completion(lmb.assistant(text.upper()), lmb.FinishReason.STOP, lmb.Usage(3, 2), 0.25)
+
+shout = lmb.SimpleBot("Shout.", model="m", completion=FunctionCompletion(reply))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "rows.jsonl").write_text('"a"\n"b"\n"slow"\n"d"\n')
+
+
+def test_ctrl_c_waits_for_answers_and_a_second_one_leaves_them() -> None:
+    with Terminal("map", "rows.jsonl", "--bot", "own:shout", "--out", "out.jsonl", program=LLAMABOT) as terminal:
+        shown = terminal.wait_for("3/4, $0.75")
+        assert "━" in shown
+        terminal.type("\x03")
+        terminal.wait_for("waiting for the answers that are on their way")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        hint = next(line for line in terminal.text.splitlines() if line.startswith("  llamabot map "))
+    assert [json.loads(line)["value"] for line in Path("out.jsonl").read_text().splitlines()] == ["A", "B"]
+    Path("quick").touch()
+    ended = run(*shlex.split(hint)[1:])
+    assert ended.status == 0
+    assert "4 rows; 3 told from the log; 3 in, 2 out; $0.25" in ended.err
+    assert [json.loads(line)["value"] for line in Path("out.jsonl").read_text().splitlines()] == ["A", "B", "SLOW", "D"]
