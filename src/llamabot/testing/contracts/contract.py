@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 
 from llamabot.ports.errors import ConfigurationError
-from llamabot.testing.strategies.drawing import by_profile
+from llamabot.testing.strategies.drawing import by_profile, phases
 
 __all__ = ["Contract", "needs"]
 
@@ -79,11 +79,10 @@ class Contract:
     @property
     def searching(self) -> settings:
         """The settings of a search: the profile's, with this contract's number of examples."""
-        phases = set(Phase) - {Phase.explain}  # which traces every line, and takes minutes where an adapter is slow
         return settings(
             max_examples=by_profile(self.examples),
             deadline=None,
-            phases=phases,
+            phases=phases(),
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
+from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -50,44 +53,52 @@ _errors = st.builds(ErrorRecord, _texts, _texts, st.dictionaries(_texts, content
 _effects = st.sampled_from(["complete", "recall", "remember"])
 
 
+# Made once: a strategy that is made for each event takes longer to make than the event to draw.
+_kinds: dict[str, SearchStrategy[RunEvent]] = {
+    "started": st.builds(
+        RunStarted,
+        st.just(""),
+        st.just(0),
+        st.just(LOG_SCHEMA_VERSION),
+        st.sampled_from(RunKind),
+        _texts,
+        st.none() | _texts,
+        st.none() | st.sampled_from(RUN_IDS),
+        tags,
+        contents,
+    ),
+    "effect": st.builds(EffectStarted, st.just(""), st.just(0), _texts, _effects, input=contents),
+    "outcome": st.builds(
+        EffectFinished,
+        st.just(""),
+        st.just(0),
+        _texts,
+        _effects,
+        attempt=st.integers(1, 3),
+        outcome=contents,
+        error=st.none() | _errors,
+        partial=contents,
+        usage=_usages,
+        cost_usd=_costs,
+        first_ns=st.none() | st.integers(0, 10**12),
+    ),
+    "paused": st.builds(RunPaused, st.just(""), st.just(0), _errors),
+    "resumed": st.builds(RunResumed, st.just(""), st.just(0), st.just(LOG_SCHEMA_VERSION), st.booleans()),
+    "finished": st.builds(RunFinished, st.just(""), st.just(0), st.sampled_from(RunStatus), st.none() | _errors),
+    "blob": st.sampled_from(DIGESTS).map(lambda digest: Blob("", digest, f'{{"data of":"{digest}"}}')),
+}
+_events: SearchStrategy[RunEvent] = st.sampled_from(sorted(_kinds)).flatmap(_kinds.__getitem__)
+
+
 def events(run_id: str, at_ns: int) -> SearchStrategy[RunEvent]:
     """Any event of one run at one time."""
-    kinds: dict[str, SearchStrategy[RunEvent]] = {
-        "started": st.builds(
-            RunStarted,
-            st.just(run_id),
-            st.just(at_ns),
-            st.just(LOG_SCHEMA_VERSION),
-            st.sampled_from(RunKind),
-            _texts,
-            st.none() | _texts,
-            st.none() | st.sampled_from(RUN_IDS),
-            tags,
-            contents,
-        ),
-        "effect": st.builds(EffectStarted, st.just(run_id), st.just(at_ns), _texts, _effects, input=contents),
-        "outcome": st.builds(
-            EffectFinished,
-            st.just(run_id),
-            st.just(at_ns),
-            _texts,
-            _effects,
-            attempt=st.integers(1, 3),
-            outcome=contents,
-            error=st.none() | _errors,
-            partial=contents,
-            usage=_usages,
-            cost_usd=_costs,
-            first_ns=st.none() | st.integers(0, 10**12),
-        ),
-        "paused": st.builds(RunPaused, st.just(run_id), st.just(at_ns), _errors),
-        "resumed": st.builds(RunResumed, st.just(run_id), st.just(at_ns), st.just(LOG_SCHEMA_VERSION), st.booleans()),
-        "finished": st.builds(
-            RunFinished, st.just(run_id), st.just(at_ns), st.sampled_from(RunStatus), st.none() | _errors
-        ),
-        "blob": st.sampled_from(DIGESTS).map(lambda digest: Blob(run_id, digest, f'{{"data of":"{digest}"}}')),
-    }
-    return st.sampled_from(sorted(kinds)).flatmap(kinds.__getitem__)
+    return _events.map(partial(_of, run_id, at_ns))
+
+
+def _of(run_id: str, at_ns: int, event: Any) -> RunEvent:
+    changes = {"run_id": run_id} if isinstance(event, Blob) else {"run_id": run_id, "at_ns": at_ns}
+    placed: RunEvent = msgspec.structs.replace(event, **changes)
+    return placed
 
 
 def histories() -> SearchStrategy[list[list[RunEvent]]]:
@@ -95,10 +106,13 @@ def histories() -> SearchStrategy[list[list[RunEvent]]]:
     return drawn(_history)
 
 
+_sizes, _run_ids, _alone = st.lists(st.integers(1, 3), max_size=5), st.sampled_from(RUN_IDS), st.booleans()
+
+
 def _history(draw: DrawFn) -> list[list[RunEvent]]:
-    clock, run_ids = count(NOW_NS), st.sampled_from(RUN_IDS)
+    clock = count(NOW_NS)
     history = []
-    for size in draw(st.lists(st.integers(1, 3), max_size=5)):
-        of_one = st.just(draw(run_ids)) if draw(st.booleans()) else run_ids
-        history.append([draw(events(draw(of_one), next(clock))) for _ in range(size)])
+    for size in draw(_sizes):
+        run_id = draw(_run_ids) if draw(_alone) else None
+        history.append([_of(run_id or draw(_run_ids), next(clock), draw(_events)) for _ in range(size)])
     return history

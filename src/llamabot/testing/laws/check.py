@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyFailure
 from hypothesis.strategies import SearchStrategy
@@ -25,14 +25,10 @@ from llamabot.testing.laws.crash import (
 from llamabot.testing.laws.going import Makers
 from llamabot.testing.laws.leaks import holds_no_state, meanwhiles
 from llamabot.testing.laws.trial import Trial
-from llamabot.testing.strategies.drawing import by_profile
+from llamabot.testing.strategies.drawing import by_profile, phases
 from llamabot.testing.strategies.fitting import Schema
 
 __all__ = ["LAWS", "check_bot"]
-
-
-# Explaining a failure traces every line: half a minute, for what the message says already.
-_PHASES = tuple(set(Phase) - {Phase.explain})
 
 
 class _Law(NamedTuple):
@@ -108,7 +104,7 @@ def _try(name: str, law: _Law, trial: Trial, examples: int) -> None:
     @settings(
         max_examples=by_profile(examples),
         deadline=None,
-        phases=_PHASES,
+        phases=phases(),
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-__all__ = ["by_profile", "drawn"]
+__all__ = ["by_profile", "drawn", "phases"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,3 +34,11 @@ def _composite(function: Callable[..., Any]) -> Callable[..., SearchStrategy[Any
 def by_profile(examples: int) -> int:
     """Return how many examples a search tries: fewer where the profile in force tries fewer than hypothesis's 100."""
     return max(1, examples * min(100, settings().max_examples) // 100)
+
+
+def phases() -> tuple[Phase, ...]:
+    """Return the phases of a search: those of the profile in force, without explaining.
+
+    To explain a failure is to trace every line of the adapter or bot: minutes, for what the message says already.
+    """
+    return tuple(phase for phase in settings().phases if phase is not Phase.explain)
