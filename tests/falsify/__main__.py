@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.falsify.table import PAGE, RECORD, page
 
-RIGHT = ("tests/contract", "--deselect=tests/contract/test_wrong_adapters.py")
+RIGHT = ("tests/contract", "tests/falsify/test_right_ones.py")
 
 
 def main(runs: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,15 +19,14 @@ replaced: Any = msgspec.structs.replace
 PROMPT = "You greet."
 right = partial(lmb.SimpleBot, PROMPT)
 right_twin = partial(lmb.AsyncSimpleBot, PROMPT)
-EXAMPLES = 15
 
 
-def check(make_bot: Any, make_twin: Any = None) -> None:
-    check_bot(make_bot, make_twin, examples=EXAMPLES)
+def trial(make_bot: Any, make_twin: Any = None) -> Callable[..., None]:
+    return partial(check_bot, make_bot, make_twin)
 
 
 @bot
-def question_remembered_first() -> None:
+def question_remembered_first() -> Callable[..., None]:
     """Remembers the question before it has an answer."""
 
     class Hasty(lmb.SimpleBot):
@@ -41,11 +41,11 @@ def question_remembered_first() -> None:
                 yield from Remember((message,))
             return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
 
-    check(partial(Hasty, PROMPT))
+    return trial(partial(Hasty, PROMPT))
 
 
 @bot
-def twin_forgets_the_memory() -> None:
+def twin_forgets_the_memory() -> Callable[..., None]:
     """Recalls nothing in the async twin."""
 
     class Forgetful(lmb.AsyncSimpleBot):
@@ -56,50 +56,50 @@ def twin_forgets_the_memory() -> None:
             message = completion.message
             return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
 
-    check(right, partial(Forgetful, PROMPT))
+    return trial(right, partial(Forgetful, PROMPT))
 
 
 @bot
-def twin_has_no_prompt() -> None:
+def twin_has_no_prompt() -> Callable[..., None]:
     """Leaves the system prompt out in the async twin."""
-    check(right, lmb.AsyncSimpleBot)
+    return trial(right, lmb.AsyncSimpleBot)
 
 
 @bot
-def stream_forgets_the_memory() -> None:
+def stream_forgets_the_memory() -> Callable[..., None]:
     """Streams without the bot's memory."""
 
     class Forgetful(lmb.SimpleBot):
         def stream(self, *inputs: Any, **call: Any) -> Any:
             return super().stream(*inputs, **{**call, "memory": None})
 
-    check(partial(Forgetful, PROMPT))
+    return trial(partial(Forgetful, PROMPT))
 
 
 @bot
-def resumes_from_the_start() -> None:
+def resumes_from_the_start() -> Callable[..., None]:
     """Asks the question anew where a run should go on."""
 
     class Anew(lmb.SimpleBot):
         def resume(self, run_id: str, **call: Any) -> Any:
             return self.run("Go on.")
 
-    check(partial(Anew, PROMPT))
+    return trial(partial(Anew, PROMPT))
 
 
 @bot
-def replay_asks_the_model() -> None:
+def replay_asks_the_model() -> Callable[..., None]:
     """Asks the model again where a run should be told from its log."""
 
     class Anew(lmb.SimpleBot):
         def replay(self, recording: Any) -> Any:
             return self.run("Go on.")
 
-    check(partial(Anew, PROMPT))
+    return trial(partial(Anew, PROMPT))
 
 
 @bot
-def answers_from_a_cache() -> None:
+def answers_from_a_cache() -> Callable[..., None]:
     """Keeps its answers, and gives the same one to the same question, whatever was said before."""
 
     class Caching(lmb.SimpleBot):
@@ -117,11 +117,11 @@ def answers_from_a_cache() -> None:
             message = completion.message
             return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
 
-    check(partial(Caching, PROMPT))
+    return trial(partial(Caching, PROMPT))
 
 
 @bot
-def remembers_behind_the_log() -> None:
+def remembers_behind_the_log() -> Callable[..., None]:
     """Writes into the memory by itself, so that a run that goes on writes its turn again."""
 
     class Direct(lmb.SimpleBot):
@@ -133,11 +133,11 @@ def remembers_behind_the_log() -> None:
                 self._settings["memory"].remember((*call.inputs, message))
             return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
 
-    check(partial(Direct, PROMPT))
+    return trial(partial(Direct, PROMPT))
 
 
 @bot
-def last_answer_in_the_next_prompt() -> None:
+def last_answer_in_the_next_prompt() -> Callable[..., None]:
     """Keeps its last answer in itself, and sends it along with the next question."""
 
     class Sticky(lmb.SimpleBot):
@@ -152,11 +152,11 @@ def last_answer_in_the_next_prompt() -> None:
             self.last = (*call.inputs, message)
             return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
 
-    check(partial(Sticky, PROMPT))
+    return trial(partial(Sticky, PROMPT))
 
 
 @bot
-def errors_become_apologies() -> None:
+def errors_become_apologies() -> Callable[..., None]:
     """Answers with an apology where the model failed, in the sync twin alone."""
 
     class Sorry(lmb.SimpleBot):
@@ -167,21 +167,21 @@ def errors_become_apologies() -> None:
                 sorry = lmb.assistant("Sorry.") if hasattr(lmb, "assistant") else lmb.AssistantMessage("Sorry.")
                 return lmb.Result(sorry, "Sorry.", (*error.messages, sorry), error.usage, None, None, error.run_id)
 
-    check(partial(Sorry, PROMPT), right_twin)
+    return trial(partial(Sorry, PROMPT), right_twin)
 
 
 @bot
-def recorder_not_passed_on() -> None:
+def recorder_not_passed_on() -> Callable[..., None]:
     """Takes a recorder, and logs elsewhere."""
 
     def make(recorder: Any = None, **settings: Any) -> Any:
         return lmb.SimpleBot(PROMPT, recorder=lmb.InMemoryRecorder(durable=True), **settings)
 
-    check(make)
+    return trial(make)
 
 
 @bot
-def usage_counted_twice() -> None:
+def usage_counted_twice() -> Callable[..., None]:
     """Counts the tokens of a call twice, in the sync twin alone."""
 
     class Twice(lmb.SimpleBot):
@@ -189,11 +189,11 @@ def usage_counted_twice() -> None:
             result = super().run(*inputs, **call)
             return replaced(result, usage=result.usage + result.usage)
 
-    check(partial(Twice, PROMPT), right_twin)
+    return trial(partial(Twice, PROMPT), right_twin)
 
 
 @bot
-def question_lost_from_the_transcript() -> None:
+def question_lost_from_the_transcript() -> Callable[..., None]:
     """Remembers the answer without its question."""
 
     class Half(lmb.SimpleBot):
@@ -206,4 +206,4 @@ def question_lost_from_the_transcript() -> None:
                 yield from Remember((message,))
             return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
 
-    check(partial(Half, PROMPT))
+    return trial(partial(Half, PROMPT))

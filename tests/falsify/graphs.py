@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
 import msgspec
 import pocketflow
-from tests.falsify.bots import EXAMPLES, PROMPT
+from tests.falsify.bots import PROMPT
 from tests.falsify.wrong import bot
 
 import llamabot as lmb
@@ -41,11 +42,9 @@ def graph(decide: Any, tools: Any) -> Any:
     return pocketflow.Flow(start=decide)
 
 
-def check(
-    make_decide: Callable[..., Any] = lmb.DecideNode,
-    make_tools: Callable[..., Any] = lmb.ToolsNode,
-    **how: Any,
-) -> None:
+def trial(
+    make_decide: Callable[..., Any] = lmb.DecideNode, make_tools: Callable[..., Any] = lmb.ToolsNode
+) -> Callable[..., None]:
     """Try agents of both colours with these nodes; a node that is made with arguments is given the world."""
 
     def make(kind: Any) -> Callable[..., Any]:
@@ -55,7 +54,7 @@ def check(
 
         return made
 
-    check_bot(make(lmb.AgentBot), make(lmb.AsyncAgentBot), tools=[look, pay], **{"examples": EXAMPLES, **how})
+    return partial(check_bot, make(lmb.AgentBot), make(lmb.AsyncAgentBot), tools=[look, pay])
 
 
 class WithWorld:
@@ -73,17 +72,17 @@ class WithWorld:
 
 
 @bot
-def limits_not_passed_on() -> None:
+def limits_not_passed_on() -> Callable[..., None]:
     """Takes limits, and does not pass them on to the agent that it is made of."""
 
     def make(limits: Any = None, **settings: Any) -> Any:
         return lmb.AgentBot(PROMPT, **settings)
 
-    check_bot(make, tools=[look, pay], examples=EXAMPLES)
+    return partial(check_bot, make, tools=[look, pay])
 
 
 @bot
-def transcript_in_the_node() -> None:
+def transcript_in_the_node() -> Callable[..., None]:
     """Gathers the transcript in a list of the node, which every call shares."""
 
     class Gathering(lmb.DecideNode):
@@ -95,11 +94,11 @@ def transcript_in_the_node() -> None:
             self.seen += shared.messages[len(self.seen) :] if self.seen else shared.messages
             return shared.request, tuple(self.seen)
 
-    check(Gathering)
+    return trial(Gathering)
 
 
 @bot
-def counts_in_the_class() -> None:
+def counts_in_the_class() -> Callable[..., None]:
     """Counts its decisions in the class, and stops offering tools after three of all calls."""
     counted = count()
 
@@ -108,11 +107,11 @@ def counts_in_the_class() -> None:
             request, messages = super().prep(shared)
             return (request if next(counted) < 3 else replaced(request, tools=())), messages
 
-    check(Counting)
+    return trial(Counting)
 
 
 @bot
-def asks_behind_the_log() -> None:
+def asks_behind_the_log() -> Callable[..., None]:
     """Asks the model by itself, without an effect, so that an answer that was paid is paid again."""
 
     class Direct(WithWorld, lmb.DecideNode):
@@ -120,11 +119,11 @@ def asks_behind_the_log() -> None:
             request, messages = prep_res
             return self.given["completion"].complete(replaced(request, messages=messages))
 
-    check(Direct)
+    return trial(Direct)
 
 
 @bot
-def forgets_the_beginning() -> None:
+def forgets_the_beginning() -> Callable[..., None]:
     """Sends the last three messages alone, which parts results from their calls."""
 
     class Short(lmb.DecideNode):
@@ -132,11 +131,11 @@ def forgets_the_beginning() -> None:
             request, messages = super().prep(shared)
             return request, (*messages[:1], *messages[1:][-3:])
 
-    check(Short)
+    return trial(Short)
 
 
 @bot
-def reads_the_clock() -> None:
+def reads_the_clock() -> Callable[..., None]:
     """Tells the model the time by itself."""
 
     class Timed(lmb.DecideNode):
@@ -144,11 +143,11 @@ def reads_the_clock() -> None:
             request, messages = super().prep(shared)
             return request, (*messages, lmb.user(f"It is {time.time_ns()}."))
 
-    check(Timed)
+    return trial(Timed)
 
 
 @bot
-def resume_repeats_a_tool() -> None:
+def resume_repeats_a_tool() -> Callable[..., None]:
     """Runs tools by itself, without an effect, so that a run that goes on runs them again."""
 
     class Direct(WithWorld, lmb.ToolsNode):
@@ -156,7 +155,7 @@ def resume_repeats_a_tool() -> None:
             [box] = self.given["tools"]
             return [box.call(call, _context(call)) for call in prep_res.calls]
 
-    check(make_tools=Direct)
+    return trial(make_tools=Direct)
 
 
 def _context(call: Any) -> Any:
@@ -164,18 +163,18 @@ def _context(call: Any) -> Any:
 
 
 @bot
-def failures_left_out() -> None:
+def failures_left_out() -> Callable[..., None]:
     """Tells the model nothing of tools that failed."""
 
     class Silent(lmb.ToolsNode):
         def post(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:
             return super().post(shared, prep_res, [result for result in exec_res if not result.is_error])
 
-    check(make_tools=Silent)
+    return trial(make_tools=Silent)
 
 
 @bot
-def first_call_only() -> None:
+def first_call_only() -> Callable[..., None]:
     """Runs the first call of a decision, and leaves the others without an answer."""
 
     class First(lmb.ToolsNode):
@@ -183,11 +182,11 @@ def first_call_only() -> None:
             prep_res.calls = prep_res.calls[:1]
             return (yield from super().exec(prep_res))
 
-    check(make_tools=First)
+    return trial(make_tools=First)
 
 
 @bot
-def results_under_the_name() -> None:
+def results_under_the_name() -> Callable[..., None]:
     """Answers with the tool's name in the place of the call's id."""
 
     class Named(lmb.ToolsNode):
@@ -195,11 +194,11 @@ def results_under_the_name() -> None:
             named = [replaced(result, call_id=call.name) for call, result in zip(shared.calls, exec_res, strict=True)]
             return super().post(shared, prep_res, named)
 
-    check(make_tools=Named)
+    return trial(make_tools=Named)
 
 
 @bot
-def ids_from_one_on() -> None:
+def ids_from_one_on() -> Callable[..., None]:
     """Numbers the calls of each decision from 1 on."""
 
     class Numbering(lmb.DecideNode):
@@ -208,11 +207,11 @@ def ids_from_one_on() -> None:
             message = replaced(exec_res.message, tool_calls=tuple(calls))
             return super().post(shared, prep_res, replaced(exec_res, message=message))
 
-    check(Numbering)
+    return trial(Numbering)
 
 
 @bot
-def results_as_the_user() -> None:
+def results_as_the_user() -> Callable[..., None]:
     """Tells the model of results as if the user said them."""
 
     class Quoting(lmb.ToolsNode):
@@ -221,25 +220,41 @@ def results_as_the_user() -> None:
             shared.messages[-len(exec_res) :] = [lmb.user(result.text) for result in exec_res]
             return action
 
-    check(make_tools=Quoting)
+    return trial(make_tools=Quoting)
 
 
 @bot
-def interruption_is_a_failure() -> None:
+def interruption_is_a_failure() -> Callable[..., None]:
     """Takes a cancellation for a failure of the tools, and goes on."""
 
     class Tough(lmb.ToolsNode):
         def exec(self, prep_res: Any) -> Any:
             try:
                 return (yield from super().exec(prep_res))
+            except lmb.errors.LlamabotError:
+                raise
             except BaseException:
                 return [lmb.ToolResult(call.id, "no", is_error=True) for call in prep_res.calls]
 
-    check(make_tools=Tough, laws=["cancel"], examples=100)
+    return trial(make_tools=Tough)
 
 
 @bot
-def one_decision_more() -> None:
+def limit_swallowed() -> Callable[..., None]:
+    """Takes a limit that is reached for a failure of the tools, and goes on."""
+
+    class Tough(lmb.ToolsNode):
+        def exec(self, prep_res: Any) -> Any:
+            try:
+                return (yield from super().exec(prep_res))
+            except lmb.errors.LimitReached:
+                return [lmb.ToolResult(call.id, "no", is_error=True) for call in prep_res.calls]
+
+    return trial(make_tools=Tough)
+
+
+@bot
+def one_decision_more() -> Callable[..., None]:
     """Asks once more, behind the log, where the last limit is reached."""
 
     class Greedy(WithWorld, lmb.DecideNode):
@@ -250,11 +265,11 @@ def one_decision_more() -> None:
                 request, messages = prep_res
                 return self.given["completion"].complete(replaced(request, messages=messages))
 
-    check(Greedy)
+    return trial(Greedy)
 
 
 @bot
-def answer_not_in_the_transcript() -> None:
+def answer_not_in_the_transcript() -> Callable[..., None]:
     """Leaves the model's calls out of the transcript."""
 
     class Quiet(lmb.DecideNode):
@@ -264,4 +279,4 @@ def answer_not_in_the_transcript() -> None:
                 shared.messages.pop()
             return action
 
-    check(Quiet)
+    return trial(Quiet)

@@ -97,6 +97,14 @@ class ResumedIsStillEnded(PlainRecorder):
 
 
 @sync
+class ParentIgnored(PlainRecorder):
+    """Yields runs wherever they are, whatever `parent_id` says."""
+
+    def runs(self, **filters: Any) -> Iterator[RunSummary]:
+        return super().runs(**{**filters, "parent_id": None})
+
+
+@sync
 class InsideOfInside(PlainRecorder):
     """Counts a run inside a run inside another as one of the other."""
 

@@ -82,6 +82,14 @@ class BlobsAmongTheEvents(PlainRecorder):
 
 
 @sync
+class ByPath(PlainRecorder):
+    """Sorts the events of an append by the paths of their effects."""
+
+    def append(self, events: Sequence[RunEvent]) -> Ticket:
+        return super().append(sorted(events, key=lambda event: getattr(event, "path", "")))
+
+
+@sync
 class BlobEachTime(PlainRecorder):
     """Returns a blob as often as it was appended."""
 

@@ -29,13 +29,13 @@ the contracts of the right adapters again and again with random seeds, and none 
 """
 
 
-def caught(name: str, by: str, error: BaseException) -> None:
+def caught(key: str, by: str, error: BaseException) -> None:
     """Note what has caught a bug, where `FALSIFY_NOTES` names a file for it; and check that it says something."""
-    assert str(error).strip(), f"{by} catches {name} and says nothing"
+    assert str(error).strip(), f"{by} catches {key} and says nothing"
     notes = os.environ.get("FALSIFY_NOTES")
     if notes:
         with Path(notes).open("a") as file:
-            file.write(json.dumps([name, by]) + "\n")
+            file.write(json.dumps([key, by]) + "\n")
 
 
 def page(found: Mapping[str, str]) -> str:
@@ -59,5 +59,5 @@ def _rows(found: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _row(one: Any, found: Mapping[str, str], named: Any) -> str:
-    by = found.get(one.name)
+    by = found.get(one.key)
     return f"| `{one.name}`: {one.bug} | {named(by) if by else '**nothing**'} |\n".replace("`|`", "`\\|`")

@@ -12,7 +12,7 @@ from tests.falsify.running import failures
 from tests.falsify.table import CAUGHT_BY, caught
 from tests.falsify.wrong import WrongAdapter, WrongBot
 
-from llamabot.testing.laws import LawBroken
+from llamabot.testing.laws import LAWS, LawBroken
 
 
 @pytest.fixture(autouse=True)
@@ -41,13 +41,14 @@ def test_its_contract_refuses_a_wrong_adapter(
     adapter: WrongAdapter, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     fixtures = {"tmp_path": tmp_path, "caplog": caplog}
-    failure = next(failures(adapter.suite, fixtures, first=CAUGHT_BY.get(adapter.name, "")), None)
+    failure = next(failures(adapter.suite, fixtures, first=CAUGHT_BY.get(adapter.key, "")), None)
     assert failure is not None, f"no test of {adapter.suite.llamabot_contract} fails for one that {adapter.bug.lower()}"
-    caught(adapter.name, failure.test, failure.error)
+    caught(adapter.key, failure.test, failure.error)
 
 
 @pytest.mark.parametrize("wrong", listing.BOTS, ids=lambda wrong: wrong.name)
 def test_check_bot_refuses_a_wrong_bot(wrong: WrongBot) -> None:
+    check, by = wrong.trial(), CAUGHT_BY.get(wrong.key)
     with pytest.raises(LawBroken) as broken:
-        wrong.check()
-    caught(wrong.name, broken.value.law, broken.value)
+        check(laws=[*([by] if by else []), *LAWS])
+    caught(wrong.key, broken.value.law, broken.value)

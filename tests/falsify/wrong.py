@@ -19,17 +19,27 @@ class WrongAdapter(NamedTuple):
     bug: str
     suite: type[Contract]
 
+    @property
+    def key(self) -> str:
+        """Return what tells it from all others, those of other ports too."""
+        return f"{self.suite.llamabot_contract}.{self.name}"
+
 
 class WrongBot(NamedTuple):
     """A bot that `check_bot` must refuse.
 
     Attributes:
-        check: calls `check_bot` with it.
+        trial: returns `check_bot`, given what the bot needs; what is left to say is which laws, how many examples.
     """
 
     name: str
     bug: str
-    check: Callable[..., None]
+    trial: Callable[[], Callable[..., None]]
+
+    @property
+    def key(self) -> str:
+        """Return what tells it from all others."""
+        return f"check_bot.{self.name}"
 
 
 ADAPTERS: list[WrongAdapter] = []
@@ -53,11 +63,11 @@ def wrong(hooks: type[Any], contract: type[Contract]) -> Callable[[T], T]:
     return listed
 
 
-def bot(check: Callable[..., None]) -> Callable[..., None]:
-    """Put a bot on the list: a function that has it checked."""
-    name = "".join(map(str.capitalize, check.__name__.split("_")))
-    BOTS.append(WrongBot(name, _bug(check), check))
-    return check
+def bot(trial: Callable[[], Callable[..., None]]) -> Callable[[], Callable[..., None]]:
+    """Put a bot on the list: a function that returns its trial."""
+    name = "".join(map(str.capitalize, trial.__name__.split("_")))
+    BOTS.append(WrongBot(name, _bug(trial), trial))
+    return trial
 
 
 def _bug(of: Any) -> str:

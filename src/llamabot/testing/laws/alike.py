@@ -23,6 +23,8 @@ __all__ = ["alike", "few_limits", "keeps_limits", "replays", "valid"]
 # No answer in it: the model counts its own messages to know the turn.
 _EARLIER = (UserMessage("earlier"),)
 _TOKENS = 5
+_ENOUGH = 8
+"""More decisions than a generated model asks for that comes to an end."""
 
 
 def alike(trial: Trial, behaviour: Behaviour, _: None) -> None:
@@ -60,8 +62,8 @@ def few_limits(trial: Trial) -> SearchStrategy[tuple[Limits, tuple[str, bool]]]:
     """Limits that are reached soon, and a way to run."""
     limits = st.builds(
         Limits,
-        decisions=st.integers(1, 4),
-        tool_calls=st.none() | st.integers(0, 4),
+        decisions=st.integers(1, 4) | st.just(_ENOUGH),
+        tool_calls=st.none() | st.integers(0, 2) | st.integers(0, 4),
         tokens=st.none() | st.integers(1, 3).map(lambda n: _TOKENS * n),
     )
     return st.tuples(limits, trial.way())
@@ -94,24 +96,28 @@ def keeps_limits(trial: Trial, behaviour: Behaviour, given: tuple[Limits, tuple[
     """No limit is passed; one that is reached stops the run, and with a larger one it goes on to its end."""
     limits, way = given
     world = trial.world(behaviour)
-    waiting: BaseException | None = None
+    bot = trial.bot(way[0], world, limits=limits)
+    gave: Outcome | None = None
     try:
-        way_to_run(trial.bot(way[0], world, limits=limits), way[1], trial.ask)
-    except (LimitReached, RunPaused) as error:
-        waiting = error
-    except Exception:  # noqa: BLE001 - what else may end a run is the other laws' affair
-        waiting = None
+        gave = outcome_of(lambda: way_to_run(bot, way[1], trial.ask), wait_for=(LimitReached, RunPaused))
+    except LimitReached as error:
+        if getattr(limits, error.limit, None) is None:
+            raise Broken(f"the run was stopped by {error.limit!r}, which is not limited: {limits}") from None
+    except RunPaused:
+        pass
     _check_within(limits, world)
-    if not isinstance(waiting, LimitReached):
-        return
-    if getattr(limits, waiting.limit, None) is None:
-        raise Broken(f"the run was stopped by {waiting.limit!r}, which is not limited: {limits}")
     if not behaviour.loops:
-        free = Limits(decisions=None)
-        calm = trial.world(behaviour)
-        expected = whole(lambda: trial.bot(way[0], calm, limits=free), trial.ask, calm.answer)
-        went_on = finish(lambda: trial.bot(way[0], world, limits=free), RUN, world.answer, limits=free)
-        same("what the run gave", ("never limited", expected), ("resumed with a larger limit", went_on))
+        _same_without(trial, behaviour, world, gave)
+
+
+def _same_without(trial: Trial, behaviour: Behaviour, world: World, gave: Outcome | None) -> None:
+    """Check that a run gave what it gives without limits; one that was stopped, once it went on without."""
+    free, calm = Limits(decisions=None), trial.world(behaviour)
+    expected = whole(lambda: trial.bot(trial.makers.colours[0], calm, limits=free), trial.ask, calm.answer)
+    how = "not stopped by its limits" if gave else "resumed with a larger limit"
+    if gave is None:
+        gave = finish(lambda: trial.bot(trial.makers.colours[0], world, limits=free), RUN, world.answer, limits=free)
+    same("what the run gave", ("never limited", expected), (how, gave))
 
 
 def _check_within(limits: Limits, world: World) -> None:

@@ -130,15 +130,18 @@ class Cancellation(msgspec.Struct, frozen=True):
 
 
 def cancellations(trial: Trial) -> SearchStrategy[Cancellation]:
-    """Ways to break a run off that its colours have."""
+    """Ways to break a run off that its colours have, most of them before it has ended."""
     kinds = {"async": ("task", "stream"), "sync": ("stream", "Ctrl-C")}
-    pairs = [(colour, by) for colour in trial.makers.colours for by in kinds[colour]]
-    return st.builds(
-        lambda pair, after, then: Cancellation(pair[0], pair[1], after, then),
-        st.sampled_from(pairs),
-        st.integers(0, 40),
-        trial.colours(),
-    )
+    ways = [
+        st.builds(Cancellation, st.just(colour), st.just(by), st.integers(0, _LONG[by]), trial.colours())
+        for colour in trial.makers.colours
+        for by in kinds[colour]
+    ]
+    return st.one_of(ways)
+
+
+# A run of the generated models takes about so many turns of the loop, has so many events, requests and calls.
+_LONG = {"task": 40, "stream": 20, "Ctrl-C": 8}
 
 
 def goes_on_after_a_cancellation(trial: Trial, behaviour: Behaviour, given: Cancellation) -> None:
