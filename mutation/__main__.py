@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ from mutation.trials import Trial, Trials, Verdict
 CACHE = ROOT / ".cache" / "mutation"
 DOCUMENT = ROOT / "docs" / "mutation.md"
 REASONS = Path(__file__).with_name("reasons.toml")
-LEAST_S, SLOWER = 5.0, 10.0
+LEAST_S, SLOWER = 2.0, 5.0
 LIBRARY, SUITE = ("src/llamabot",), ("tests",)
 
 
@@ -36,32 +37,34 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
     parser.add_argument("files", nargs="*", help="of src/llamabot/domain; none is all")
     parser.add_argument("--jobs", type=int, default=2, help="changes that are tried at the same time")
+    parser.add_argument("--patience", type=float, default=60, help="seconds of work a change is worth")
     given = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
-    everything = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / DOMAIN).glob("*.py"))
+    everything = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / DOMAIN).rglob("*.py"))
     if unknown := set(given.files) - set(everything):
         parser.error(f"not of {DOMAIN}: {', '.join(sorted(unknown))}")
     made = [change for file in given.files or everything for change in changes(ROOT, file)]
-    outcomes = _outcomes(made, Known(CACHE / "known.jsonl"), given.jobs)
+    outcomes = _outcomes(made, Known(CACHE / "known.jsonl", given.patience), given.jobs)
     return _told(outcomes, whole=not given.files)
 
 
 class Known:
     """The verdicts of this run and of those before it, on disk as they come."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_s: float) -> None:
         """Read what is there; later lines stand."""
         self._path = path
+        self.patience_s = patience_s
         self._library, self._suite = fingerprint(*LIBRARY), fingerprint(*SUITE)
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        self.found: dict[str, Mapping[str, str]] = {}
+        self.found: dict[str, Mapping[str, Any]] = {}
         for line in lines:
             entry = json.loads(line)
             if self._holds(entry):
                 self.found[entry["key"]] = entry
 
-    def _holds(self, entry: Mapping[str, str]) -> bool:
-        if entry["library"] != self._library:
+    def _holds(self, entry: Mapping[str, Any]) -> bool:
+        if entry["library"] != self._library or (entry["outcome"] == "late" and entry["cpu_s"] < self.patience_s):
             return False
         return entry["suite"] == (
             _of_test(entry["by"]) if entry["outcome"] == "killed" and entry["by"] else self._suite
@@ -98,7 +101,7 @@ def _outcomes(made: list[Change], known: Known, jobs: int) -> list[Outcome]:
             print(f"{next(tried)}/{len(trials)} {verdict.outcome} {verdict.cpu_s:.1f} s {verdict.change.file} "
                   f"{verdict.change.function}", file=sys.stderr)  # fmt: skip
 
-        pytest.main(list(PYTEST), plugins=[Trials(trials, jobs, tell)])
+        pytest.main(list(PYTEST), plugins=[Trials(trials, jobs, tell, patience_s=known.patience_s)])
     return [
         Outcome(c.file, c.function, c.lines[0], c.old, c.new, known.found[c.key]["outcome"])
         for c in made

@@ -18,7 +18,7 @@ class Reach:
 
     def __init__(self) -> None:
         """Trace nothing yet."""
-        self.coverage = Coverage(data_file=None, include=[str(ROOT / DOMAIN / "*.py")], config_file=False)
+        self.coverage = Coverage(data_file=None, source=[str(ROOT / DOMAIN)], config_file=False)
         self.seconds: dict[str, float] = defaultdict(float)
         self.coverage.start()
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DOMAIN = "src/llamabot/domain"
-TESTS = ("tests/unit/domain", "tests/property")
+TESTS = ("tests/unit", "tests/property", "tests/contract", "tests/integration/agents", "tests/integration/app")
 # Without shrinking: that it fails is all one wants to know.
 PYTEST = (
     *("-q", "-q", "-s", "--no-header", "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-p", "no:xdist"),
+    # It is about shrinking.
+    "--deselect=tests/property/test_laws.py::test_the_smallest_model_is_told",
     *("-m", "not (embedded or loopback or slow)", "--hypothesis-profile", "mutation"),
     *(str(ROOT / folder) for folder in TESTS),
 )

@@ -1,7 +1,8 @@
 """Try changes: a pytest plugin that runs no test itself; it forks for each change, and the fork runs those it concerns.
 
 The process that forks has no thread and holds no lock; a fork begins where the tests are collected and all is imported.
-A change is put in by giving the function its new code, wherever the function is by then.
+A change is put in by giving the function its new code, wherever the function is by then. What is measured is the fork's
+own time on a processor, so that a busy machine does not decide.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ import gc
 import os
 import resource
 import shutil
+import signal
 import tempfile
+import threading
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from math import inf
 from pathlib import Path
 from types import FunctionType
 
@@ -23,13 +29,19 @@ from mutation.changes import Change, codes
 from mutation.suite import ROOT
 
 MEMORY_BYTES = 6 << 30
-KILLED, PUT_IN_FAILED = 1, 9
 RUNS = "runs.txt"  # the name of the test that a fork runs
+KILLED, PUT_IN_FAILED, LATE = 1, 9, 3
+STUCK_S, IDLE_S = 10, 0.005
+"""For so many seconds, in each of which it works less than this, a fork may wait."""
+REMEMBERED = 8
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one change: `killed`, with the test that noticed, `lived`, `unreached` or `impossible`."""
+    """What became of one change: `killed`, with the test that noticed, `lived`, `unreached`, `late` or `impossible`.
+
+    `late` are those that no test noticed within the patience there was: they live as far as is known.
+    """
 
     change: Change
     outcome: str
@@ -39,7 +51,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Trial:
-    """A change, and the names of the tests that reach it, quick ones first, each with the seconds it may take."""
+    """A change, and the names of the tests that reach it, quick ones first, each with the seconds it may work."""
 
     change: Change
     tests: Sequence[tuple[str, float]]
@@ -52,15 +64,28 @@ class _Running:
 
 
 class Trials:
-    """The plugin: tries changes, `jobs` at a time, and hands each verdict over as it comes."""
+    """The plugin: tries changes, `jobs` at a time, and hands each verdict over as it comes.
 
-    def __init__(self, trials: Sequence[Trial], jobs: int, tell: Callable[[Verdict], None], root: Path = ROOT) -> None:
+    Args:
+        patience_s: after so much work a fork begins no further test.
+    """
+
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        jobs: int,
+        tell: Callable[[Verdict], None],
+        root: Path = ROOT,
+        patience_s: float = inf,
+    ) -> None:
         """Take what to try."""
         self._trials = trials
+        self._patience_s = patience_s
         self._jobs = jobs
         self._tell = tell
         self._root = root
         self._running: dict[int, _Running] = {}
+        self._noticed: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
         self._failed = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -97,21 +122,38 @@ class Trials:
                 _stand_alone(folder)
                 put_in(trial.change, functions, self._root)
                 code = KILLED
-                code = KILLED if self._any_fails([(items[name], limit) for name, limit in trial.tests], folder) else 0
+                threading.Thread(target=_end_if_stuck, daemon=True).start()
+                code = self._tried([(items[name], limit_s) for name, limit_s in self._order(trial)], folder)
             finally:
                 os._exit(code)
         self._running[pid] = _Running(trial, folder)
 
-    def _any_fails(self, chosen: list[tuple[pytest.Item, float]], folder: Path) -> bool:
-        """Run tests until one fails, each told before it begins; one that takes too long ends the process as failed."""
+    def _order(self, trial: Trial) -> list[tuple[str, float]]:
+        """Return a change's tests: first those that noticed others of its function, then of its file."""
+        limits = dict(trial.tests)
+        first = [name for place in _places(trial.change) for name in self._noticed[place] if name in limits]
+        return [(name, limits[name]) for name in dict.fromkeys([*first, *limits])]
+
+    def _tried(self, chosen: list[tuple[pytest.Item, float]], folder: Path) -> int:
+        """Run tests until one fails, each told before it begins; one that works too long ends the process as failed."""
         following = [item for item, _ in chosen[1:]]
         for (item, limit_s), after in zip(chosen, [*following, None], strict=True):
+            if time.process_time() > self._patience_s:
+                return LATE
             (folder / RUNS).write_text(item.nodeid, encoding="utf-8")
-            item.add_marker(pytest.mark.timeout(limit_s, method="thread"), append=False)
+            signal.setitimer(signal.ITIMER_PROF, limit_s)
+            item.add_marker(pytest.mark.timeout(0), append=False)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
             if self._failed:
-                return True
-        return False
+                return KILLED
+        return 0
+
+    def _remember(self, change: Change, name: str) -> None:
+        for place in _places(change):
+            noticed = self._noticed[place]
+            if name in noticed:
+                noticed.remove(name)
+            noticed.appendleft(name)
 
     def _reap(self) -> None:
         pid, status, usage = os.wait4(-1, 0)
@@ -119,9 +161,31 @@ class Trials:
         runs = running.folder / RUNS
         name = runs.read_text(encoding="utf-8") if runs.exists() else ""
         shutil.rmtree(running.folder, ignore_errors=True)
-        outcome = {0: "lived", PUT_IN_FAILED: "impossible"}.get(os.waitstatus_to_exitcode(status), "killed")
+        outcome = {0: "lived", LATE: "late", PUT_IN_FAILED: "impossible"}.get(
+            os.waitstatus_to_exitcode(status), "killed"
+        )
         by = name if outcome == "killed" else ""
+        if by:
+            self._remember(running.trial.change, by)
         self._tell(Verdict(running.trial.change, outcome, by, usage.ru_utime + usage.ru_stime))
+
+
+def _places(change: Change) -> tuple[str, str]:
+    return f"{change.file} {change.function}", change.file
+
+
+def _end_if_stuck() -> None:
+    """End the process as one whose test failed once it has not worked for a while: it waits for what never comes.
+
+    Moments are counted in which this thread had its turn and the others did not want theirs.
+    """
+    still, before = 0, time.process_time()
+    while still < STUCK_S:
+        time.sleep(1)
+        now = time.process_time()
+        still = 0 if now - before > IDLE_S else still + 1
+        before = now
+    os._exit(KILLED)
 
 
 def _stand_alone(folder: Path) -> None:
