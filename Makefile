@@ -28,7 +28,7 @@ section = @printf '\n--- %s\n'
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: ## A language model on this machine answers: make demo TEXT=file, or DOCS=folder, QUESTION="..."
@@ -72,6 +72,10 @@ format: dev ## Format the code and mend what ruff can mend
 .PHONY: bench
 bench: dev ## Measure, and write docs/benchmarks.md (BENCH_ARGS=...)
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: bench-peers
+bench-peers: dev ## Measure against others, each in an environment of its own; write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks peers --write
 
 .PHONY: mutation
 mutation: dev ## Try small changes of the domain on the tests; write docs/mutation.md (ONLY=files, JOBS=2)

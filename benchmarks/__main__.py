@@ -18,9 +18,9 @@ from benchmarks.report import document, renewed, section_text
 
 SUBJECTS = (
     "imports", "bots", "agents", "litellm_calls", "recording", "embedding", "retrieval", "docstore", "docstore_million",
-    "answers", "kit", "demo",
+    "answers", "kit", "demo", "peers",
 )  # fmt: skip
-BY_ITSELF = {"docstore_million"}  # takes half an hour
+BY_ITSELF = {"docstore_million", "peers"}  # a quarter of an hour and more; environments of others
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 

@@ -1,8 +1,8 @@
 """A provider in a process of its own: fixed answers on 127.0.0.1, as fast as a socket gives them.
 
-A request with tools is answered by a call of `add` until it holds TOOL_STEPS results.
+A request with tools is answered by a call of `add` until it holds so many results.
 
-python -m benchmarks.canned    prints its port
+python -m benchmarks.canned STEPS    prints its port
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _USAGE = {"prompt_tokens": 12, "completion_tokens": 9, "total_tokens": 21}
 
 
 @contextmanager
-def provider() -> Iterator[str]:
+def provider(steps: int = TOOL_STEPS) -> Iterator[str]:
     """Run the provider during a block; gives the address for `api_base`."""
-    command = [sys.executable, "-m", "benchmarks.canned"]
+    command = [sys.executable, "-m", "benchmarks.canned", str(steps)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -42,8 +42,14 @@ def _whole(message: dict[str, object], finish_reason: str) -> bytes:
     return head.encode() + body
 
 
+def _asking(number: int) -> bytes:
+    function = {"name": "add", "arguments": '{"a": 1, "b": 2}'}
+    call = {"id": f"call-{number}", "type": "function", "function": function}
+    return _whole({"content": None, "tool_calls": [call]}, "tool_calls")
+
+
 def _streamed() -> bytes:
-    deltas = [{"role": "assistant", "content": ""}, *({"content": "photon "} for _ in range(CHUNKS))]
+    deltas = [{"role": "assistant", "content": ""}, *({"content": f"photon {n} "} for n in range(CHUNKS))]
     choices = [[{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas]
     choices.append([{"index": 0, "delta": {}, "finish_reason": "stop"}])
     kind = {**_ENVELOPE, "object": "chat.completion.chunk"}
@@ -54,15 +60,15 @@ def _streamed() -> bytes:
     return head + body + b"0\r\n\r\n"
 
 
-async def _serve() -> None:
-    call = {"id": "call-1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
-    asking = _whole({"content": None, "tool_calls": [call]}, "tool_calls")
+async def _serve(steps: int) -> None:
+    asking = [_asking(number) for number in range(steps)]
     whole, streamed = _whole({"content": _TEXT}, "stop"), _streamed()
 
     def reply_to(body: bytes) -> bytes:
         if b'"stream":true' in body:
             return streamed
-        return asking if b'"tools":' in body and body.count(b'"role":"tool"') < TOOL_STEPS else whole
+        seen = body.count(b'"role":"tool"') if b'"tools":' in body else steps
+        return asking[seen] if seen < steps else whole
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -81,4 +87,4 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(int(sys.argv[1])))

@@ -7,11 +7,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from benchmarks.cache import CACHE
 
-__all__ = ["CACHE", "file_name", "unpacked"]
-
-CACHE = user_cache_path("llamabot", appauthor=False) / "benchmarks"
+__all__ = ["file_name", "unpacked"]
 
 
 def unpacked(package: str) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.harness import Row, Section, Spread
 
-__all__ = ["document", "renewed", "section_text"]
+__all__ = ["document", "number", "renewed", "section_text"]
 
 _BY_ITSELF = "Measured by itself"
 _KEPT, _MISSED = " | yes |", " | **no** |"
@@ -52,7 +52,7 @@ def section_text(section: Section) -> str:
         parts.append(_table(section.rows))
     if section.calibration_us is not None:
         low = section.calibration_us.low
-        parts.append(f"Calibration loop: {_number(section.calibration_us.median)} µs (from {_number(low)}).\n")
+        parts.append(f"Calibration loop: {number(section.calibration_us.median)} µs (from {number(low)}).\n")
     parts += [f"{note}\n" for note in section.notes]
     return "\n".join(parts)
 
@@ -78,20 +78,20 @@ def _cells(row: Row, with_sides: bool) -> list[str]:
 
 
 def _side(side: Spread | None, unit: str) -> str:
-    return "" if side is None else f"{_number(side.median)} {unit}"
+    return "" if side is None else f"{number(side.median)} {unit}"
 
 
 def _budget(row: Row) -> str:
     if row.budget is None:
         return ""
-    return f"{'≥' if row.at_least else '≤'} {_number(row.budget)}"
+    return f"{'≥' if row.at_least else '≤'} {number(row.budget)}"
 
 
 def _spread(values: Spread) -> str:
-    return f"{_number(values.median)} ({_number(values.low)} to {_number(values.high)})"
+    return f"{number(values.median)} ({number(values.low)} to {number(values.high)})"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return three significant digits, thousands parted."""
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"

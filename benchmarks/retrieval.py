@@ -9,7 +9,8 @@ from functools import partial
 import msgspec
 
 import llamabot as lmb
-from benchmarks.debian import CACHE, file_name
+from benchmarks.cache import CACHE
+from benchmarks.debian import file_name
 from benchmarks.fusions import RULES
 from benchmarks.harness import Row, Section, Spread
 from benchmarks.kept_vectors import KeptEmbedding

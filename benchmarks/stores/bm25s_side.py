@@ -7,8 +7,8 @@ from pathlib import Path
 
 import bm25s
 
+from benchmarks.side import median_ms, resident_mib, serve
 from benchmarks.stores.corpus import CLOSEST, Corpus
-from benchmarks.stores.side import median_ms, resident_mib, serve
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import lancedb
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.side import median_ms, resident_mib, serve
 from benchmarks.stores.corpus import CLOSEST, DIMENSIONS, Corpus, recall
-from benchmarks.stores.side import median_ms, resident_mib, serve
 
 
 def main() -> None:

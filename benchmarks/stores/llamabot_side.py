@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 import llamabot as lmb
+from benchmarks.side import median_ms, resident_mib, serve
 from benchmarks.stores.corpus import CLOSEST, DIMENSIONS, Corpus, recall
-from benchmarks.stores.side import median_ms, resident_mib, serve
 from llamabot.adapters.faiss.index import approximately
 from llamabot.adapters.faiss.threads import one_thread
 from llamabot.adapters.sqlite.docstore.common_words import telling_words

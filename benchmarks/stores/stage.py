@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.cache import CACHE
+from benchmarks.contenders import Contender, python_with
 from benchmarks.stores.corpus import Corpus
-from benchmarks.stores.environments import CACHE, Contender
 from llamabot.adapters.models import install
 
 __all__ = ["Stage", "stage"]
+
+_STORES = CACHE / "stores"
+# What `pip install lancedb` and the like give today; a change of theirs must not change our figures unseen.
+_PACKAGES = {
+    "lancedb": ("lancedb==0.40.0", "numpy==2.4.6"),
+    "bm25s": ("bm25s==0.3.16", "numpy==2.4.6"),
+    "numpy": ("numpy==2.4.6",),
+}
 
 
 @dataclass(frozen=True)
@@ -33,18 +43,23 @@ class Stage:
 
     def beside(self, name: str, *arguments: object) -> Contender:
         """Return one more contender; it ends with the others."""
-        return self.others.enter_context(Contender(name, CACHE, self.size, *arguments))
+        return self.others.enter_context(_contender(name, self.size, *arguments))
 
 
 @contextmanager
 def stage(size: int) -> Iterator[Stage]:
     """Build a store of so many passages in a folder that goes afterwards, and have the contenders ready."""
     model = install("minilm").path
-    Corpus(CACHE, size).prepare(model)
+    Corpus(_STORES, size).prepare(model)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=CACHE)))
-        with Contender("llamabot", CACHE, size, folder / "llamabot", model) as builder:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_STORES)))
+        with _contender("llamabot", size, folder / "llamabot", model) as builder:
             built = builder.ask("build")
-        ours = stack.enter_context(Contender("llamabot", CACHE, size, folder / "llamabot", model))
-        lance = stack.enter_context(Contender("lancedb", CACHE, size, folder / "lancedb"))
+        ours = stack.enter_context(_contender("llamabot", size, folder / "llamabot", model))
+        lance = stack.enter_context(_contender("lancedb", size, folder / "lancedb"))
         yield Stage(built, ours, lance, size, stack)
+
+
+def _contender(name: str, size: int, *arguments: object) -> Contender:
+    python = python_with(_STORES / name, _PACKAGES[name]) if name in _PACKAGES else Path(sys.executable)
+    return Contender(python, f"benchmarks.stores.{name}_side", _STORES, size, *arguments)

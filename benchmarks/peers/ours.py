@@ -1,0 +1,90 @@
+"""Ours: on the direct adapter and on LiteLLM, with everything recorded to SQLite; and the start of a process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import llamabot as lmb
+from benchmarks.peers.tasks import PROMPT, QUESTION, STEPS, Tasks
+from llamabot.testing import FunctionCompletion
+
+__all__ = ["on_litellm", "on_wire", "start_injected", "start_through_container"]
+
+_SUM = "1 + 2?"
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def on_wire(address: str) -> Tasks:
+    """Return bots on the direct adapter."""
+    return _bots(model="canned", completion=lmb.WireCompletion(base_url=address, api_key="none"))
+
+
+def on_litellm(address: str) -> Tasks:
+    """Return bots on LiteLLM."""
+    return _bots(model="openai/canned", options={"api_base": address, "api_key": "none"})
+
+
+def start_injected(address: str) -> Tasks:
+    """Return a bot that is given all its ports, the log in memory."""
+    ports: dict[str, Any] = {
+        "completion": lmb.WireCompletion(base_url=address, api_key="none"),
+        "recorder": lmb.InMemoryRecorder(),
+    }
+    return Tasks(call=lambda: lmb.SimpleBot(PROMPT, model="canned", **ports)(QUESTION).text)
+
+
+def start_through_container(address: str) -> Tasks:
+    """Return a bot that is given nothing: the container makes its ports, the log is a file."""
+
+    def call() -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            lmb.configure(
+                container=lmb.Container(),
+                recorder=Path(folder) / "runs.db",
+                options={"base_url": address, "api_key": "none"},
+            )
+            text = lmb.SimpleBot(PROMPT, model="wire/canned")(QUESTION).text
+            lmb.close()
+            return text
+
+    return Tasks(call=call)
+
+
+def _bots(**given: Any) -> Tasks:
+    folder = tempfile.mkdtemp()  # as long as the process, which the contest gives a home that goes afterwards
+    given["recorder"] = lmb.SqliteRecorder(Path(folder) / "runs.db")
+    bot, waiting = lmb.SimpleBot(PROMPT, **given), lmb.AsyncSimpleBot(PROMPT, **given)
+    agent = lmb.AgentBot(PROMPT, tools=[add], **given)
+    fake = {**given, "model": "fake", "options": None, "completion": FunctionCompletion(_reply)}
+    fake_bot, fake_agent = lmb.SimpleBot(PROMPT, **fake), lmb.AgentBot(PROMPT, tools=[add], **fake)
+    limits = lmb.Limits(decisions=STEPS + 1, tool_calls=None)
+
+    async def ask() -> str:
+        return (await waiting(QUESTION)).text
+
+    def stream() -> Iterator[Any]:
+        yield from bot.stream(QUESTION)
+
+    return Tasks(
+        call=lambda: bot(QUESTION).text,
+        acall=lambda: ask,
+        stream=stream,
+        agent=lambda: agent.run(_SUM, limits=limits),
+        fake_turn=lambda: fake_bot(QUESTION),
+        fake_agent=lambda: fake_agent.run(_SUM, limits=limits),
+    )
+
+
+def _reply(request: lmb.CompletionRequest) -> Any:
+    asked = sum(isinstance(message, lmb.AssistantMessage) for message in request.messages)
+    if not request.tools or asked >= STEPS:
+        return "Light and matter, one photon at a time."
+    call = lmb.ToolCall(f"call-{asked}", "add", '{"a": 1, "b": 2}')
+    return lmb.Completion(lmb.AssistantMessage("", tool_calls=(call,)), lmb.FinishReason.TOOL_CALLS)
