@@ -85,6 +85,10 @@ mutation: dev ## Try small changes of the domain on the tests; write docs/mutati
 falsify: dev ## Check that the kit catches bugs and passes what is right, and write docs/falsify.md (FALSIFY_RUNS=20)
 	@$(BIN)/python -m tests.falsify $(FALSIFY_RUNS)
 
+.PHONY: fuzz
+fuzz: dev ## Search streams of bytes that break their reading, with atheris (FUZZ_S=60 seconds)
+	@$(BIN)/python -m tests.fuzz $(or $(FUZZ_S),60)
+
 .PHONY: build
 build: dev ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist .

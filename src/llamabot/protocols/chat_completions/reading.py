@@ -48,6 +48,7 @@ class _Event(msgspec.Struct, gc=False):
 
 
 _EVENTS = msgspec.json.Decoder(_Event | None)
+_ANYTHING = msgspec.json.Decoder(object)
 
 
 class StreamReading:
@@ -134,7 +135,7 @@ class StreamReading:
         if said is None:
             return None
         if said.error or event.name == "error":
-            raise ProviderFailed(told_in(said.error or msgspec.json.decode(event.data)))
+            raise ProviderFailed(told_in(said.error or decoded(event.data, _ANYTHING, object)))
         chunk = self._said(said) if said.choices else None
         if said.usage and (usage := usage_in(said.usage)):
             cost = cost_in(said.usage)
