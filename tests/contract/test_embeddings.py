@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from tests.integration.litellm.ways import close_clients
+from tests.integration.providers.ways import close_clients
 from tests.servers.chat import ChatServer
 from tests.servers.vectors import hashed
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.contract.over_http import OverHttp, wire_chunk
-from tests.integration.litellm.ways import close_clients
+from tests.integration.providers.ways import close_clients
 
 from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.ports.completion import CompletionChunk, FinishReason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.integration.litellm.ways import close_clients
+from tests.integration.providers.ways import close_clients
 from tests.servers.chat import ChatServer
 
 from llamabot.adapters.litellm import LiteLLMCompletion

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 import pytest
-from tests.integration.litellm.ways import shown_by
+from tests.integration.providers.ways import shown_by
 from tests.servers.chat import ChatServer, failure
 from tests.servers.loopback import Exchange, Hold, Raw, Reply, refusing_port
 from tests.servers.vectors import embedded, hashed, rows

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 
 import pytest
-from tests.integration.litellm.ways import (
+from tests.integration.providers.ways import (
     ALL,
     STREAMED,
     Way,

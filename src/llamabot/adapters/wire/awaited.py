@@ -27,6 +27,8 @@ from llamabot.protocols.loops import close_with_loop
 
 __all__ = ["AwaitedConnections", "AwaitedExchange"]
 
+_UNSEEN_S = 0.5
+_LOOK_S = 0.5
 _LARGE_BYTES = 1_000_000  # aiohttp wants to read more than this from a file
 
 _Sessions = dict[tuple[asyncio.AbstractEventLoop, bool], Any]
@@ -43,6 +45,7 @@ class AwaitedConnections:
     def __init__(self, tls: Callable[[], ssl.SSLContext]) -> None:
         self._tls = tls
         self._sessions: _Sessions = {}
+        self._used_at: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, float] = weakref.WeakKeyDictionary()
         self._owner = object()
         self._aiohttp: Any = None
         self._urls: dict[str, Any] = {}
@@ -51,10 +54,6 @@ class AwaitedConnections:
     async def post(self, call: Call) -> AwaitedExchange:
         """Send a request; return the answer, of which the head has come; raises as the blocking transport."""
         session = await self._session(lasts=call.lasts)
-        # Two turns of the loop, in which it sees that a server has closed a connection which waits. To send a request
-        # on such a one is to lose it: whether it was read, nobody can tell.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
         address = call.address
         body = call.body if len(call.body) < _LARGE_BYTES else io.BytesIO(call.body)
         try:
@@ -98,10 +97,17 @@ class AwaitedConnections:
         """Return the running loop's session, for connections that last beyond an answer or for those that do not."""
         loop = asyncio.get_running_loop()
         session = self._sessions.get((loop, lasts))
+        now, last = time.monotonic(), self._used_at.get(loop, 0.0)
+        self._used_at[loop] = now
+        if session is not None and now - last > _UNSEEN_S:
+            # Two turns, in which a loop that was kept from its work sees that a server has closed a connection which
+            # waits. To send a request on such a one is to lose it: whether it was read, nobody can tell.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         if session is None:
             aiohttp = self._aiohttp = _vendor()
             for ended in [key for key in self._sessions if key[0].is_closed()]:
-                self._sessions.pop(ended, None)
+                _forget(self._sessions.pop(ended, None))
             kept = {"keepalive_timeout": KEPT_S} if lasts else {"force_close": True}
             session = self._sessions[loop, lasts] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, use_dns_cache=False, **kept),
@@ -116,7 +122,7 @@ class AwaitedConnections:
     def _meaning(self, error: BaseException, otherwise: str) -> BaseException:
         """Return what an error of aiohttp means."""
         aiohttp = self._aiohttp
-        if isinstance(error, TimeoutError | ConnectionFailed):
+        if isinstance(error, TimeoutError):
             return TimeoutError()
         if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError | aiohttp.ClientSSLError):
             return ConnectionFailed(words_of(error, str(error)))
@@ -147,16 +153,31 @@ class AwaitedExchange:
 
     async def read(self, deadline: float) -> bytes:
         """Return the next piece of the body, b"" at its end; raises as `AwaitedConnections.post`."""
+        content = self._content
         try:
-            async with asyncio.timeout(_left_s(deadline)):
-                data: bytes = await self._content.readany()
-        except TimeoutError:
+            if content.is_eof():  # all of it has come
+                return b"" if content.at_eof() else bytes(content.read_nowait())
+            return await self._next(deadline)
+        except (ConnectionFailed, TimeoutError):
             raise
         except Exception as error:
-            if unread := _unread(self._content):
+            if unread := _unread(content):
                 return unread
             raise self._meaning(error, CUT) from error
-        return data
+
+    async def _next(self, deadline: float) -> bytes:
+        """Wait for a piece; look now and then whether one can come: of a chunk without a size, aiohttp tells nobody."""
+        while True:
+            left_s = _left_s(deadline)
+            try:
+                async with asyncio.timeout(min(left_s, _LOOK_S)):
+                    return bytes(await self._content.readany())
+            except TimeoutError:
+                if left_s <= _LOOK_S:
+                    raise
+            connection = self._response.connection
+            if connection is None or connection.transport is None or connection.transport.is_closing():
+                raise ConnectionFailed(NO_HTTP)
 
     def keep(self) -> None:
         """Let the connection be used again, if the answer was read to its end: aiohttp sees to that."""
@@ -202,8 +223,19 @@ def _closing(sessions: _Sessions) -> Callable[[asyncio.AbstractEventLoop], Await
 def _close_all(sessions: _Sessions) -> None:
     for loop, lasts in list(sessions):
         session = sessions.pop((loop, lasts), None)
-        if session is not None and not loop.is_closed():
+        if loop.is_closed():
+            _forget(session)
+        elif session is not None:
             loop.call_soon_threadsafe(_end, session)
+
+
+def _forget(session: Any) -> None:
+    """Let go of a session whose loop was closed without ceremony: nothing of it can be awaited any more."""
+    if session is not None:
+        connector = session.connector
+        session.detach()
+        for _ in connector.close().__await__():  # there is nothing to wait for, and aiohttp wants to see it awaited
+            pass
 
 
 def _end(session: Any) -> None:

@@ -26,7 +26,7 @@ from llamabot.ports.errors import (
 )
 from llamabot.ports.messages import AssistantMessage
 from llamabot.protocols.chat_completions import ProviderFailed, StreamReading, completion_in
-from llamabot.protocols.chat_completions.fields import told_in
+from llamabot.protocols.chat_completions.fields import NO_COMPLETION, told_in
 from llamabot.protocols.failures import (
     Failure,
     Kind,
@@ -162,7 +162,10 @@ class Call:
 
     def completion(self) -> Completion:
         """Return a whole answer; raises as `completion_in`, and ProviderFailed."""
-        return completion_in(self.body_of_answer())
+        body = self.body_of_answer()
+        if self._kind == "text/event-stream":
+            raise BadCompletion(f"{NO_COMPLETION}: it is a stream, which was not asked for")
+        return completion_in(body)
 
     def check_stream(self) -> None:
         """At the end of a body: see that it was a stream.
@@ -199,7 +202,8 @@ class Call:
         """Return our error for one that ended this call."""
         partial = self._reading.partial() if self._reading else None
         if isinstance(error, LlamabotError):
-            return Failure(self._told_of(error, partial), self._shown(error.__cause__))
+            cause, error.__context__ = self._shown(error.__cause__), None
+            return Failure(self._told_of(error, partial), cause)
         kind, said = self._kind_and_sentence(error)
         ours = kind(self._scrubbed(f"{self._model}: {said}"))
         if isinstance(error, ProviderFailed):
@@ -207,7 +211,8 @@ class Call:
         ours.partial = partial if says_something(partial) or kind is StreamTruncated else None
         if isinstance(ours, RateLimited):
             ours.retry_after_s = seconds_to_wait(self._retry_after, time.time())
-        return Failure(ours, self._shown(error))
+        # Ours alone are not worth showing: what they come from is.
+        return Failure(ours, self._shown(error if isinstance(error, TimeoutError) else error.__cause__))
 
     def _told_of(self, error: LlamabotError, partial: AssistantMessage | None) -> LlamabotError:
         if isinstance(error, CompletionError):
@@ -224,7 +229,7 @@ class Call:
         if isinstance(error, ConnectionFailed):
             return broken(one_line(str(error)), streaming=self._reading is not None)
         if isinstance(error, NotUnpacked | TooLarge):
-            return BadCompletion, f"the provider answered with something that is no completion: {error}"
+            return BadCompletion, f"{NO_COMPLETION}: {error}"
         if self._status and isinstance(error, _BUGS):
             return BadCompletion, f"the provider's answer is not made as one: {type(error).__name__}: {error}"
         raise error

@@ -75,7 +75,7 @@ def decoded(data: bytes | str, decoder: msgspec.json.Decoder[T], kind: type[Any]
 
 def _read_leniently(data: bytes | str, kind: type[Any]) -> Any:
     try:
-        return msgspec.convert(json.loads(data), kind)
+        return msgspec.convert(json.loads(data.decode() if isinstance(data, bytes) else data), kind)
     except UnicodeDecodeError as error:
         raise BadCompletion(f"{NO_COMPLETION}: {error}") from error
     except msgspec.ValidationError as error:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.integration.litellm.ways import asking
+from tests.integration.providers.adapters import Make, Port
+from tests.integration.providers.ways import asking
 from tests.servers.chat import DONE, ChatServer, delta, finish, usage_event
 from tests.servers.loopback import Stream
 
-from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.ports.assembly import assemble, mend_text
 from llamabot.ports.completion import Completion, FinishReason, Usage
 from llamabot.ports.messages import AssistantMessage
@@ -24,7 +24,7 @@ from llamabot.testing.contracts.async_completion import acollected
 
 pytestmark = pytest.mark.loopback
 
-Ask = Callable[[LiteLLMCompletion], Completion]
+Ask = Callable[[Port], Completion]
 COLOURS: dict[str, Ask] = {
     "stream": lambda port: assemble(port.stream(asking())),
     "astream": lambda port: asyncio.run(acollected(port, asking())),
@@ -84,15 +84,15 @@ def calls(draw: st.DrawFn) -> tuple[tuple[ToolCall, ...], list[dict[str, Any]]]:
     return wanted, [next(in_order[index]) for index, _ in mixed]
 
 
-def check(server: ChatServer, ask: Ask, packets: list[bytes], expected: Completion) -> None:
+def check(make: Make, server: ChatServer, ask: Ask, packets: list[bytes], expected: Completion) -> None:
     server.script(Stream(packets))
-    port = LiteLLMCompletion({"api_base": server.api_base, "api_key": "sk-test"})
+    port = make({"api_base": server.api_base, "api_key": "sk-test"})
     got = ask(port)
     assert (got.message, got.finish_reason, got.usage) == (expected.message, expected.finish_reason, expected.usage)
 
 
 @pytest.mark.parametrize("ask", COLOURS.values(), ids=COLOURS)
-def test_gives_the_text_whatever_way_it_is_cut(server: ChatServer, ask: Ask) -> None:
+def test_gives_the_text_whatever_way_it_is_cut(make: Make, server: ChatServer, ask: Ask) -> None:
     @settings(max_examples=40, deadline=None)
     @given(texts, texts, cuts, framings(), st.booleans())
     def gives_the_text(text: str, reasoning: str, where: list[int], framed: Any, repeated: bool) -> None:
@@ -102,42 +102,44 @@ def test_gives_the_text_whatever_way_it_is_cut(server: ChatServer, ask: Ask) -> 
         chunks += [delta(content=piece, **role) for piece in utf16_fragments(text, where)]
         message = AssistantMessage(mend_text(text), reasoning=mend_text(reasoning) or None)
         expected = Completion(message, FinishReason.STOP, Usage(7, 3))
-        check(server, ask, framed([*chunks, finish(), usage_event()]), expected)
+        check(make, server, ask, framed([*chunks, finish(), usage_event()]), expected)
 
     gives_the_text()
 
 
 @pytest.mark.parametrize("ask", COLOURS.values(), ids=COLOURS)
-def test_gives_parallel_calls_whatever_way_they_are_mixed(server: ChatServer, ask: Ask) -> None:
+def test_gives_parallel_calls_whatever_way_they_are_mixed(make: Make, server: ChatServer, ask: Ask) -> None:
     @settings(max_examples=40, deadline=None)
     @given(calls(), framings())
     def gives_the_calls(said: tuple[tuple[ToolCall, ...], list[dict[str, Any]]], framed: Any) -> None:
         wanted, chunks = said
         mended = tuple(ToolCall(one.id, one.name, mend_text(one.arguments)) for one in wanted)
         expected = Completion(AssistantMessage(tool_calls=mended), FinishReason.TOOL_CALLS, None)
-        check(server, ask, framed([*chunks, finish("tool_calls")]), expected)
+        check(make, server, ask, framed([*chunks, finish("tool_calls")]), expected)
 
     gives_the_calls()
 
 
 @pytest.mark.parametrize("ask", COLOURS.values(), ids=COLOURS)
 @pytest.mark.parametrize("reason", ["stop", "length"])
-def test_takes_a_reason_in_the_last_piece_of_text(server: ChatServer, ask: Ask, reason: str) -> None:
+def test_takes_a_reason_in_the_last_piece_of_text(make: Make, server: ChatServer, ask: Ask, reason: str) -> None:
     chunks = [delta(content="al"), delta(content="most", finish_reason=reason), usage_event()]
     packets = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
-    check(server, ask, [*packets, DONE], Completion(AssistantMessage("almost"), FinishReason(reason), Usage(7, 3)))
+    check(
+        make, server, ask, [*packets, DONE], Completion(AssistantMessage("almost"), FinishReason(reason), Usage(7, 3))
+    )
 
 
 @pytest.mark.parametrize("ask", COLOURS.values(), ids=COLOURS)
-def test_takes_usage_in_the_chunk_that_ends_the_answer(server: ChatServer, ask: Ask) -> None:
+def test_takes_usage_in_the_chunk_that_ends_the_answer(make: Make, server: ChatServer, ask: Ask) -> None:
     chunks = [delta(content="all"), {**finish(), "usage": usage_event()["usage"]}]
     packets = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
-    check(server, ask, [*packets, DONE], Completion(AssistantMessage("all"), FinishReason.STOP, Usage(7, 3)))
+    check(make, server, ask, [*packets, DONE], Completion(AssistantMessage("all"), FinishReason.STOP, Usage(7, 3)))
 
 
 @pytest.mark.parametrize("ask", COLOURS.values(), ids=COLOURS)
-def test_passes_over_chunks_without_choices(server: ChatServer, ask: Ask) -> None:
+def test_passes_over_chunks_without_choices(make: Make, server: ChatServer, ask: Ask) -> None:
     filtered = {**delta(), "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
     chunks = [filtered, delta(role="assistant", content=None), delta(content="all"), finish()]
     packets = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
-    check(server, ask, [*packets, DONE], Completion(AssistantMessage("all"), FinishReason.STOP))
+    check(make, server, ask, [*packets, DONE], Completion(AssistantMessage("all"), FinishReason.STOP))

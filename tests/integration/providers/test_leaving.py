@@ -9,15 +9,14 @@ from collections.abc import Callable
 from contextlib import aclosing, closing
 
 import pytest
-from tests.integration.litellm.ways import asking
+from tests.integration.providers.adapters import Port
+from tests.integration.providers.ways import asking
 from tests.servers.chat import ChatServer, answer, delta, finish, sse, stream_of
 from tests.servers.loopback import Hold
 
-from llamabot.adapters.litellm import LiteLLMCompletion
-
 pytestmark = pytest.mark.loopback
 
-Leave = Callable[[LiteLLMCompletion, ChatServer], None]
+Leave = Callable[[Port, ChatServer], None]
 ENDLESS = stream_of((f"word {number} " for number in range(3000)), pause_s=0.01)
 
 
@@ -26,17 +25,17 @@ async def is_left(server: ChatServer) -> None:
     assert await asyncio.to_thread(server.exchanges[-1].left.wait, 1.0)
 
 
-def by_closing(port: LiteLLMCompletion, server: ChatServer) -> None:
+def by_closing(port: Port, server: ChatServer) -> None:
     with closing(port.stream(asking())) as stream:
         next(stream)
 
 
-def by_dropping(port: LiteLLMCompletion, server: ChatServer) -> None:
+def by_dropping(port: Port, server: ChatServer) -> None:
     next(port.stream(asking()))
     gc.collect()
 
 
-def by_an_error_in_the_loop(port: LiteLLMCompletion, server: ChatServer) -> None:
+def by_an_error_in_the_loop(port: Port, server: ChatServer) -> None:
     def read() -> None:
         with closing(port.stream(asking())) as stream:
             for _ in stream:
@@ -46,7 +45,7 @@ def by_an_error_in_the_loop(port: LiteLLMCompletion, server: ChatServer) -> None
         read()
 
 
-def by_closing_async(port: LiteLLMCompletion, server: ChatServer) -> None:
+def by_closing_async(port: Port, server: ChatServer) -> None:
     async def leave() -> None:
         async with aclosing(port.astream(asking())) as stream:
             await anext(stream)
@@ -55,7 +54,7 @@ def by_closing_async(port: LiteLLMCompletion, server: ChatServer) -> None:
     asyncio.run(leave())
 
 
-def by_cancelling(port: LiteLLMCompletion, server: ChatServer) -> None:
+def by_cancelling(port: Port, server: ChatServer) -> None:
     begun = asyncio.Event()
 
     async def read() -> None:
@@ -73,7 +72,7 @@ def by_cancelling(port: LiteLLMCompletion, server: ChatServer) -> None:
     asyncio.run(leave())
 
 
-def by_a_time_limit(port: LiteLLMCompletion, server: ChatServer) -> None:
+def by_a_time_limit(port: Port, server: ChatServer) -> None:
     async def read() -> None:
         async with aclosing(port.astream(asking())) as stream:
             await anext(stream)
@@ -100,7 +99,7 @@ WAYS: list[Leave] = [
 
 
 @pytest.mark.parametrize("leave", WAYS, ids=lambda way: way.__name__)
-def test_stops_the_provider(server: ChatServer, port: LiteLLMCompletion, leave: Leave) -> None:
+def test_stops_the_provider(server: ChatServer, port: Port, leave: Leave) -> None:
     warm(server, port)
     server.script(ENDLESS)
     leave(port, server)
@@ -111,9 +110,7 @@ def test_stops_the_provider(server: ChatServer, port: LiteLLMCompletion, leave: 
     check_still_answers(server, port)
 
 
-def test_stops_a_provider_that_is_still_silent_when_the_task_is_cancelled(
-    server: ChatServer, port: LiteLLMCompletion
-) -> None:
+def test_stops_a_provider_that_is_still_silent_when_the_task_is_cancelled(server: ChatServer, port: Port) -> None:
     warm(server, port)
     server.script(Hold(20))
 
@@ -129,7 +126,7 @@ def test_stops_a_provider_that_is_still_silent_when_the_task_is_cancelled(
     check_still_answers(server, port)
 
 
-def test_makes_no_request_when_it_is_cancelled_before(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_makes_no_request_when_it_is_cancelled_before(server: ChatServer, port: Port) -> None:
     warm(server, port)
 
     async def leave_at_once(pause_s: float) -> None:
@@ -147,7 +144,7 @@ def test_makes_no_request_when_it_is_cancelled_before(server: ChatServer, port: 
         asyncio.run(leave_at_once(pause_s))
 
 
-def test_reads_fragments_as_they_arrive(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_reads_fragments_as_they_arrive(server: ChatServer, port: Port) -> None:
     warm(server, port)
     server.script(sse(delta(content="first"), delta(content="second"), finish(), pause_s=0.4))
     started = time.perf_counter()
@@ -159,13 +156,13 @@ def test_reads_fragments_as_they_arrive(server: ChatServer, port: LiteLLMComplet
     stream.close()
 
 
-def warm(server: ChatServer, port: LiteLLMCompletion) -> None:
+def warm(server: ChatServer, port: Port) -> None:
     """Let everything load that loads at a first call, so that times mean something."""
     server.script(answer(), stream_of(["a"]))
     asyncio.run(port.acomplete(asking()))
     list(port.stream(asking()))
 
 
-def check_still_answers(server: ChatServer, port: LiteLLMCompletion) -> None:
+def check_still_answers(server: ChatServer, port: Port) -> None:
     server.script(answer("again"))
     assert port.complete(asking()).message.text == "again"

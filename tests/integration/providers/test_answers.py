@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from tests.integration.litellm.ways import ALL, STREAMED, WHOLE, Way, asking
+from tests.integration.providers.adapters import Port
+from tests.integration.providers.ways import ALL, STREAMED, WHOLE, Way, asking
 from tests.servers.chat import ChatServer, body, call, delta, finish, sse, usage, usage_event
 from tests.servers.loopback import Exchange, Raw, Reply
 
-from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.adapters.litellm.loading import load
 from llamabot.adapters.litellm.reading import Reading
 from llamabot.ports.completion import Completion, CompletionChunk, FinishReason, ModelCapabilities, Usage
@@ -36,9 +36,7 @@ def saying(message: dict[str, Any], *, reason: str = "stop", tokens: dict[str, A
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_counts_tokens_with_the_cached_and_the_reasoned_ones(
-    server: ChatServer, port: LiteLLMCompletion, way: Way
-) -> None:
+def test_counts_tokens_with_the_cached_and_the_reasoned_ones(server: ChatServer, port: Port, way: Way) -> None:
     server.respond = saying({"content": "so"}, tokens=usage(20, 9, cached=16, reasoning=5))
     assert way(port, asking()).usage == Usage(20, 9, cached_tokens=16, reasoning_tokens=5)
 
@@ -46,7 +44,7 @@ def test_counts_tokens_with_the_cached_and_the_reasoned_ones(
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("model", [PRICED, "openai/llama-3-unheard-of"])
 def test_knows_no_tokens_and_no_price_where_the_provider_counted_none(
-    server: ChatServer, port: LiteLLMCompletion, way: Way, model: str
+    server: ChatServer, port: Port, way: Way, model: str
 ) -> None:
     server.respond = saying({"content": "so"})
     completion = way(port, asking(model=model))
@@ -54,22 +52,20 @@ def test_knows_no_tokens_and_no_price_where_the_provider_counted_none(
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_prices_an_answer_of_a_model_whose_price_is_known(
-    server: ChatServer, port: LiteLLMCompletion, way: Way
-) -> None:
+def test_prices_an_answer_of_a_model_whose_price_is_known(server: ChatServer, lite_port: Port, way: Way) -> None:
     server.respond = saying({"content": "so"}, tokens=usage(1_000_000, 0))
-    assert way(port, asking(model=PRICED)).cost_usd == pytest.approx(2.5)
+    assert way(lite_port, asking(model=PRICED)).cost_usd == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_gives_no_price_for_a_model_without_one(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_gives_no_price_for_a_model_without_one(server: ChatServer, port: Port, way: Way) -> None:
     server.respond = saying({"content": "so"}, tokens=usage(9, 9))
     completion = way(port, asking(model="openai/unheard-of"))
     assert (completion.usage, completion.cost_usd) == (Usage(9, 9), None)
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_takes_null_for_an_empty_answer(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_takes_null_for_an_empty_answer(server: ChatServer, port: Port, way: Way) -> None:
     server.respond = saying({"content": None})
     completion = way(port, asking())
     assert (completion.message, completion.finish_reason) == (AssistantMessage(), FinishReason.STOP)
@@ -86,17 +82,13 @@ def test_takes_null_for_an_empty_answer(server: ChatServer, port: LiteLLMComplet
         ("function_call", FinishReason.TOOL_CALLS),
     ],
 )
-def test_says_why_an_answer_ended(
-    server: ChatServer, port: LiteLLMCompletion, way: Way, said: str, reason: FinishReason
-) -> None:
+def test_says_why_an_answer_ended(server: ChatServer, port: Port, way: Way, said: str, reason: FinishReason) -> None:
     server.respond = saying({"content": "so"}, reason=said)
     assert way(port, asking()).finish_reason is reason
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_gives_calls_in_their_order_and_their_arguments_as_text(
-    server: ChatServer, port: LiteLLMCompletion, way: Way
-) -> None:
+def test_gives_calls_in_their_order_and_their_arguments_as_text(server: ChatServer, port: Port, way: Way) -> None:
     calls = [call("look", '{"word": "x"', "c1"), call("look", "", "c2"), call("nap", "{}", "c3")]
     server.respond = saying({"content": "let me see", "tool_calls": calls}, reason="tool_calls")
     message = way(port, asking()).message
@@ -109,7 +101,7 @@ def test_gives_calls_in_their_order_and_their_arguments_as_text(
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
-def test_takes_null_arguments_for_none_yet(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_takes_null_arguments_for_none_yet(server: ChatServer, port: Port, way: Way) -> None:
     null = {"index": 0, "id": "c1", "type": "function", "function": {"name": "nap", "arguments": None}}
     more = {"index": 0, "function": {"name": None, "arguments": "{}"}}
     server.script(sse(delta(tool_calls=[null]), delta(tool_calls=[more]), finish("tool_calls")))
@@ -117,19 +109,19 @@ def test_takes_null_arguments_for_none_yet(server: ChatServer, port: LiteLLMComp
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_keeps_reasoning_apart_from_the_text(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_keeps_reasoning_apart_from_the_text(server: ChatServer, port: Port, way: Way) -> None:
     server.respond = saying({"content": "so", "reasoning_content": "because"})
     assert way(port, asking()).message == AssistantMessage("so", reasoning="because")
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_names_the_model_as_the_provider_does(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_names_the_model_as_the_provider_does(server: ChatServer, port: Port, way: Way) -> None:
     server.respond = saying({"content": "so"})
     assert way(port, asking(model="openai/alias")).model == "scripted-1"
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_takes_a_models_refusal_for_its_answer(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_takes_a_models_refusal_for_its_answer(server: ChatServer, port: Port, way: Way) -> None:
     server.respond = saying({"content": None, "refusal": "I must not."})
     assert way(port, asking()).message == AssistantMessage("I must not.")
 
@@ -144,32 +136,32 @@ def test_takes_a_text_and_its_end_in_one_piece() -> None:
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
-def test_loses_no_piece_of_a_refusal(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_loses_no_piece_of_a_refusal(server: ChatServer, port: Port, way: Way) -> None:
     begin = delta(role="assistant", content="", refusal=None)
     server.script(sse(begin, delta(refusal="I must"), delta(refusal=" not."), finish()))
     assert way(port, asking()).message == AssistantMessage("I must not.")
 
 
 @pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
-def test_gives_ten_megabytes_whole(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_gives_ten_megabytes_whole(server: ChatServer, port: Port, way: Way) -> None:
     text = "0123456789abcdé\n" * 625_000
     server.respond = saying({"content": text})
     assert way(port, asking(timeout_s=60.0)).message.text == text
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_mends_half_a_character(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_mends_half_a_character(server: ChatServer, port: Port, way: Way) -> None:
     server.respond = saying({"content": "a\ud83d"})
     assert way(port, asking()).message.text == "a\ufffd"
 
 
-def test_knows_which_models_take_a_schema(port: LiteLLMCompletion) -> None:
-    assert port.capabilities("openai/gpt-4o") == ModelCapabilities(output_schema=True, priced=True)
-    assert port.capabilities("openai/unheard-of") == ModelCapabilities(output_schema=None, priced=None)
-    assert port.capabilities("openai/gpt-4o") is port.capabilities("openai/gpt-4o")
+def test_knows_which_models_take_a_schema(lite_port: Port) -> None:
+    assert lite_port.capabilities("openai/gpt-4o") == ModelCapabilities(output_schema=True, priced=True)
+    assert lite_port.capabilities("openai/unheard-of") == ModelCapabilities(output_schema=None, priced=None)
+    assert lite_port.capabilities("openai/gpt-4o") is lite_port.capabilities("openai/gpt-4o")
 
 
-def test_gives_the_same_completion_all_four_ways(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_gives_the_same_completion_all_four_ways(server: ChatServer, port: Port) -> None:
     calls = [call("look", '{"word": "x"}', "c1", extra_content={"mark": 1})]
     message = {"content": "so", "reasoning_content": "as", "tool_calls": calls, "x_own": {"a": [1]}}
     server.respond = saying(message, reason="tool_calls", tokens=usage(20, 9, cached=16, reasoning=5))

@@ -8,11 +8,11 @@ import logging
 from typing import Any
 
 import pytest
-from tests.integration.litellm.ways import ALL, STREAMED, Way, asking, raised, shown_by
+from tests.integration.providers.adapters import Make
+from tests.integration.providers.ways import ALL, STREAMED, Way, asking, raised, shown_by
 from tests.servers.chat import ChatServer, anything, delta, event, failure
 from tests.servers.loopback import Raw, Reply, Stream
 
-from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.ports.secrets import split_secrets
 
 pytestmark = pytest.mark.loopback
@@ -33,35 +33,37 @@ ECHOES: dict[str, Reply] = {
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("reply", ECHOES.values(), ids=ECHOES)
-def test_does_not_repeat_a_key_that_the_provider_echoes(server: ChatServer, way: Way, reply: Reply) -> None:
+def test_does_not_repeat_a_key_that_the_provider_echoes(make: Make, server: ChatServer, way: Way, reply: Reply) -> None:
     server.script(reply)
-    error = raised(way, LiteLLMCompletion({"api_base": server.api_base, "api_key": CANARY}))
+    error = raised(way, make({"api_base": server.api_base, "api_key": CANARY}))
     assert CANARY not in shown_by(error)
     assert CANARY in server.exchanges[0].headers["authorization"]
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
-def test_does_not_repeat_a_key_out_of_a_stream(server: ChatServer, way: Way) -> None:
+def test_does_not_repeat_a_key_out_of_a_stream(make: Make, server: ChatServer, way: Way) -> None:
     server.script(Stream([event(delta(content="par")), event({"error": {"message": ECHO, "type": "auth"}})]))
-    error = raised(way, LiteLLMCompletion({"api_base": server.api_base, "api_key": CANARY}))
+    error = raised(way, make({"api_base": server.api_base, "api_key": CANARY}))
     assert CANARY not in shown_by(error)
     assert "[secret]" in str(error)
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "MY_GATEWAY_TOKEN", "AWS_SECRET_ACCESS_KEY", "TEAM_SECRET"])
 def test_does_not_repeat_a_key_of_the_environment(
-    server: ChatServer, monkeypatch: pytest.MonkeyPatch, name: str
+    make: Make, server: ChatServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, CANARY)
     server.script(failure(401, ECHO))
-    error = raised(ALL["complete"], LiteLLMCompletion({"api_base": server.api_base, "api_key": "sk-other-key"}))
+    error = raised(ALL["complete"], make({"api_base": server.api_base, "api_key": "sk-other-key"}))
     assert CANARY not in shown_by(error)
 
 
-def test_does_not_black_out_words_for_placeholders(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_does_not_black_out_words_for_placeholders(
+    make: Make, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "model")
     server.script(failure(404, "no such model"))
-    error = raised(ALL["complete"], LiteLLMCompletion({"api_base": server.api_base}))
+    error = raised(ALL["complete"], make({"api_base": server.api_base}))
     assert "no such model" in str(error)
 
 
@@ -76,11 +78,11 @@ def test_does_not_black_out_words_for_placeholders(server: ChatServer, monkeypat
     ],
     ids=["key", "header", "bearer", "scheme", "cookie"],
 )
-def test_hides_secrets_wherever_they_are_given(server: ChatServer, options: dict[str, Any]) -> None:
+def test_hides_secrets_wherever_they_are_given(make: Make, server: ChatServer, options: dict[str, Any]) -> None:
     visible, secrets = split_secrets(options)
-    bound = LiteLLMCompletion({"api_base": server.api_base}).with_secrets(secrets)
-    own = LiteLLMCompletion({"api_base": server.api_base, **options})
-    plain = LiteLLMCompletion({"api_base": server.api_base})
+    bound = make({"api_base": server.api_base}).with_secrets(secrets)
+    own = make({"api_base": server.api_base, **options})
+    plain = make({"api_base": server.api_base})
     for port, given in ((bound, visible), (own, {}), (plain, options)):
         server.script(failure(401, ECHO))
         assert CANARY not in shown_by(raised(ALL["complete"], port, options=given))
@@ -88,16 +90,16 @@ def test_hides_secrets_wherever_they_are_given(server: ChatServer, options: dict
     assert all(CANARY in json.dumps(dict(exchange.headers)) for exchange in server.exchanges)
 
 
-def test_hides_the_password_of_an_address(server: ChatServer) -> None:
+def test_hides_the_password_of_an_address(make: Make, server: ChatServer) -> None:
     address = server.api_base.replace("http://", f"http://me:{CANARY}@")
     server.script(failure(500, f"cannot reach {address}"))
-    error = raised(ALL["complete"], LiteLLMCompletion({"api_base": address, "api_key": "sk-other-key"}))
+    error = raised(ALL["complete"], make({"api_base": address, "api_key": "sk-other-key"}))
     assert CANARY not in shown_by(error)
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_writes_no_key_into_any_log(server: ChatServer, way: Way, caplog: pytest.LogCaptureFixture) -> None:
-    port = LiteLLMCompletion({"api_base": server.api_base, "api_key": CANARY})
+def test_writes_no_key_into_any_log(make: Make, server: ChatServer, way: Way, caplog: pytest.LogCaptureFixture) -> None:
+    port = make({"api_base": server.api_base, "api_key": CANARY})
     with caplog.at_level(logging.DEBUG):
         server.respond = anything
         way(port, asking())
@@ -110,21 +112,21 @@ def test_writes_no_key_into_any_log(server: ChatServer, way: Way, caplog: pytest
     assert CANARY not in written.replace(ECHO, "")
 
 
-def test_writes_no_key_into_a_vendors_log(server: ChatServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_writes_no_key_into_a_vendors_log(make: Make, server: ChatServer, caplog: pytest.LogCaptureFixture) -> None:
     address = server.api_base.replace("http://", f"http://me:{CANARY}@")
     hidden = {"extra_headers": {"X-Auth-Token": CANARY}, "extra_body": {"access_token": CANARY}}
     server.respond = anything
     with caplog.at_level(logging.DEBUG):
-        ALL["complete"](LiteLLMCompletion({"api_base": address, "api_key": "sk-other-key", **hidden}), asking())
+        ALL["complete"](make({"api_base": address, "api_key": "sk-other-key", **hidden}), asking())
     assert CANARY not in "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records)
     assert CANARY in server.exchanges[0].headers["x-auth-token"]
 
 
-def test_scrubs_the_key_whatever_it_is_made_of(server: ChatServer) -> None:
+def test_scrubs_the_key_whatever_it_is_made_of(make: Make, server: ChatServer) -> None:
     for key in ("a.b*c+d(e", "ключ-ключ-ключ", "x" * 300):
         server.script(failure(400, f"what is {key}?"))
-        error = raised(ALL["complete"], LiteLLMCompletion({"api_base": server.api_base, "api_key": key.encode().hex()}))
+        error = raised(ALL["complete"], make({"api_base": server.api_base, "api_key": key.encode().hex()}))
         assert "what is" in str(error)
         server.script(failure(400, f"what is {key}?"))
         given = {"api_base": server.api_base, "api_key": "sk-other-key", "extra_body": {"password": key}}
-        assert key not in shown_by(raised(ALL["complete"], LiteLLMCompletion(given)))
+        assert key not in shown_by(raised(ALL["complete"], make(given)))

@@ -9,7 +9,8 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from tests.integration.litellm.ways import (
+from tests.integration.providers.adapters import Make, Port
+from tests.integration.providers.ways import (
     ALL,
     STREAMED,
     WHOLE,
@@ -23,7 +24,6 @@ from tests.integration.litellm.ways import (
 from tests.servers.chat import DONE, ChatServer, answer, body, delta, event, failure, finish, sse, stream_of
 from tests.servers.loopback import Hold, Raw, Reply, Slam, Stream, refusing_port
 
-from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.ports.errors import (
     AuthenticationFailed,
     BadCompletion,
@@ -101,7 +101,7 @@ LIKE_OTHERS = (
 @pytest.mark.parametrize(("case", "way"), in_ways(REFUSALS, like_others=LIKE_OTHERS))
 def test_refuses_with_an_error_of_ours(
     server: ChatServer,
-    port: LiteLLMCompletion,
+    port: Port,
     way: Way,
     case: tuple[Reply, type[CompletionError], int | None, str],
 ) -> None:
@@ -133,7 +133,7 @@ NO_COMPLETIONS: dict[str, Raw] = {
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("reply", NO_COMPLETIONS.values(), ids=NO_COMPLETIONS)
-def test_tells_what_is_no_completion(server: ChatServer, port: LiteLLMCompletion, way: Way, reply: Raw) -> None:
+def test_tells_what_is_no_completion(server: ChatServer, port: Port, way: Way, reply: Raw) -> None:
     server.script(reply)
     error = raised(way, port)
     assert type(error) is BadCompletion
@@ -153,7 +153,7 @@ def test_tells_what_is_no_completion(server: ChatServer, port: LiteLLMCompletion
     ],
 )
 def test_finds_an_error_inside_of_a_200(
-    server: ChatServer, port: LiteLLMCompletion, way: Way, error: dict[str, Any], kind: type[CompletionError]
+    server: ChatServer, port: Port, way: Way, error: dict[str, Any], kind: type[CompletionError]
 ) -> None:
     server.script(Raw(json.dumps({"error": error}).encode()))
     found = raised(way, port)
@@ -162,9 +162,9 @@ def test_finds_an_error_inside_of_a_200(
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_cannot_reach_a_port_where_nobody_listens(way: Way) -> None:
+def test_cannot_reach_a_port_where_nobody_listens(make: Make, way: Way) -> None:
     with refusing_port() as address:
-        error = raised(way, LiteLLMCompletion({"api_base": address, "api_key": "sk-test"}))
+        error = raised(way, make({"api_base": address, "api_key": "sk-test"}))
     assert type(error) is ProviderUnavailable
     assert "cannot be reached: " in str(error)
     check_is_presentable(error)
@@ -172,8 +172,8 @@ def test_cannot_reach_a_port_where_nobody_listens(way: Way) -> None:
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("model", ["openai/scripted", "gpt-4o", "anthropic/claude-sonnet-4-5", "azure/mine"])
-def test_says_where_a_missing_key_goes(server: ChatServer, way: Way, model: str) -> None:
-    error = raised(way, LiteLLMCompletion({"api_base": server.api_base, "api_version": "1"}), model=model)
+def test_says_where_a_missing_key_goes(lite: Make, server: ChatServer, way: Way, model: str) -> None:
+    error = raised(way, lite({"api_base": server.api_base, "api_version": "1"}), model=model)
     assert type(error) is AuthenticationFailed
     provider = {"gpt-4o": "openai"}.get(model, model.partition("/")[0])
     assert f"{provider.upper()}_API_KEY" in str(error)
@@ -181,10 +181,12 @@ def test_says_where_a_missing_key_goes(server: ChatServer, way: Way, model: str)
     assert server.exchanges == []
 
 
-def test_names_the_variable_whose_key_is_refused(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_the_variable_whose_key_is_refused(
+    lite: Make, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-4f9a1c7e")
     server.script(failure(401, "Incorrect API key"))
-    error = raised(ALL["complete"], LiteLLMCompletion({"api_base": server.api_base}))
+    error = raised(ALL["complete"], lite({"api_base": server.api_base}))
     assert "check the environment variable OPENAI_API_KEY" in str(error)
 
 
@@ -202,7 +204,7 @@ WAITS: dict[str, tuple[str | None, float | None]] = {
 
 @pytest.mark.parametrize(("case", "way"), in_ways(WAITS, like_others=WAITS.keys() - {"seconds", "nothing"}))
 def test_passes_on_how_long_to_wait(
-    server: ChatServer, port: LiteLLMCompletion, way: Way, case: tuple[str | None, float | None]
+    server: ChatServer, port: Port, way: Way, case: tuple[str | None, float | None]
 ) -> None:
     wait, seconds = case
     server.script(failure(429, "slow down", headers={"Retry-After": wait} if wait else {}))
@@ -211,7 +213,7 @@ def test_passes_on_how_long_to_wait(
     assert error.retry_after_s == seconds
 
 
-def test_reads_a_date_to_wait_for(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_reads_a_date_to_wait_for(server: ChatServer, port: Port) -> None:
     for offset_s in (90, -90):
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=offset_s), usegmt=True)
         server.script(failure(429, "slow down", headers={"Retry-After": date}))
@@ -249,7 +251,7 @@ BROKEN_STREAMS: dict[str, tuple[Reply, type[CompletionError]]] = {
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
 @pytest.mark.parametrize("case", BROKEN_STREAMS.values(), ids=BROKEN_STREAMS)
 def test_keeps_what_had_arrived_of_a_broken_stream(
-    server: ChatServer, port: LiteLLMCompletion, way: Way, case: tuple[Reply, type[CompletionError]]
+    server: ChatServer, port: Port, way: Way, case: tuple[Reply, type[CompletionError]]
 ) -> None:
     reply, kind = case
     server.script(reply)
@@ -263,9 +265,7 @@ def test_keeps_what_had_arrived_of_a_broken_stream(
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
 @pytest.mark.parametrize("reply", [Stream([]), Stream([DONE])], ids=["empty", "only done"])
-def test_takes_a_stream_of_nothing_for_a_truncated_one(
-    server: ChatServer, port: LiteLLMCompletion, way: Way, reply: Reply
-) -> None:
+def test_takes_a_stream_of_nothing_for_a_truncated_one(server: ChatServer, port: Port, way: Way, reply: Reply) -> None:
     server.script(reply)
     error = raised(way, port)
     assert isinstance(error, StreamTruncated)
@@ -273,30 +273,28 @@ def test_takes_a_stream_of_nothing_for_a_truncated_one(
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
-def test_keeps_a_whole_answer_though_the_connection_breaks_behind_it(
-    server: ChatServer, port: LiteLLMCompletion, way: Way
-) -> None:
+def test_keeps_a_whole_answer_though_the_connection_breaks_behind_it(server: ChatServer, port: Port, way: Way) -> None:
     server.script(sse(delta(content="whole"), finish(), done=False, cut=True))
     assert way(port, asking()).message.text == "whole"
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
-def test_lets_a_model_repeat_itself(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_lets_a_model_repeat_itself(server: ChatServer, port: Port, way: Way) -> None:
     server.script(stream_of(["-----"] * 150))
     assert way(port, asking()).message.text == "-----" * 150
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("model", ["scripted", "nonsense/scripted"])
-def test_says_how_to_name_a_provider(server: ChatServer, way: Way, model: str) -> None:
-    error = raised(way, LiteLLMCompletion(), model=model)
+def test_says_how_to_name_a_provider(lite: Make, server: ChatServer, way: Way, model: str) -> None:
+    error = raised(way, lite(), model=model)
     assert type(error) is ConfigurationError
     assert "custom_llm_provider" in str(error)
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("model", ["", "  "])
-def test_says_how_to_set_a_model(server: ChatServer, port: LiteLLMCompletion, way: Way, model: str) -> None:
+def test_says_how_to_set_a_model(server: ChatServer, port: Port, way: Way, model: str) -> None:
     error = raised(way, port, model=model)
     assert type(error) is ConfigurationError
     for place in ("model=", "lmb.configure(model=…)", "LLAMABOT_MODEL", "llamabot.toml", "embedded/smollm2"):
@@ -305,7 +303,7 @@ def test_says_how_to_set_a_model(server: ChatServer, port: LiteLLMCompletion, wa
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 def test_asks_nobody_when_it_is_to_be_offline(
-    server: ChatServer, port: LiteLLMCompletion, way: Way, monkeypatch: pytest.MonkeyPatch
+    server: ChatServer, port: Port, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
     error = raised(way, port)
@@ -318,7 +316,7 @@ def test_asks_nobody_when_it_is_to_be_offline(
 
 
 @pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
-def test_does_not_take_the_callers_trouble_for_its_own(server: ChatServer, port: LiteLLMCompletion, way: Way) -> None:
+def test_does_not_take_the_callers_trouble_for_its_own(server: ChatServer, port: Port, way: Way) -> None:
     server.script(failure(401, "wrong key"), Raw(b"no json"))
     try:
         raise TimeoutError("the caller's own, about context length and rate limits")
@@ -328,14 +326,14 @@ def test_does_not_take_the_callers_trouble_for_its_own(server: ChatServer, port:
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_says_that_an_address_is_none(way: Way) -> None:
-    error = raised(way, LiteLLMCompletion({"api_base": "localhost:1234/v1", "api_key": "sk-test"}))
+def test_says_that_an_address_is_none(make: Make, way: Way) -> None:
+    error = raised(way, make({"api_base": "localhost:1234/v1", "api_key": "sk-test"}))
     assert type(error) is ConfigurationError
     assert "http://" in str(error)
 
 
-def test_comes_from_the_original_for_those_who_debug(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_comes_from_the_original_for_those_who_debug(server: ChatServer, lite_port: Port) -> None:
     server.script(failure(500, "boom"))
-    error = raised(ALL["complete"], port)
+    error = raised(ALL["complete"], lite_port)
     assert type(error.__cause__).__module__.startswith("litellm.")
     assert "direct cause" in "".join(traceback.format_exception(error))

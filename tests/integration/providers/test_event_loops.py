@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.litellm.ways import afragments, asking
+from tests.integration.providers.adapters import Make, Port, direct, litellm
+from tests.integration.providers.ways import afragments, asking
 from tests.servers.chat import ChatServer, answer, anything, stream_of
 from tests.servers.loopback import Reply, Stream
 from tests.servers.wires import anthropic_events, ollama_line
 
-from llamabot.adapters.litellm import LiteLLMCompletion
 from llamabot.ports.assembly import assemble
 
 pytestmark = pytest.mark.loopback
@@ -31,7 +31,7 @@ def open_files() -> int:
     return len(list(FDS.iterdir()))
 
 
-async def both(port: LiteLLMCompletion) -> tuple[str, str]:
+async def both(port: Port) -> tuple[str, str]:
     """Ask in both forms; the whole answer last, for it leaves its connection open for the next request."""
     streamed = assemble(await afragments(port, asking()))
     whole = await port.acomplete(asking())
@@ -39,7 +39,7 @@ async def both(port: LiteLLMCompletion) -> tuple[str, str]:
 
 
 @on_linux
-def test_leaves_no_file_open_over_many_event_loops(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_leaves_no_file_open_over_many_event_loops(server: ChatServer, port: Port) -> None:
     server.respond = anything
     for _ in range(3):
         asyncio.run(both(port))
@@ -51,7 +51,7 @@ def test_leaves_no_file_open_over_many_event_loops(server: ChatServer, port: Lit
     assert server.open_connections == 0
 
 
-def test_keeps_hold_of_no_loop_that_has_ended(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_keeps_hold_of_no_loop_that_has_ended(server: ChatServer, port: Port) -> None:
     server.respond = anything
 
     async def asked() -> weakref.ref[asyncio.AbstractEventLoop]:
@@ -71,7 +71,7 @@ def test_keeps_hold_of_no_loop_that_has_ended(server: ChatServer, port: LiteLLMC
     assert (closed(), ended()) == (None, None)
 
 
-async def by_cancelling(port: LiteLLMCompletion, model: str) -> None:
+async def by_cancelling(port: Port, model: str) -> None:
     begun = asyncio.Event()
 
     async def read() -> None:
@@ -85,12 +85,12 @@ async def by_cancelling(port: LiteLLMCompletion, model: str) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def by_closing(port: LiteLLMCompletion, model: str) -> None:
+async def by_closing(port: Port, model: str) -> None:
     async with aclosing(port.astream(asking(model=model))) as stream:
         await anext(stream)
 
 
-async def by_forgetting(port: LiteLLMCompletion, model: str) -> None:
+async def by_forgetting(port: Port, model: str) -> None:
     async for _ in port.astream(asking(model=model)):
         break
 
@@ -105,10 +105,18 @@ ENDLESS: dict[str, Reply] = {
 
 @on_linux
 @pytest.mark.parametrize("leave", [by_cancelling, by_closing, by_forgetting], ids=lambda leave: leave.__name__)
-@pytest.mark.parametrize("model", ENDLESS)
-def test_leaves_no_file_open_over_many_streams_that_are_left(server: ChatServer, leave: Any, model: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "model"),
+    [
+        pytest.param(direct, "openai/scripted", id="direct"),
+        *(pytest.param(litellm, model, id=model) for model in ENDLESS),
+    ],
+)
+def test_leaves_no_file_open_over_many_streams_that_are_left(
+    make: Make, server: ChatServer, leave: Any, model: str
+) -> None:
     server.respond = lambda exchange: ENDLESS[model]
-    port = LiteLLMCompletion({"api_base": server.api_base if "openai" in model else server.url, "api_key": "sk-test"})
+    port = make({"api_base": server.api_base if "openai" in model else server.url, "api_key": "sk-test"})
     for _ in range(2):
         asyncio.run(leave(port, model))
     gc.collect()
@@ -120,7 +128,7 @@ def test_leaves_no_file_open_over_many_streams_that_are_left(server: ChatServer,
 
 
 @on_linux
-def test_leaves_no_file_open_when_loops_in_threads_leave_at_once(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_leaves_no_file_open_when_loops_in_threads_leave_at_once(server: ChatServer, port: Port) -> None:
     server.respond = lambda exchange: ENDLESS["openai/scripted"]
 
     def leave(_: int) -> None:
@@ -143,7 +151,7 @@ def settles(before: int) -> bool:
 
 
 def test_serves_event_loops_in_several_threads(
-    server: ChatServer, port: LiteLLMCompletion, capfd: pytest.CaptureFixture[str]
+    server: ChatServer, port: Port, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server.respond = anything
     asyncio.run(both(port))
@@ -161,7 +169,7 @@ def test_serves_event_loops_in_several_threads(
     assert capfd.readouterr() == ("", "")
 
 
-def test_closes_the_clients_of_its_own_loop_only(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_closes_the_clients_of_its_own_loop_only(server: ChatServer, port: Port) -> None:
     server.respond = anything
     ended = threading.Event()
 
@@ -178,7 +186,7 @@ def test_closes_the_clients_of_its_own_loop_only(server: ChatServer, port: LiteL
         assert longer.result(10) == "finefine"
 
 
-def test_answers_a_plain_call_inside_of_a_running_loop(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_answers_a_plain_call_inside_of_a_running_loop(server: ChatServer, port: Port) -> None:
     server.respond = anything
 
     async def in_a_notebook() -> tuple[str, str, str]:
@@ -188,7 +196,7 @@ def test_answers_a_plain_call_inside_of_a_running_loop(server: ChatServer, port:
     assert asyncio.run(in_a_notebook()) == ("fine", "fine", "fine")
 
 
-def test_serves_a_hundred_calls_of_one_loop_at_once(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_serves_a_hundred_calls_of_one_loop_at_once(server: ChatServer, port: Port) -> None:
     server.respond = lambda exchange: answer(exchange.body["messages"][0]["content"], delay_s=0.05)
 
     async def hundred() -> list[str]:
@@ -198,7 +206,7 @@ def test_serves_a_hundred_calls_of_one_loop_at_once(server: ChatServer, port: Li
     assert asyncio.run(hundred()) == [f"call {number}" for number in range(100)]
 
 
-def test_serves_many_threads_at_once(server: ChatServer, port: LiteLLMCompletion) -> None:
+def test_serves_many_threads_at_once(server: ChatServer, port: Port) -> None:
     server.respond = lambda exchange: answer(exchange.body["messages"][0]["content"])
     port.complete(asking("before"))
     with ThreadPoolExecutor(16) as threads:
