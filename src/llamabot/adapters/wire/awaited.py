@@ -32,7 +32,6 @@ _LOOK_S = 0.5
 _LARGE_BYTES = 1_000_000  # aiohttp wants to read more than this from a file
 
 _Sessions = dict[tuple[asyncio.AbstractEventLoop, bool], Any]
-_ending: set[asyncio.Future[None]] = set()  # a loop holds its tasks weakly
 
 
 class AwaitedConnections:
@@ -107,7 +106,7 @@ class AwaitedConnections:
         if session is None:
             aiohttp = self._aiohttp = _vendor()
             for ended in [key for key in self._sessions if key[0].is_closed()]:
-                _forget(self._sessions.pop(ended, None))
+                _let_go(self._sessions.pop(ended, None))
             kept = {"keepalive_timeout": KEPT_S} if lasts else {"force_close": True}
             session = self._sessions[loop, lasts] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, use_dns_cache=False, **kept),
@@ -224,22 +223,15 @@ def _close_all(sessions: _Sessions) -> None:
     for loop, lasts in list(sessions):
         session = sessions.pop((loop, lasts), None)
         if loop.is_closed():
-            _forget(session)
-        elif session is not None:
-            loop.call_soon_threadsafe(_end, session)
+            _let_go(session)
+        else:
+            loop.call_soon_threadsafe(_let_go, session)
 
 
-def _forget(session: Any) -> None:
-    """Let go of a session whose loop was closed without ceremony: nothing of it can be awaited any more."""
+def _let_go(session: Any) -> None:
+    """Close a session's connections at once; nobody waits until they have ended, for the loop may end before."""
     if session is not None:
         connector = session.connector
         session.detach()
-        for _ in connector.close().__await__():  # there is nothing to wait for, and aiohttp wants to see it awaited
-            pass
-
-
-def _end(session: Any) -> None:
-    """Close a session in its own loop."""
-    ending = asyncio.ensure_future(session.close())
-    _ending.add(ending)
-    ending.add_done_callback(_ending.discard)
+        for _ in connector.close().__await__():  # its first step is all that is wanted
+            break

@@ -163,7 +163,7 @@ def merged(fields: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]
     whole = dict(fields)
     for name, value in more.items():
         before = whole.get(name)
-        if name == "thinking_blocks" and isinstance(value, Sequence):
+        if name == "thinking_blocks" and _are_blocks(value) and _are_blocks(before or []):
             whole[name] = _thought(before or (), value)
         elif isinstance(before, list) and isinstance(value, list):
             whole[name] = before + value
@@ -174,13 +174,17 @@ def merged(fields: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]
     return whole
 
 
+def _are_blocks(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(block, Mapping) for block in value)
+
+
 def _thought(blocks: Sequence[Any], more: Sequence[Any]) -> list[Any]:
     """Return thinking blocks with further fragments: one block goes on until its signature has come."""
     whole = [*blocks]
     for block in more:
         last = whole[-1] if whole else {}
         if block.get("type") == last.get("type") == "thinking" and not last.get("signature"):
-            thinking = (last.get("thinking") or "") + (block.get("thinking") or "")
+            thinking = f"{last.get('thinking') or ''}{block.get('thinking') or ''}"
             whole[-1] = {**last, **block, "thinking": thinking}
         else:
             whole.append(block)
