@@ -20,7 +20,7 @@ from llamabot.domain.outbox import Outbox
 from llamabot.ports.assembly import mend_text
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import NO_USAGE, Completion, Usage
-from llamabot.ports.errors import CompletionError, LimitReached, LlamabotError
+from llamabot.ports.errors import BudgetExceeded, CompletionError, LimitReached, LlamabotError
 from llamabot.ports.ids import IdPort
 from llamabot.ports.messages import Message, ToolMessage
 from llamabot.ports.recorder import (
@@ -46,7 +46,9 @@ current_run_id: ContextVar[str | None] = ContextVar("llamabot_run_id", default=N
 """The run that new runs are inside of."""
 
 _LEFT = " (nobody waits for it any longer; what runs in a thread goes on unseen)"
-_RECORDED_ATTRIBUTES = frozenset({"asked_by", "calls", "extra", "limit", "retry_after_s", "status_code"})
+_RECORDED_ATTRIBUTES = frozenset(
+    {"asked_by", "calls", "extra", "limit", "limit_usd", "retry_after_s", "spent_usd", "status_code"}
+)
 
 
 class RunLog:
@@ -268,7 +270,7 @@ class RunLog:
 def _status_of(error: BaseException | None) -> RunStatus:
     if error is None:
         return RunStatus.COMPLETED
-    if isinstance(error, LimitReached):
+    if isinstance(error, LimitReached | BudgetExceeded):
         return RunStatus.LIMITED
     if isinstance(error, GeneratorExit | KeyboardInterrupt | asyncio.CancelledError):
         return RunStatus.CANCELLED

@@ -13,6 +13,7 @@
     │   ├── CompletionError       .partial .status_code
     │   │   ├── AuthenticationFailed
     │   │   ├── BadCompletion
+    │   │   ├── BudgetExceeded    .limit_usd .spent_usd .retry_after_s
     │   │   ├── CompletionTimeout
     │   │   ├── ContentRefused
     │   │   ├── ContextTooLong
@@ -25,6 +26,7 @@
     │   ├── EmbeddingError        .status_code .retry_after_s
     │   ├── MemoryFailed
     │   ├── RecorderError
+    │   ├── SharedStateError
     │   └── ToolboxUnavailable
     ├── BotError                  the model, within the rules
     │   ├── AnswerNotParsed       .attempts
@@ -55,6 +57,7 @@ __all__ = [
     "AuthenticationFailed",
     "BadCompletion",
     "BotError",
+    "BudgetExceeded",
     "CompletionError",
     "CompletionTimeout",
     "ConfigurationError",
@@ -76,6 +79,7 @@ __all__ = [
     "RequestRejected",
     "RunBusy",
     "RunPaused",
+    "SharedStateError",
     "StreamTruncated",
     "ToolDefinitionError",
     "ToolOutcomeUnknown",
@@ -183,6 +187,23 @@ class BadCompletion(CompletionError):
     retryable = True
 
 
+class BudgetExceeded(CompletionError):
+    """The request may cost more than is left of a budget; it was not made.
+
+    Whoever set the budget acts, or the calendar: it is not tried again, but another model may be asked, or the run be
+    resumed.
+
+    Attributes:
+        limit_usd: the budget.
+        spent_usd: what of it is spent, or set aside for requests in flight.
+        retry_after_s: seconds until it begins anew, or None.
+    """
+
+    limit_usd: float = 0.0
+    spent_usd: float = 0.0
+    retry_after_s: float | None = None
+
+
 class CompletionTimeout(CompletionError):
     """No answer, or no next fragment, within `timeout_s`."""
 
@@ -268,6 +289,10 @@ class MemoryFailed(PortError):
 
 class RecorderError(PortError):
     """The log of a run could not be written or read."""
+
+
+class SharedStateError(PortError):
+    """What decorators of ports share could not be read or written: a budget's ledger, a rate limit's turns, a cache."""
 
 
 class ToolboxUnavailable(PortError):

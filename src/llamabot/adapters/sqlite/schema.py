@@ -16,7 +16,7 @@ import msgspec
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
-__all__ = ["DOCS", "LOG", "MEMORY", "NewerSchema", "Schema", "has_tables", "migrate"]
+__all__ = ["DOCS", "LOG", "MEMORY", "SHARED", "NewerSchema", "Schema", "has_tables", "migrate"]
 
 
 class Schema(msgspec.Struct, frozen=True):
@@ -34,6 +34,7 @@ class Schema(msgspec.Struct, frozen=True):
 DOCS = Schema("llamabot.docs", ("docs_0001",))
 LOG = Schema("llamabot.log", ("log_0001",))
 MEMORY = Schema("llamabot.memory", ("memory_0001",))
+SHARED = Schema("llamabot.shared", ("shared_0001",))
 
 
 class NewerSchema(Exception):
