@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from llamabot.adapters.wrap.fallback import Fallback
     from llamabot.adapters.wrap.retry import Retry
     from llamabot.app.container import Container
+    from llamabot.app.decorators import Budget, Cache, RateLimit
     from llamabot.app.docstores import FaissDocStore
     from llamabot.app.ingest import IngestFailure, IngestProgress, IngestReport, aingest, ingest
     from llamabot.app.provider import aclose, close, configure, recorder
@@ -106,6 +107,8 @@ _HOMES = {
     "AsyncStructuredBot": "llamabot.domain.structured",
     "AsyncToolBot": "llamabot.domain.toolbot",
     "AttemptRejected": "llamabot.domain.result",
+    "Budget": "llamabot.app.decorators",
+    "Cache": "llamabot.app.decorators",
     "ChatMemory": "llamabot.adapters.fake.memory",
     "Completion": "llamabot.ports.completion",
     "CompletionChunk": "llamabot.ports.completion",
@@ -142,6 +145,7 @@ _HOMES = {
     "Passage": "llamabot.ports.documents",
     "Place": "llamabot.ports.documents",
     "QueryBot": "llamabot.domain.querybot",
+    "RateLimit": "llamabot.app.decorators",
     "ReasoningDelta": "llamabot.domain.result",
     "Result": "llamabot.domain.result",
     "Retrieved": "llamabot.domain.result",
@@ -211,6 +215,8 @@ __all__ = [
     "AsyncStructuredBot",
     "AsyncToolBot",
     "AttemptRejected",
+    "Budget",
+    "Cache",
     "ChatMemory",
     "Completion",
     "CompletionChunk",
@@ -247,6 +253,7 @@ __all__ = [
     "Passage",
     "Place",
     "QueryBot",
+    "RateLimit",
     "ReasoningDelta",
     "Result",
     "Retrieved",

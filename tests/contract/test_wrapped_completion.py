@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import llamabot as lmb
+from llamabot.adapters.fake.shared import InMemoryLedger
+from llamabot.adapters.wrap.budget import Budget
 from llamabot.adapters.wrap.fallback import Fallback
 from llamabot.adapters.wrap.retry import Retry
 from llamabot.ports.completion import CompletionChunk, CompletionRequest
@@ -80,6 +83,47 @@ class TestFallback(_Fallback, CompletionContract):
 
 
 class TestAsyncFallback(_Fallback, AsyncCompletionContract):
+    pass
+
+
+class _Cache(_Wrapped):
+    not_supported: ClassVar = {"counting": "it is there to ask less"}
+
+    def wrap(self, port: Any) -> Any:
+        return lmb.Cache(port)
+
+
+class _RateLimit(_Counting):
+    def wrap(self, port: Any) -> Any:
+        return lmb.RateLimit(port, rpm=10_000, tpm=10**9)
+
+
+class _Budget(_Counting):
+    def wrap(self, port: Any) -> Any:
+        return Budget(port, InMemoryLedger(), cost_usd=1000.0, prices={"": (1e-6, 2e-6)})
+
+
+class TestCache(_Cache, CompletionContract):
+    pass
+
+
+class TestAsyncCache(_Cache, AsyncCompletionContract):
+    pass
+
+
+class TestRateLimit(_RateLimit, CompletionContract):
+    pass
+
+
+class TestAsyncRateLimit(_RateLimit, AsyncCompletionContract):
+    pass
+
+
+class TestBudget(_Budget, CompletionContract):
+    pass
+
+
+class TestAsyncBudget(_Budget, AsyncCompletionContract):
     pass
 
 

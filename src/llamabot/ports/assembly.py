@@ -17,7 +17,7 @@ from llamabot.ports.errors import BadCompletion, StreamTruncated
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import ToolCall
 
-__all__ = ["Assembler", "assemble", "mend_completion", "mend_text"]
+__all__ = ["Assembler", "as_chunk", "assemble", "mend_completion", "mend_text"]
 
 
 def mend_text(text: str) -> str:
@@ -68,6 +68,27 @@ def assemble(chunks: Iterable[CompletionChunk]) -> Completion:
     return assembler.completion()
 
 
+def as_chunk(completion: Completion) -> CompletionChunk:
+    """Return an answer as a stream of one fragment.
+
+    Law: `assemble([as_chunk(completion)])` is the completion, for one whose content is text and which is mended.
+    """
+    message = completion.message
+    return CompletionChunk(
+        text=message.text,
+        reasoning=message.reasoning or "",
+        tool_calls=tuple(
+            ToolCallFragment(index, call.id, call.name, call.arguments) for index, call in enumerate(message.tool_calls)
+        ),
+        finish_reason=completion.finish_reason,
+        usage=completion.usage,
+        cost_usd=completion.cost_usd,
+        model=completion.model,
+        provider_data=message.provider_data,
+        from_cache=completion.from_cache,
+    )
+
+
 class Assembler:
     """Collects the chunks of one answer; belongs to one call."""
 
@@ -80,6 +101,7 @@ class Assembler:
         self._usage: Usage | None = None
         self._cost_usd: float | None = None
         self._model: str | None = None
+        self._from_cache = False
 
     def feed(self, chunk: CompletionChunk) -> tuple[str, str]:
         """Take one chunk in; return the text and the reasoning that it completes, mended, either of them maybe ""."""
@@ -95,6 +117,8 @@ class Assembler:
             self._model = chunk.model
         if chunk.cost_usd is not None:
             self._cost_usd = chunk.cost_usd
+        if chunk.from_cache:
+            self._from_cache = True
         return chunk.text and self._text.feed(chunk.text), chunk.reasoning and self._reasoning.feed(chunk.reasoning)
 
     def rest(self) -> tuple[str, str]:
@@ -124,7 +148,7 @@ class Assembler:
                 "the answer is cut, its beginning is in .partial",
                 partial=message,
             )
-        return Completion(message, self._finish_reason, self._usage, self._cost_usd, self._model)
+        return Completion(message, self._finish_reason, self._usage, self._cost_usd, self._model, self._from_cache)
 
     def _feed_call(self, fragment: ToolCallFragment) -> None:
         calls = self._calls.setdefault(fragment.index, [])

@@ -127,6 +127,7 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
         usage: tokens, or None where the provider did not count them.
         cost_usd: None where the price is unknown, never 0 for unknown.
         model: the model that answered, as the provider names it.
+        from_cache: nobody was asked now: the tokens are those of when somebody was, and the cost is 0.
     """
 
     message: AssistantMessage
@@ -134,6 +135,7 @@ class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     usage: Usage | None = None
     cost_usd: float | None = None
     model: str | None = None
+    from_cache: bool = False
 
 
 class ToolCallFragment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -156,7 +158,8 @@ class CompletionChunk(msgspec.Struct, frozen=True, omit_defaults=True):
     """A fragment of an answer; every field is optional.
 
     `text`, `reasoning` and the calls' arguments are appended. Of `usage`, `cost_usd`, `model` and `finish_reason`
-    the last one given counts. `provider_data` is merged key by key, later values winning.
+    the last one given counts. `provider_data` is merged key by key, later values winning. `from_cache` in one of them
+    is said of the whole.
     """
 
     text: str = ""
@@ -167,6 +170,7 @@ class CompletionChunk(msgspec.Struct, frozen=True, omit_defaults=True):
     cost_usd: float | None = None
     model: str | None = None
     provider_data: Mapping[str, Any] | None = None
+    from_cache: bool = False
 
 
 class ModelCapabilities(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -175,10 +179,14 @@ class ModelCapabilities(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         output_schema: whether the provider takes a JSON schema and holds the model to it.
         priced: whether completions of this model come with their cost.
+        usd_per_prompt_token: its list price, US dollars.
+        usd_per_completion_token: likewise.
     """
 
     output_schema: bool | None = None
     priced: bool | None = None
+    usd_per_prompt_token: float | None = None
+    usd_per_completion_token: float | None = None
 
 
 class CompletionPort(Protocol):
@@ -189,6 +197,9 @@ class CompletionPort(Protocol):
 
     An adapter may also have `with_secrets(secrets) -> CompletionPort`, which returns a copy that authorises its
     requests with them. A bot whose options hold secrets calls it; an adapter without it gets none.
+
+    It may have `identity: str` too: its name with all that changes its answers beside the request, and nothing secret.
+    A cache tells adapters apart by it, and takes the name of the class where there is none.
     """
 
     def complete(self, request: CompletionRequest) -> Completion:

@@ -45,9 +45,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from llamabot.ports.error_roots import LlamabotError, PortError
+
 if TYPE_CHECKING:
-    from llamabot.ports.completion import Usage
-    from llamabot.ports.messages import AssistantMessage, Message
+    from llamabot.ports.messages import AssistantMessage
     from llamabot.ports.tools import ToolCall
 
 __all__ = [
@@ -87,20 +88,6 @@ __all__ = [
     "UnknownArgument",
     "UsageError",
 ]
-
-
-class LlamabotError(Exception):
-    """The root. Raised out of a bot it carries what the run had reached.
-
-    Attributes:
-        run_id: the run it ended, or None outside of one.
-        messages: the transcript up to the error, oldest first.
-        usage: tokens spent up to the error, or None outside of a run.
-    """
-
-    run_id: str | None = None
-    messages: tuple[Message, ...] = ()
-    usage: Usage | None = None
 
 
 class UsageError(LlamabotError):
@@ -151,16 +138,6 @@ class UnknownArgument(UsageError, TypeError):
     """A keyword argument that does not exist; the message names the right one."""
 
 
-class PortError(LlamabotError):
-    """Something outside of the program failed.
-
-    Attributes:
-        retryable: whether the same request may succeed later, unchanged.
-    """
-
-    retryable: bool = False
-
-
 class CompletionError(PortError):
     """A language model's provider did not give a usable answer.
 
@@ -188,10 +165,7 @@ class BadCompletion(CompletionError):
 
 
 class BudgetExceeded(CompletionError):
-    """The request may cost more than is left of a budget; it was not made.
-
-    Whoever set the budget acts, or the calendar: it is not tried again, but another model may be asked, or the run be
-    resumed.
+    """The request may cost more than is left of a budget; it was not made. Another model may still be asked.
 
     Attributes:
         limit_usd: the budget.

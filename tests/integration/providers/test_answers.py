@@ -155,10 +155,12 @@ def test_mends_half_a_character(server: ChatServer, port: Port, way: Way) -> Non
     assert way(port, asking()).message.text == "a\ufffd"
 
 
-def test_knows_which_models_take_a_schema(lite_port: Port) -> None:
-    assert lite_port.capabilities("openai/gpt-4o") == ModelCapabilities(output_schema=True, priced=True)
+def test_knows_which_models_take_a_schema_and_what_they_cost(lite_port: Port) -> None:
+    known = lite_port.capabilities("openai/gpt-4o")
+    assert (known.output_schema, known.priced) == (True, True)
+    assert 0 < (known.usd_per_prompt_token or 0) < (known.usd_per_completion_token or 0) < 1e-4
     assert lite_port.capabilities("openai/unheard-of") == ModelCapabilities(output_schema=None, priced=None)
-    assert lite_port.capabilities("openai/gpt-4o") is lite_port.capabilities("openai/gpt-4o")
+    assert lite_port.capabilities("openai/gpt-4o") is known
 
 
 def test_gives_the_same_completion_all_four_ways(server: ChatServer, port: Port) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.wrap.four_ways import WAYS, outcome, request
 
@@ -79,6 +79,7 @@ def test_where_all_fail_the_last_error_says_what_came_before(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
+@settings(max_examples=30)
 @given(cut=st.integers(0, 3))
 def test_never_asks_another_after_text_was_handed_out(way: str, cut: int) -> None:
     second = ScriptedCompletion(["five six"])
@@ -91,6 +92,7 @@ def test_never_asks_another_after_text_was_handed_out(way: str, cut: int) -> Non
     assert second.requests == ()
 
 
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from([DOWN, ContentRefused("no"), RateLimited("no"), "Hi!"]), min_size=3))
 def test_is_the_same_in_all_colours(script: list[Any]) -> None:
     seen = set()

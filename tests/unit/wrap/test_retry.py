@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.wrap.four_ways import WAYS, outcome, request
 
@@ -90,6 +90,7 @@ def test_the_time_that_attempts_take_counts(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
+@settings(max_examples=30)
 @given(cut=st.integers(1, 3))
 def test_never_asks_again_after_text_was_handed_out(way: str, cut: int) -> None:
     clock = VirtualClock()
@@ -110,6 +111,7 @@ def test_begins_a_stream_again_that_broke_before_anything_came(way: str) -> None
     assert outcome(way, retry, request()) == "one two"
 
 
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from([DOWN, BadCompletion("odd"), AuthenticationFailed("no"), "Hi!"]), min_size=4))
 def test_is_the_same_in_all_colours(script: list[Any]) -> None:
     seen = set()

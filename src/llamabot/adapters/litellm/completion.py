@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from llamabot.adapters.litellm.call import Call
 from llamabot.adapters.litellm.callbacks import untold
 from llamabot.adapters.litellm.errors import ANY_ERROR
@@ -39,6 +41,11 @@ class LiteLLMCompletion:
 
     def __repr__(self) -> str:
         return f"LiteLLMCompletion({dict(self.options)!r}, {self._secrets!r})"
+
+    @property
+    def identity(self) -> str:
+        """Name this adapter and where its options send requests, for caches."""
+        return f"litellm {msgspec.json.encode(dict(self.options), enc_hook=repr, order='deterministic').decode()}"
 
     def with_secrets(self, secrets: Secrets) -> LiteLLMCompletion:
         """Return a copy that authorises its requests with these secrets too."""
@@ -126,10 +133,15 @@ class LiteLLMCompletion:
             takes_schema = litellm.supports_response_schema(model, self.options.get("custom_llm_provider"))
         except Exception:  # noqa: BLE001 - a name that LiteLLM cannot read is a model it does not know
             return ModelCapabilities()
-        prices = [litellm.model_cost.get(name, {}) for name in (model, model.partition("/")[2])]
-        priced = any("input_cost_per_token" in price for price in prices)
-        # Its table says False of every model that it has never heard of.
-        return ModelCapabilities(output_schema=True if takes_schema else None, priced=True if priced else None)
+        entries = [litellm.model_cost.get(name, {}) for name in (model, model.partition("/")[2])]
+        prices: Mapping[str, Any] = next((entry for entry in entries if "input_cost_per_token" in entry), {})
+        return ModelCapabilities(
+            # Its table says False of every model that it has never heard of.
+            output_schema=True if takes_schema else None,
+            priced=True if prices else None,
+            usd_per_prompt_token=prices.get("input_cost_per_token"),
+            usd_per_completion_token=prices.get("output_cost_per_token"),
+        )
 
     def _call(self, request: CompletionRequest, *, streamed: bool) -> Call:
         return Call(request, self.options, self._secrets, streamed=streamed)

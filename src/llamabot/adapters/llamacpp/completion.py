@@ -80,7 +80,7 @@ class EmbeddedCompletion:
 
     def capabilities(self, model: str) -> ModelCapabilities:
         """Say that answers are held to a schema, which the runtime does for every model, and that they cost nothing."""
-        return ModelCapabilities(output_schema=True, priced=True)
+        return ModelCapabilities(True, True, usd_per_prompt_token=0.0, usd_per_completion_token=0.0)
 
     def count_tokens(self, text: str, *, model: str = "") -> int:
         """Return how many tokens a text is to the model, in milliseconds, generating nothing.

@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from llamabot.adapters.wire.call import Call
 from llamabot.adapters.wire.client import WireClient
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
@@ -59,6 +61,12 @@ class WireCompletion(WireClient):
         super().__init__(base_url, api_key, options, secrets, tls)
         self._model = model
         self._capabilities = ModelCapabilities(output_schema=output_schema)
+
+    @property
+    def identity(self) -> str:
+        """Name the server, the model for who names none, and the options of every request, for caches."""
+        options = msgspec.json.encode(dict(self.options), enc_hook=repr, order="deterministic").decode()
+        return f"wire {self._model} {options}"
 
     def complete(self, request: CompletionRequest) -> Completion:
         """Return the whole answer."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 from typing import Any
 
-from llamabot.adapters.wrap.steps import Do, Steps
+from llamabot.adapters.wrap.steps import Ask, Give, Steps
 from llamabot.ports.completion import CompletionChunk
 
 __all__ = ["adrive", "adrive_stream", "drive", "drive_stream"]
@@ -57,11 +57,11 @@ def drive_stream(steps: Steps) -> Generator[CompletionChunk, None, None]:
         while True:
             operation = resume(value)
             try:
-                if isinstance(operation, Do):
-                    resume, value = steps.send, operation.do("stream")
-                else:
+                if isinstance(operation, Ask | Give):
                     yield from operation.fragments()
                     resume, value = steps.send, None
+                else:
+                    resume, value = steps.send, operation.do("stream")
             except BaseException as error:
                 resume, value = steps.throw, error
     except StopIteration:
@@ -78,13 +78,13 @@ async def adrive_stream(steps: Steps) -> AsyncGenerator[CompletionChunk, None]:
         while True:
             operation = resume(value)
             try:
-                if isinstance(operation, Do):
-                    resume, value = steps.send, await operation.ado("stream")
-                else:
+                if isinstance(operation, Ask | Give):
                     async with aclosing(operation.afragments()) as fragments:
                         async for chunk in fragments:
                             yield chunk
                     resume, value = steps.send, None
+                else:
+                    resume, value = steps.send, await operation.ado("stream")
             except BaseException as error:
                 resume, value = steps.throw, error
     except StopIteration:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import msgspec
 
 from llamabot.adapters.wrap.steps import Ask, Steps
-from llamabot.adapters.wrap.wrapped import Wrapped
+from llamabot.adapters.wrap.wrapped import Wrapped, identity_of
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import CONNECTION_OPTIONS, CompletionRequest, ModelCapabilities
 from llamabot.ports.effect_context import current_effect, tell_tried
@@ -105,6 +105,12 @@ class Fallback(Wrapped):
         return ModelCapabilities(
             output_schema=_all([one.output_schema for one in known]), priced=_all([one.priced for one in known])
         )
+
+    @property
+    def identity(self) -> str:
+        """Name all that may answer, for caches."""
+        others = [(None if port is None else identity_of(port), model) for port, model in self._others]
+        return f"fallback {msgspec.json.encode([identity_of(self._without_secrets), others]).decode()}"
 
     def close(self) -> None:
         """Close all ports that can be closed."""

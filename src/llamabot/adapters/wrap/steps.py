@@ -8,15 +8,28 @@ still done. The drivers in `driving` know nothing of decorators.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from llamabot.ports.assembly import assemble
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import Completion, CompletionChunk
+from llamabot.ports.errors import SharedStateError
 
-__all__ = ["Ask", "Do", "Give", "Hearing", "Steps", "sleeping"]
+__all__ = ["Ask", "Do", "Give", "Hearing", "Steps", "acquired", "calling", "noting", "sleeping"]
+
+
+class Shared(Protocol):
+    """What all ports of shared state have.
+
+    Attributes:
+        blocks: whether its methods may wait for a disk or for another process.
+    """
+
+    @property
+    def blocks(self) -> bool: ...
 
 
 class Hearing:
@@ -80,20 +93,35 @@ class Ask:
 
 
 class Do:
-    """Call a function that may block; or where nothing may block its twin, or itself in a thread."""
+    """Call a function that may block; or where nothing may block its twin, or itself in a thread.
 
-    __slots__ = ("_awaited", "_function")
+    Attributes:
+        returned: what it returned, in a list, also where whoever asked was cancelled before.
+    """
+
+    __slots__ = ("_awaited", "_function", "returned")
 
     def __init__(self, function: Callable[[], Any], awaited: Callable[[], Awaitable[Any]] | None = None) -> None:
         self._function, self._awaited = function, awaited
+        self.returned: list[Any] = []
 
     def do(self, method: str) -> Any:
         """Return what it returns."""
-        return self._function()
+        self.returned.append(self._function())
+        return self.returned[0]
 
     async def ado(self, method: str) -> Any:
-        """As `do`."""
-        return await (asyncio.to_thread(self._function) if self._awaited is None else self._awaited())
+        """As `do`. A thread that has begun is waited for, also by a task that is cancelled: what it does is short."""
+        if self._awaited is not None:
+            return await self._awaited()
+        work = asyncio.ensure_future(asyncio.to_thread(self.do, method))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()  # seen, so that nobody is told of it
+            raise
 
 
 class Give:
@@ -122,10 +150,53 @@ class Give:
             yield chunk
 
 
-Steps: TypeAlias = Generator[Ask | Do | Give, Any, Any]
+class Operation(Protocol):
+    """What a body may yield; an `Ask` and a `Give` have fragments too."""
+
+    def do(self, method: str) -> Any:
+        """Return what it gives. `method` is the one that was called of the decorator, in either colour."""
+
+    async def ado(self, method: str) -> Any:
+        """As `do`, without blocking the event loop."""
+
+
+Steps: TypeAlias = Generator[Operation, Any, Any]
 _DEAF = Hearing()
 
 
 def sleeping(clock: ClockPort, seconds: float) -> Do:
     """Return the operation that waits on a clock."""
     return Do(partial(clock.sleep, seconds), partial(clock.asleep, seconds))
+
+
+def calling(shared: Shared, function: Callable[[], Any]) -> Do:
+    """Return the operation that calls a function of what is shared: in a thread only where it may block."""
+    return Do(function) if shared.blocks else Do(function, partial(_at_once, function))
+
+
+def noting(shared: Shared, function: Callable[[], Any]) -> Do:
+    """As `calling`, of what an answer that is there must not be lost for: failures are told on the logger alone."""
+    return calling(shared, partial(_noted, function))
+
+
+def acquired(operation: Do, undo: Callable[[Any], Do | None]) -> Steps:
+    """Return what an operation gives; undo it if whoever asked was gone before they had it."""
+    try:
+        return (yield operation)
+    except BaseException:
+        undone = undo(operation.returned[0]) if operation.returned else None
+        if undone is not None:
+            yield undone
+        raise
+
+
+async def _at_once(function: Callable[[], Any]) -> Any:
+    return function()
+
+
+def _noted(function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except SharedStateError as error:
+        logging.getLogger("llamabot").warning("%s", error)
+        return None

@@ -20,7 +20,7 @@ from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.provider import current_provider, overrides
 from llamabot.ports.secrets import Secrets
 
-__all__ = ["Wrapped"]
+__all__ = ["Wrapped", "identity_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -116,6 +116,11 @@ class Wrapped:
         """Of the embedder inside."""
         return cast(int, self._port.dimensions)
 
+    @property
+    def identity(self) -> str:
+        """Of the port inside, for caches."""
+        return identity_of(self._port)
+
     def _offers(self, name: str) -> bool:
         return hasattr(self._port, name)
 
@@ -164,3 +169,9 @@ def _check_port(decorator: str, port: Any, wraps: Sequence[str]) -> None:
         return
     kinds = " or ".join({"complete": "a completion port", "embed": "an embedder"}[name] for name in wraps)
     raise ConfigurationError(f"{decorator}(…) is put around {kinds}, not around {type(port).__name__}")
+
+
+def identity_of(port: Any) -> str:
+    """Return what a port says of itself, else the name of its class. Nothing secret is in it."""
+    said = getattr(port, "identity", None)
+    return said if isinstance(said, str) else f"{type(port).__module__}.{type(port).__qualname__}"

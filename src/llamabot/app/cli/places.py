@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llamabot.app.settings import find_project
 
-__all__ = ["FOLDER", "prepare_place", "record_place", "store_place"]
+__all__ = ["FOLDER", "budget_place", "prepare_place", "record_place", "store_place"]
 
 FOLDER = ".llamabot"
 _FILE = "runs.db"
@@ -29,6 +29,11 @@ def record_place(folder: Path) -> Path:
 def store_place(folder: Path, name: str = _STORE) -> Path:
     """Return the folder of a document store for who stands in a folder: beside the log. Nothing is made."""
     return _place(folder, name, stat.S_ISDIR)
+
+
+def budget_place(folder: Path) -> Path:
+    """Return the ledger of budgets for who stands in a folder: beside the log. Nothing is made."""
+    return _place(folder, "budgets.db", stat.S_ISREG)
 
 
 def prepare_place(place: Path) -> None:

@@ -203,6 +203,8 @@ def _effect_line(effect: EffectTrace, what: str) -> Text:
         facts.append(f"first token after {duration_text(effect.first_ns)}")
     if effect.usage is not None and effect.usage.total_tokens:
         facts += [usage_text(effect.usage), cost_text(effect.cost_usd)]
+    if effect.completion is not None and effect.completion.from_cache:
+        facts.append("from the cache")
     facts += _settings(effect)
     named = [(effect.path, "bold"), (effect.effect, "bold"), *([(what, "")] if what else [])]
     return _line(*named, (" · ".join(filter(None, facts)), "dim"))
