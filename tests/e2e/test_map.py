@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from tests.e2e.command import LLAMABOT, Terminal, run
+from tests.e2e.command import LLAMABOT, Terminal
 
 OWN = """
 import threading
@@ -32,18 +32,25 @@ def _project(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('"a"\n"b"\n"slow"\n"d"\n')
 
 
+def _values() -> list[str]:
+    return [json.loads(line)["value"] for line in Path("out.jsonl").read_text().splitlines()]
+
+
 def test_ctrl_c_waits_for_answers_and_a_second_one_leaves_them() -> None:
     with Terminal("map", "rows.jsonl", "--bot", "own:shout", "--out", "out.jsonl", program=LLAMABOT) as terminal:
         shown = terminal.wait_for("3/4, $0.75")
         assert "━" in shown
         terminal.type("\x03")
         terminal.wait_for("waiting for the answers that are on their way")
+        assert _values() == ["A", "B"], "what was answered is not there yet"
         terminal.type("\x03")
         assert terminal.end() == 130
         hint = next(line for line in terminal.text.splitlines() if line.startswith("  llamabot map "))
-    assert [json.loads(line)["value"] for line in Path("out.jsonl").read_text().splitlines()] == ["A", "B"]
+    assert _values() == ["A", "B"]
     Path("quick").touch()
-    ended = run(*shlex.split(hint)[1:])
-    assert ended.status == 0
-    assert "4 rows; 3 told from the log; 3 in, 2 out; $0.25" in ended.err
-    assert [json.loads(line)["value"] for line in Path("out.jsonl").read_text().splitlines()] == ["A", "B", "SLOW", "D"]
+    with Terminal(*shlex.split(hint.replace("out.jsonl", "-"))[1:], program=LLAMABOT, columns=300) as terminal:
+        assert terminal.end() == 0
+        assert "━" not in terminal.text, "a bar is drawn among the answers"
+        *lines, summary = terminal.text.splitlines()
+        assert [json.loads(line)["value"] for line in lines] == ["A", "B", "SLOW", "D"]
+        assert summary == "llamabot: 4 rows; 3 told from the log; 3 in, 2 out; $0.25"

@@ -81,16 +81,17 @@ def _going_on(ended: Ended) -> list[str]:
 
 @pytest.mark.parametrize("bot", ["own:shout", "own:ashout"])
 def test_writes_a_line_for_each_row_in_their_order(command: Command, project: Path, bot: str) -> None:
-    _rows(project, {"id": 7, "q": "a"}, {"id": 8, "q": "b"}, "c")
+    _rows(project, {"id": 7, "q": "a"}, {"id": 8, "q": "b"}, "c", {"id": True, "q": "d"})
     ended = _map(command, "--field", "q", "--key", "id", bot=bot)
-    one, other, last = _answers(project)
+    one, other, last, odd = _answers(project)
     assert list(one) == ["index", "key", "value", "usage", "cost_usd", "run_id"]
     assert (one["index"], one["key"], one["value"], one["cost_usd"]) == (0, 7, "A", None)
     assert (other["index"], other["key"], other["value"]) == (1, 8, "B")
     assert last["error"] == {"type": "UsageError", "message": "line 3 is no row with fields, so --key id is not in it"}
+    assert odd["error"]["message"] == "line 4 has 'id', but it is not a text or a number"
     assert ended.status == 1
     assert ended.out == ""
-    assert ended.err.startswith("llamabot: 3 rows; 1 failed (1 UsageError); ")
+    assert ended.err.startswith("llamabot: 4 rows; 2 failed (2 UsageError); ")
     with lmb.SqliteRecorder(project / ".llamabot" / "runs.db") as log:
         assert {run.run_id for run in log.runs()} == {one["run_id"], other["run_id"]}
 

@@ -343,6 +343,15 @@ def test_refuses_at_once_what_it_cannot_do(colour: str, inputs: Any, settings: A
         bot(colour).map(inputs, **settings)
 
 
+def test_a_sync_bot_refuses_inputs_that_are_awaited() -> None:
+    async def source() -> AsyncIterator[str]:
+        yield "a"
+
+    inputs: Any = source()
+    with pytest.raises(lmb.errors.UsageError, match="async_generator can only be awaited"):
+        bot("sync").map(inputs)
+
+
 @BOTH
 def test_refuses_at_once_a_bot_that_no_input_could_be_given(colour: str) -> None:
     with pytest.raises(lmb.errors.ConfigurationError, match="no model is set"):

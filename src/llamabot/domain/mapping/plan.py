@@ -16,7 +16,7 @@ from llamabot.domain.mapping.job import JOB_TAG, KEY_TAG, Job
 from llamabot.domain.mapping.tally import Tally
 from llamabot.domain.mapping.trying import Tries
 from llamabot.domain.operations import Steps, current_cancellation
-from llamabot.domain.resolve import resolve_instruments
+from llamabot.domain.resolve import Colour, resolve_instruments
 from llamabot.domain.settings import CallSettings, MapSettings
 from llamabot.ports.errors import ConfigurationError, UsageError
 from llamabot.ports.progress import MapProgress
@@ -145,6 +145,8 @@ def _check(bot: Bot[Any], inputs: object, given: Mapping[str, Any]) -> None:
         raise UsageError(f"tags= has {taken[0]!r}, by which map() finds the runs of a job: call it otherwise")
     if isinstance(inputs, _ONE) or not (hasattr(inputs, "__iter__") or hasattr(inputs, "__aiter__")):
         raise UsageError(f"map() takes several inputs, as a list or whatever yields them, not {type(inputs).__name__}")
+    if bot._colour is Colour.SYNC and not hasattr(inputs, "__iter__"):  # noqa: SLF001 - as above
+        raise UsageError(f"{type(inputs).__name__} can only be awaited: use the Async class of this bot")
     concurrency = given.get("concurrency", 1)
     if type(concurrency) is not int or concurrency < 1:
         raise ConfigurationError(f"concurrency={concurrency!r}: it is a whole number from 1 on")
