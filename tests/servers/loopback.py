@@ -12,6 +12,7 @@ import json
 import select
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 import time
@@ -19,10 +20,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 __all__ = [
+    "CERTIFICATE",
     "Broken",
     "ClientLeft",
     "Exchange",
@@ -35,6 +38,10 @@ __all__ = [
     "Wire",
     "refusing_port",
 ]
+
+
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
+"""Of 127.0.0.1 and localhost, with its key, for a hundred years; nobody trusts it but who is told to."""
 
 
 class ClientLeft(Exception):
@@ -228,25 +235,40 @@ class LoopbackServer:
     Attributes:
         exchanges: every request so far, in the order of arrival. The tests' proof of how many there were.
         respond: makes the reply to a request for which nothing is scripted.
+        tls: encrypted, with a certificate that signs itself: CERTIFICATE.
     """
 
-    def __init__(self, respond: Callable[[Exchange], Reply] | None = None) -> None:
+    def __init__(self, respond: Callable[[Exchange], Reply] | None = None, *, tls: bool = False) -> None:
         self.respond = respond
+        self._scheme = "https" if tls else "http"
         self.exchanges: list[Exchange] = []
         self._replies: deque[Reply] = deque()
         self._lock = threading.Lock()
         self._server = _Sockets(("127.0.0.1", 0), self._handler())
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(CERTIFICATE)
+            self._server.socket = context.wrap_socket(self._server.socket, True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
 
     @property
     def url(self) -> str:
         """The address, without a path."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def open_connections(self) -> int:
         """How many connections clients hold open."""
         return len(self._server.connections)
+
+    @property
+    def connections_made(self) -> int:
+        """How many connections there were in all."""
+        return self._server.made
+
+    def cut_all(self) -> None:
+        """Cut every connection that is open."""
+        self._server.cut_all()
 
     def settles(self, connections: int, timeout_s: float = 3.0) -> bool:
         """Say whether soon so many connections are open, and no more; a thread of ours has to see that one ended."""
@@ -298,7 +320,7 @@ class LoopbackServer:
             def do_POST(self) -> None:
                 serve(self)
 
-            do_GET = do_POST  # noqa: N815 - the base class looks for this name
+            do_GET = do_CONNECT = do_POST  # noqa: N815 - the base class looks for these names
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
                 pass
@@ -327,6 +349,7 @@ class _Sockets(socketserver.ThreadingTCPServer):
 
     def __init__(self, *args: Any) -> None:
         self.connections: set[socket.socket] = set()
+        self.made = 0
         self._stopping = False
         super().__init__(*args)
 
@@ -346,6 +369,7 @@ class _Sockets(socketserver.ThreadingTCPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connections.add(request)
+        self.made += 1
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:

@@ -424,9 +424,34 @@ def test_takes_an_error_for_the_first_chunk(
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
-def test_reads_a_line_of_ten_megabytes(server: ChatServer, port: Port, way: Way) -> None:
-    server.script(sse(delta(content="0123456789" * 1_000_000), finish()))
-    assert len(way(port, asking(timeout_s=60.0)).message.text) == 10_000_000
+def test_reads_a_line_of_many_megabytes(server: ChatServer, make: Make, port: Port, way: Way) -> None:
+    millions = 10 if make is litellm else 20  # which takes LiteLLM four times as long as the half
+    server.script(sse(delta(content="0123456789" * (millions * 100_000)), finish()))
+    assert len(way(port, asking(timeout_s=60.0)).message.text) == millions * 1_000_000
+
+
+@pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
+def test_asks_on_a_new_connection_where_the_server_has_closed_the_old_one(
+    server: ChatServer, port: Port, way: Way
+) -> None:
+    server.respond = anything
+    assert way(port, asking()).message.text == "fine"
+    server.cut_all()
+    assert server.settles(0)
+    assert way(port, asking()).message.text == "fine"
+    assert len(server.exchanges) == 2
+
+
+@pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
+def test_keeps_what_came_when_an_answer_ends_with_a_tool_call_cut_in_two(
+    server: ChatServer, port: Port, way: Way
+) -> None:
+    cut = event(delta(tool_calls=[opening(arguments='{"word": "gr\u00fc')])).replace(b"\\u00fc", b"\xc3")
+    server.script(Stream([BEGIN, cut], cut=True))
+    error = raised(way, port)
+    assert isinstance(error, StreamTruncated | BadCompletion)
+    assert error.partial is not None
+    assert error.partial.text == "hel"
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)

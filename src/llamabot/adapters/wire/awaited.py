@@ -60,7 +60,7 @@ class AwaitedConnections:
                 response = await session.post(
                     self._url(call.url()),
                     data=body,
-                    headers=call.headers,
+                    headers=call.headers_on_the_way(),
                     allow_redirects=False,
                     ssl=self._tls() if address.is_tls else True,
                     **(self._proxy(address) if address.proxy else {}),
@@ -123,8 +123,6 @@ class AwaitedConnections:
         aiohttp = self._aiohttp
         if isinstance(error, TimeoutError):
             return TimeoutError()
-        if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError | aiohttp.ClientSSLError):
-            return ConnectionFailed(words_of(error, str(error)))
         if isinstance(error, aiohttp.ClientPayloadError):
             return ConnectionFailed(words_of(error, CUT))
         if isinstance(error, aiohttp.ClientResponseError):

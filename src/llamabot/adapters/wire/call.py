@@ -71,7 +71,6 @@ class Call:
 
     Attributes:
         address: where it goes.
-        headers: with the key; therefore no local variable of a frame that raises.
         body: of the request.
         deadline: until when the next wait may last, by the monotonic clock.
         lasts: whether the connection may be used again. Behind a stream some servers close it without a word, and a
@@ -83,7 +82,6 @@ class Call:
         self, setup: Setup, endpoint: str, body: bytes, *, model: str, timeout_s: float, streamed: bool
     ) -> None:
         self.address: Address = setup.address
-        self.headers: Mapping[str, str] = setup.headers
         self.body = body
         self._setup = setup
         self._endpoint = endpoint
@@ -104,6 +102,10 @@ class Call:
     def request_bytes(self) -> bytes:
         """Return the whole request, for a transport that writes it itself."""
         return self._setup.request_bytes(self._endpoint, self.body, lasts=self.lasts)
+
+    def headers_on_the_way(self) -> Mapping[str, str]:
+        """Return the headers of the request, those for a proxy that reads it included."""
+        return self._setup.headers_on_the_way
 
     def url(self) -> str:
         """Return where it goes, for a transport that does not."""

@@ -77,9 +77,8 @@ class WireCompletion(WireClient):
             call.begin(exchange)
             while data := exchange.read(call.deadline):
                 call.take(data)
-            completion = call.completion()
             exchange.keep()
-            return completion
+            return call.completion()
         except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
             failure = call.failure(error)
         finally:
@@ -96,9 +95,8 @@ class WireCompletion(WireClient):
             call.begin(exchange)
             while data := await exchange.read(call.deadline):
                 call.take(data)
-            completion = call.completion()
             exchange.keep()
-            return completion
+            return call.completion()
         except Exception as error:  # noqa: BLE001 - as above
             failure = call.failure(error)
         finally:

@@ -5,6 +5,7 @@ Nothing here waits. A transport turns the errors of its library into these at on
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 
@@ -29,8 +30,11 @@ def words_of(error: BaseException, otherwise: str) -> str:
     """Return what the system says of an error or of those it came from, or else these words."""
     found: BaseException | None = error
     while found is not None:
-        if isinstance(found, OSError) and found.errno is not None and found.strerror:
-            return f"[Errno {found.errno}] {found.strerror}"
+        if isinstance(found, ssl.SSLError):
+            return str(found)
+        if isinstance(found, OSError) and found.errno is not None:
+            # asyncio has words of its own for what the system says.
+            return f"[Errno {found.errno}] {os.strerror(found.errno) if found.errno > 0 else found.strerror}"
         found = found.__cause__ or found.__context__
     return otherwise
 

@@ -90,9 +90,8 @@ class WireEmbedding(WireClient):
             call.begin(exchange)
             while data := exchange.read(call.deadline):
                 call.take(data)
-            vectors = self._plan.vectors(items_in(call.body_of_answer()), count)
             exchange.keep()
-            return vectors
+            return self._plan.vectors(items_in(call.body_of_answer()), count)
         except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
             failure = embedding_failure(call.failure(error))
         finally:
@@ -107,9 +106,8 @@ class WireEmbedding(WireClient):
             call.begin(exchange)
             while data := await exchange.read(call.deadline):
                 call.take(data)
-            vectors = self._plan.vectors(items_in(call.body_of_answer()), count)
             exchange.keep()
-            return vectors
+            return self._plan.vectors(items_in(call.body_of_answer()), count)
         except Exception as error:  # noqa: BLE001 - as above
             failure = embedding_failure(call.failure(error))
         finally:

@@ -186,7 +186,7 @@ def raise_meaning(error: BaseException, otherwise: str) -> NoReturn:
     if isinstance(error, TimeoutError | ConnectionFailed) or not isinstance(error, Exception):
         raise error
     if isinstance(error, OSError):
-        words = words_of(error, str(error) if isinstance(error, ssl.SSLError) else otherwise)
+        words = words_of(error, otherwise)
     else:
         words = otherwise if isinstance(error, http.client.IncompleteRead) else NO_HTTP
     raise ConnectionFailed(words) from error

@@ -36,7 +36,8 @@ class Setup:
 
     Attributes:
         address: where the server is.
-        headers: of every request.
+        headers_on_the_way: of every request, those for a proxy that reads it included; with the key, and therefore no
+            local variable of a frame that raises.
         fields: of the body, beside those of the request itself.
         timeout_s: the longest wait, if the options say.
         wants_several: whether more than one answer is asked for.
@@ -46,7 +47,7 @@ class Setup:
         refuse_wrong_options(options, secrets)
         merged = secrets.merged_into(options)
         self.address = address_of(_text(merged.get("api_base") or merged.get("base_url") or ""))
-        self.headers = _headers(merged, self.address)
+        self.headers_on_the_way = {**_headers(merged, self.address), **_headers_for_proxy(self.address)}
         self.fields = {name: value for name, value in merged.items() if name not in _CONNECTION | _OF_LITELLM}
         self.fields.update(merged.get("extra_body") or {})
         self.timeout_s = _seconds(merged.get("timeout"))
@@ -74,11 +75,9 @@ class Setup:
     def _head(self, endpoint: str, *, lasts: bool) -> bytes:
         address = self.address
         target = f"{address.path}/{endpoint}{address.query}"
-        more = {**self.headers, **({} if lasts else {"Connection": "close"})}
+        more = {**self.headers_on_the_way, **({} if lasts else {"Connection": "close"})}
         if address.proxy is not None and not address.is_tls:
             target = address.origin + target
-            if address.proxy_authorization:
-                more["Proxy-Authorization"] = address.proxy_authorization
         lines = [f"POST {target} HTTP/1.1", f"Host: {address.host}", *(f"{n}: {v}" for n, v in more.items())]
         return "\r\n".join([*lines, "Content-Length: "]).encode("latin-1")
 
@@ -101,6 +100,13 @@ def _headers(options: Mapping[str, Any], address: Address) -> dict[str, str]:
     for name, value in headers.items():
         _check_header(name, value)
     return headers
+
+
+def _headers_for_proxy(address: Address) -> dict[str, str]:
+    """Return what a proxy wants to see of a request that it can read; of others, it sees what opens the way alone."""
+    if address.is_tls or not address.proxy_authorization:
+        return {}
+    return {"Proxy-Authorization": address.proxy_authorization}
 
 
 def _check_header(name: str, value: str) -> None:

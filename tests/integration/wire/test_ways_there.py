@@ -1,0 +1,153 @@
+"""The way to the server: encrypted, through a proxy, by an address with credentials; and who may read what on it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+import traceback
+from collections.abc import Iterator
+
+import pytest
+from tests.integration.providers.ways import ALL, Way, asking, raised, shown_by
+from tests.servers.chat import ChatServer, anything, failure
+from tests.servers.loopback import CERTIFICATE, Broken, Raw
+
+import llamabot as lmb
+from llamabot.ports.errors import ConfigurationError, ProviderUnavailable
+
+pytestmark = pytest.mark.loopback
+
+CANARY = "sk-canary-4f9a1c7e"
+BASIC = f"Basic {base64.b64encode(b'me:pass-canary-77').decode()}"
+
+
+@pytest.fixture(scope="module")
+def encrypted() -> Iterator[ChatServer]:
+    with ChatServer(anything, tls=True) as server:
+        yield server
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_trusts_nobody_that_the_system_does_not_trust(encrypted: ChatServer, way: Way) -> None:
+    before = len(encrypted.exchanges)
+    with lmb.WireCompletion(base_url=encrypted.api_base, api_key=CANARY) as port:
+        error = raised(way, port)
+    assert type(error) is ProviderUnavailable
+    assert "certificate verify failed" in str(error)
+    assert len(encrypted.exchanges) == before
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_trusts_whom_the_environment_names(encrypted: ChatServer, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    with lmb.WireCompletion(base_url=encrypted.api_base, api_key=CANARY) as port:
+        assert way(port, asking()).message.text == "fine"
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_takes_settings_of_its_own(encrypted: ChatServer, way: Way) -> None:
+    tls = ssl.create_default_context(cafile=str(CERTIFICATE))
+    with lmb.WireCompletion(base_url=encrypted.api_base.replace("127.0.0.1", "localhost"), tls=tls) as port:
+        assert way(port, asking()).message.text == "fine"
+
+
+def test_keeps_encrypted_connections(encrypted: ChatServer) -> None:
+    before, tls = encrypted.connections_made, ssl.create_default_context(cafile=str(CERTIFICATE))
+
+    async def ask() -> list[str]:
+        return [(await port.acomplete(asking())).message.text for _ in range(3)]
+
+    with lmb.WireCompletion(base_url=encrypted.api_base, tls=tls) as port:
+        assert [port.complete(asking()).message.text for _ in range(3)] + asyncio.run(ask()) == ["fine"] * 6
+    assert encrypted.connections_made == before + 2
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_goes_through_the_proxy_of_the_environment(
+    server: ChatServer, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.respond = anything
+    monkeypatch.setenv("HTTP_PROXY", server.url.replace("http://", "http://me:pass-canary-77@"))
+    with lmb.WireCompletion(base_url="http://models.example/v1", api_key=CANARY) as port:
+        assert way(port, asking()).message.text == "fine"
+    asked = server.exchanges[0]
+    assert asked.path == "http://models.example/v1/chat/completions"
+    assert (asked.headers["host"], asked.headers["proxy-authorization"]) == ("models.example", BASIC)
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_shows_a_proxy_no_key_on_an_encrypted_way(
+    server: ChatServer, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.respond = lambda exchange: Raw(b"no", 502)
+    monkeypatch.setenv("HTTPS_PROXY", server.url.replace("http://", "http://me:pass-canary-77@"))
+    with lmb.WireCompletion(base_url="https://models.example/v1", api_key=CANARY) as port:
+        error = raised(way, port)
+    assert type(error) is ProviderUnavailable
+    (asked,) = server.exchanges
+    assert (asked.method, asked.path) == ("CONNECT", "models.example:443")
+    assert asked.headers["proxy-authorization"] == BASIC
+    assert CANARY not in f"{asked.headers} {asked.raw!r}"
+    assert "pass-canary-77" not in shown_by(error)
+
+
+def test_goes_past_the_proxy_where_the_environment_says_so(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.respond = anything
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with lmb.WireCompletion(base_url=server.api_base) as port:  # the tests' own NO_PROXY names this machine
+        assert port.complete(asking()).message.text == "fine"
+
+
+def test_says_that_it_knows_no_such_proxy(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    with lmb.WireCompletion(base_url="http://models.example/v1") as port:
+        assert type(raised(ALL["complete"], port)) is ConfigurationError
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_authorises_with_the_credentials_of_an_address(server: ChatServer, way: Way) -> None:
+    server.respond = anything
+    address = server.api_base.replace("http://", "http://me:pass-canary-77@")
+    with lmb.WireCompletion(base_url=f"{address}/?api-version=7") as port:
+        assert way(port, asking()).message.text == "fine"
+        assert "pass-canary-77" not in repr(port) + repr(vars(port))
+    asked = server.exchanges[0]
+    assert (asked.path, asked.headers["authorization"]) == ("/v1/chat/completions?api-version=7", BASIC)
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_sends_no_key_where_it_has_none(server: ChatServer, way: Way) -> None:
+    server.respond = anything
+    with lmb.WireCompletion(base_url=server.api_base) as port:
+        way(port, asking())
+    assert "authorization" not in server.exchanges[0].headers
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_says_where_its_key_goes(server: ChatServer, way: Way) -> None:
+    server.script(failure(401, "no key"))
+    with lmb.WireCompletion(base_url=server.api_base) as port:
+        assert "check the environment variable LLAMABOT_WIRE_KEY, or the key in options" in str(raised(way, port))
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_a_headers_value_is_no_way_into_the_request(server: ChatServer, way: Way) -> None:
+    several = {"X-Team": "a\r\nHost: elsewhere"}, {"X-Team\r\nHost": "a"}, {"Host": "elsewhere"}, {"X-Team": "\u0142"}
+    for headers in several:
+        with lmb.WireCompletion(base_url=server.api_base, options={"extra_headers": headers}) as port:
+            assert type(raised(way, port)) is ConfigurationError
+    assert server.exchanges == []
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_no_frame_that_is_shown_holds_the_key(server: ChatServer, way: Way) -> None:
+    """Some tools show the variables of every frame of a traceback."""
+    server.script(Broken([b"HTTP/1.1 what?\r\n\r\n"]), failure(401))
+    with lmb.WireCompletion(base_url=server.api_base, api_key=CANARY) as port:
+        for _ in range(2):
+            error: BaseException | None = raised(way, port)
+            while error is not None:
+                for frame in traceback.TracebackException.from_exception(error, capture_locals=True).stack:
+                    assert CANARY not in repr(frame.locals), f"{frame.filename}:{frame.lineno}"
+                error = error.__cause__ or error.__context__
