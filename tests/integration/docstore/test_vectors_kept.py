@@ -82,14 +82,14 @@ def test_an_add_that_is_broken_off_keeps_what_it_embedded_and_shows_nothing(path
                 raise KeyboardInterrupt
             return super().embed(texts)
 
-    large = lmb.Document("large", "\n".join(f"volume {number}" for number in range(1_200)))
+    large = lmb.Document("large", "\n".join(f"volume {number}" for number in range(2_400)))
     embedding = Interrupted(16)
     with shelf(path, embedding=embedding) as store:
         with pytest.raises(KeyboardInterrupt):
             store.add([large])
         before = embedded(embedding)
         embedding.stop_after = None
-        assert (len(before), store.count(), store.search("volume")) == (1_024, 0, ())
+        assert (len(before), store.count(), store.search("volume")) == (2_048, 0, ())
         embedding.batches.clear()
         assert store.add([large]).added == ("large",)
         assert sorted(before + embedded(embedding)) == sorted(large.text.split("\n"))

@@ -20,8 +20,8 @@ from llamabot.ports.vectorindex import Keys, VectorIndex, VectorSource
 __all__ = ["FaissIndex", "FaissIndexes", "approximately"]
 
 _TRAINED_BY_PER_LIST = 20
-_TRAINED_BY_AT_LEAST = 8_192
-_TRAINING_ROUNDS = 6
+_TRAINED_BY_AT_LEAST = 4_096
+_TRAINING_ROUNDS, _ROUNDS_OF_CODES = 6, 4
 _GONE_AT_LEAST = 1_000
 _WORTH_SHARING = 2_000  # vectors
 _MORE_WHERE_SOME_ARE_GONE = 4
@@ -210,7 +210,7 @@ def _train(rows: Any, kind: Kind, source: VectorSource) -> None:
         base.by_residual = True
         base.cp.niter, base.cp.min_points_per_centroid = _TRAINING_ROUNDS, 1
         base.train_q1(len(sample), faiss.swig_ptr(sample), False, rows.metric_type)
-    base.pq.cp.niter, base.pq.cp.min_points_per_centroid = _TRAINING_ROUNDS, 1
+    base.pq.cp.niter, base.pq.cp.min_points_per_centroid = _ROUNDS_OF_CODES, 1
     with one_thread():  # many small trainings, in which threads do nothing but wait for each other
         rows.train(sample)
 

@@ -35,8 +35,8 @@ from llamabot.ports.splitter import SplitterPort
 __all__ = ["Addition"]
 
 # Texts that are embedded at once. Of an `add` of more, what was embedded is kept before the next ones are: a very large
-# file may take an hour. With the embedder on this machine these take some ten seconds.
-_AT_ONCE = 512
+# file may take an hour. With the embedder on this machine these take some twenty seconds.
+_AT_ONCE = 1_024
 
 
 class Addition:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -26,8 +26,10 @@ from llamabot.ports.vectorindex import Keys, VectorIndex, VectorIndexPort
 __all__ = ["IndexCache"]
 
 _LOG = logging.getLogger("llamabot")
-_STALE_FROM = 1_000  # passages; fewer are caught up in milliseconds
-_STALE_PART = 0.1
+# How many passages may have come since an index was saved: for who opens the store next, a thousand (20 ms);
+# while it grows, more, so that it is written some dozen times and not each time.
+_LEFT_BEHIND = 1_000
+_STALE_FROM, _STALE_PART = 2_000, 0.1
 _REMOVED = "SELECT passage FROM removed WHERE generation > ? ORDER BY passage"
 
 
@@ -109,7 +111,7 @@ class IndexCache:
         """Save what was changed here, if it is worth a file, and let the memory go; the next search loads it again."""
         if self._has_changed and self._maintaining.acquire(blocking=False):
             try:
-                self._save(stale_part=0.0)
+                self._save(_at_the_end)
             finally:
                 self._maintaining.release()
         with self._lock.alone():
@@ -130,7 +132,7 @@ class IndexCache:
         if self._held is not None:
             return True
         state, saved = read_state(connection), read_saved(connection)
-        return self._files is not None and _is_stale(saved, state.next_passage - 1, _STALE_PART)
+        return self._files is not None and _is_stale(saved, state.next_passage - 1, _while_it_grows)
 
     def _caught_up(self, connection: sqlite3.Connection) -> _Held:
         """Return the index, having seen what the connection sees."""
@@ -166,24 +168,24 @@ class IndexCache:
                 built = None if connection is None else self._built(connection, read_state(connection))
             with self._lock.alone():
                 self._held = built
-        self._save(_STALE_PART)
+        self._save(_while_it_grows)
 
-    def _save(self, stale_part: float) -> None:
-        """Save the index if more than a part of it is newer than its file."""
+    def _save(self, most_behind: Callable[[int], int]) -> None:
+        """Save the index if more have come since it was than may have, of so many passages."""
         if self._files is None:
             return
         try:
-            self._save_if_stale(self._files, stale_part)
+            self._save_if_stale(self._files, most_behind)
         except (DocStoreError, OSError, sqlite3.Error) as error:
             # Nothing is lost but time: the next one who opens the store catches up from an older file.
             _LOG.warning("the index of a document store could not be saved: %s", error)
 
-    def _save_if_stale(self, files: IndexFiles, part: float) -> None:
+    def _save_if_stale(self, files: IndexFiles, most_behind: Callable[[int], int]) -> None:
         with self._storage.reading() as connection:
             saved = None if connection is None else read_saved(connection)
         with self._lock.shared():
             held = self._held
-            if held is None or not (_is_stale(saved, held.last_passage, part) or _is_outdated(saved, held)):
+            if held is None or not (_is_stale(saved, held.last_passage, most_behind) or _is_outdated(saved, held)):
                 return
             saved, store, built = files.save(held.index, held.generation, held.last_passage), held.store, held.built
         with self._storage.writing() as connection:
@@ -201,7 +203,7 @@ def _can_follow(held: _Held, state: State, saved: SavedIndex | None) -> bool:
     behind = state.next_passage - 1 - held.last_passage
     saved_since = saved is not None and saved.last_passage > held.last_passage
     return (
-        held.store == state.store and held.generation >= state.forgotten and not (behind > _STALE_FROM and saved_since)
+        held.store == state.store and held.generation >= state.forgotten and not (behind > _LEFT_BEHIND and saved_since)
     )
 
 
@@ -225,7 +227,14 @@ def _is_outdated(saved: SavedIndex | None, held: _Held) -> bool:
     return saved is not None and held.built > saved.generation
 
 
-def _is_stale(saved: SavedIndex | None, last_passage: int, part: float) -> bool:
-    """Say whether so much has come since an index was saved that catching up is felt."""
-    seen = 0 if saved is None else saved.last_passage
-    return last_passage - seen > max(_STALE_FROM, part * last_passage)
+def _is_stale(saved: SavedIndex | None, last_passage: int, most_behind: Callable[[int], int]) -> bool:
+    """Say whether more passages have come since an index was saved than may have."""
+    return last_passage - (0 if saved is None else saved.last_passage) > most_behind(last_passage)
+
+
+def _while_it_grows(passages: int) -> int:
+    return max(_STALE_FROM, int(_STALE_PART * passages))
+
+
+def _at_the_end(passages: int) -> int:
+    return _LEFT_BEHIND

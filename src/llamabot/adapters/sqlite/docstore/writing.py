@@ -34,13 +34,11 @@ __all__ = [
 
 _BATCH = 4_096
 _DOCUMENTS = Table(
-    "documents",
-    ["key"],
-    ["id", "digest", "splitter", "source", "fingerprint", "format", "metadata", "sections", "text"],
+    "documents", "key", "id", "digest", "splitter", "source", "fingerprint", "format", "metadata", "sections", "text"
 )
-_PASSAGES = Table("passages", ["key", "document", "number", "vector"], ["place", "text"])
-_ENTRIES = Table("entries", ["document"], ["entry"])
-_VECTORS = Table("vectors", ["key", "embedding"], ["digest", "vector"])
+_PASSAGES = Table("passages", "key", "document", "number", "vector", "place", "text")
+_ENTRIES = Table("entries", "document", "entry")
+_VECTORS = Table("vectors", "key", "embedding", "digest", "vector")
 
 _STORED = f"SELECT key, id, digest, splitter FROM documents WHERE id IN ({BLOBS})"  # noqa: S608 - SQL of ours
 _KNOWN = f"SELECT digest, key FROM vectors WHERE digest IN ({BLOBS}) AND embedding = :embedding"  # noqa: S608 - SQL of ours
