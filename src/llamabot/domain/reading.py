@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future
-from functools import partial
 from inspect import isgenerator
 from typing import Any, TypeVar
 
@@ -46,13 +44,13 @@ class Reading:
         finally:
             current_effect.reset(before)
 
-    def remaining_s(self) -> float:
-        """Seconds until the deadline.
+    def left_s(self) -> float | None:
+        """Return the seconds until the deadline, None without one.
 
         Raises:
             DeadlinePassed: none are left; time also passes while the reader is busy.
         """
-        return math.inf if self.ends_at_s is None else positive(self.ends_at_s - time.monotonic())
+        return None if self.ends_at_s is None else positive(self.ends_at_s - time.monotonic())
 
     def feed(self, chunk: CompletionChunk) -> tuple[str, str]:
         """Take a chunk in; return the text and the reasoning that it lets the reader see, each maybe ""."""
@@ -120,19 +118,22 @@ async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | Re
 
 def _next(stream: Iterator[CompletionChunk], reading: Reading) -> CompletionChunk:
     """Return the next fragment, `_END` after the last, or raise `DeadlinePassed`."""
-    left_s = reading.remaining_s()
-    read_one: Callable[[], CompletionChunk] = partial(reading.inside, next, stream, _END)
-    return read_one() if left_s == math.inf else call_within(left_s, read_one)
+    # Set here, and not around a `yield`: whoever iterates the run has a context of his own.
+    before = current_effect.set(reading.told)
+    try:
+        left_s = reading.left_s()
+        return next(stream, _END) if left_s is None else call_within(left_s, next, stream, _END)
+    finally:
+        current_effect.reset(before)
 
 
 async def _anext(stream: AsyncIterator[CompletionChunk], reading: Reading) -> CompletionChunk:
     """As `_next`."""
-    # Set here, and not around a `yield`: whoever iterates the run has a context of his own.
     before = current_effect.set(reading.told)
     try:
-        left_s = reading.remaining_s()
+        left_s = reading.left_s()
         coming = anext(stream, _END)
-        return await (coming if left_s == math.inf else awithin(left_s, coming))
+        return await (coming if left_s is None else awithin(left_s, coming))
     finally:
         current_effect.reset(before)
 
