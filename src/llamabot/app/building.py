@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llamabot.app.load import NO_LOAD
 from llamabot.app.settings import Settings, current_settings
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.secrets import NO_SECRETS
@@ -45,10 +46,30 @@ DEFAULT_EMBEDDING = "embedded/minilm"
 
 
 def build_completion(model: str | None = None, *, settings: Settings) -> CompletionPort | AsyncCompletionPort:
-    """Return the adapter for a model: the embedded one for `embedded/…`, the direct one for `wire/…`, else LiteLLM."""
+    """Return the adapter for a model, with the decorators around it that the settings ask for.
+
+    It is the embedded one for `embedded/…`, the direct one for `wire/…`, else LiteLLM.
+    """
     model = model or settings.model
     if not model:
         raise ConfigurationError("no model is set; name one, or set LLAMABOT_MODEL")
+    adapter = _adapter(model, settings)
+    if settings.load == NO_LOAD:
+        return adapter
+    from llamabot.app.stack import stacked
+
+    def route(other: str) -> Any:
+        return other if _kind(other) == _kind(model) else (_adapter(other, settings), other)
+
+    port: CompletionPort = stacked(adapter, settings.load, route)
+    return port
+
+
+def _kind(model: str) -> str:
+    return next((prefix for prefix in (EMBEDDED_PREFIX, WIRE_PREFIX) if model.startswith(prefix)), "")
+
+
+def _adapter(model: str, settings: Settings) -> CompletionPort | AsyncCompletionPort:
     if model.startswith(EMBEDDED_PREFIX):
         from llamabot.adapters.llamacpp import EmbeddedCompletion
         from llamabot.adapters.models import model_path
@@ -74,6 +95,16 @@ def build_embedding(*, settings: Settings) -> EmbeddingPort:
         from llamabot.adapters.onnx import OnnxEmbedding
 
         return OnnxEmbedding(lambda: model_path(model.removeprefix(EMBEDDED_PREFIX), ending=ONNX))
+    remote = _remote_embedding(model, settings)
+    if settings.load == NO_LOAD:
+        return remote
+    from llamabot.app.stack import stacked_embedding
+
+    port: EmbeddingPort = stacked_embedding(remote, settings.load)
+    return port
+
+
+def _remote_embedding(model: str, settings: Settings) -> EmbeddingPort:
     if model.startswith(WIRE_PREFIX):
         from llamabot.adapters.wire import WireEmbedding
 

@@ -11,12 +11,13 @@ import os
 import re
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 
+from llamabot.app.load import LOAD_VARIABLE, NO_LOAD, Load, load_paths, read_load
 from llamabot.app.trust import is_trusted
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets, split_secrets
@@ -35,8 +36,15 @@ __all__ = [
 
 SETTINGS_FILE = "llamabot.toml"
 _PROJECT_MARKS = (SETTINGS_FILE, ".git", "pyproject.toml")
-_KNOWN = ("model", "embedding", "record", "options")
-_VARIABLES = ("LLAMABOT_MODEL", "LLAMABOT_EMBEDDING", "LLAMABOT_RECORD", "LLAMABOT_WIRE_URL", "LLAMABOT_WIRE_KEY")
+_KNOWN = ("model", "embedding", "record", "options", "load")
+_VARIABLES = (
+    "LLAMABOT_MODEL",
+    "LLAMABOT_EMBEDDING",
+    "LLAMABOT_RECORD",
+    "LLAMABOT_WIRE_URL",
+    "LLAMABOT_WIRE_KEY",
+    LOAD_VARIABLE,
+)
 _NO_PATHS = ("off", "metadata")
 _OFF = ("off", "0", "false", "no", "none")
 _ON = ("on", "1", "true", "yes")
@@ -68,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True):
         secrets: the secret part of the options.
         wire_url: the server of the models `wire/…`, or None.
         wire_key: its key, or None.
+        load: the decorators of the ports that are made by default.
         file: the `llamabot.toml` that was read, or None.
         untrusted: what of that file does not count until it is trusted.
     """
@@ -79,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True):
     secrets: Secrets = NO_SECRETS
     wire_url: str | None = None
     wire_key: Secret | None = None
+    load: Load = NO_LOAD
     file: Path | None = None
     untrusted: tuple[str, ...] = ()
 
@@ -112,6 +122,7 @@ def read_settings(environment: Mapping[str, str | None], folder: Path) -> Settin
     counting = {name: value for name, value in content.items() if name not in untrusted}
     options = {name: value for name, value in content.get("options", {}).items() if f"options.{name}" not in untrusted}
     visible, secrets = split_secrets(options)
+    load = {name: value for name, value in content.get("load", {}).items() if f"load.{name}" not in untrusted}
     return Settings(
         model=environment.get("LLAMABOT_MODEL") or counting.get("model"),
         embedding=environment.get("LLAMABOT_EMBEDDING") or counting.get("embedding"),
@@ -121,6 +132,7 @@ def read_settings(environment: Mapping[str, str | None], folder: Path) -> Settin
         secrets=secrets,
         wire_url=environment.get("LLAMABOT_WIRE_URL") or None,
         wire_key=Secret(key) if (key := environment.get("LLAMABOT_WIRE_KEY")) else None,
+        load=read_load(load, file, environment.get(LOAD_VARIABLE), folder),
         file=file,
         untrusted=untrusted,
     )
@@ -200,7 +212,8 @@ def _parsed(file: Path, data: bytes) -> dict[str, Any]:
             raise ConfigurationError(
                 f"{file} has a setting {name!r} that does not exist; there are {', '.join(_KNOWN)}"
             )
-    for name, kind in (("model", str), ("embedding", str), ("record", str), ("options", dict)):
+    kinds = (("model", str), ("embedding", str), ("record", str), ("options", dict), ("load", dict))
+    for name, kind in kinds:
         if name in content and not isinstance(content[name], kind):
             raise ConfigurationError(f"{file}: {name!r} must be a {'table' if kind is dict else 'string'}")
         if "\0" in content.get(name, ""):
@@ -214,7 +227,15 @@ def _suspicious(content: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
     record = _resolved(content.get("record", "off"), folder)
     if record not in _NO_PATHS and not Path(str(record)).resolve().is_relative_to(folder.resolve()):
         names.append("record")
-    return tuple(names)
+    return (*names, *_suspicious_load(content.get("load", {}), folder))
+
+
+def _suspicious_load(table: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    outside = [name for name, path in load_paths(table, folder) if not path.resolve().is_relative_to(folder.resolve())]
+    yield from (f"load.{name}" for name in outside)
+    models = table.get("fallback", [])
+    if isinstance(models, list) and not all(_PLAIN_MODEL.fullmatch(str(model)) for model in models):
+        yield "load.fallback"
 
 
 def _resolved(record: str | None, folder: Path) -> str | None:

@@ -348,3 +348,14 @@ def test_remembers_by_what_was_said_and_not_by_who_said_it_when() -> None:
     bot("Hi")
     lmb.SimpleBot("You are brief.", completion=cache)(UserMessage("Hi"))
     assert len(port.requests) == 1
+
+
+def test_lets_its_file_go_when_it_is_closed(tmp_path: Path) -> None:
+    cache = lmb.Cache(ScriptedCompletion(["Hi!", "Ho!"]), tmp_path / "answers.db")
+    cache.complete(request())
+    assert cache._kept._connection._connection is not None
+    cache.close()
+    assert cache._kept._connection._connection is None
+    assert outcome("complete", cache, request()) == "Hi!"
+    asyncio.run(cache.aclose())
+    assert cache._kept._connection._connection is None

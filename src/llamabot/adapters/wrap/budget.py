@@ -133,6 +133,9 @@ class Budget(Wrapped):
         error.limit_usd, error.spent_usd, error.retry_after_s = self._cost_usd, spent_usd, left_s
         return error
 
+    def _parts(self) -> list[Any]:
+        return [self._port, self._ledger]
+
     def __repr__(self) -> str:
         by = f", by={self._by!r}" if self._by else ""
         return f"Budget({self._port!r}, {self._ledger!r}, cost_usd={self._cost_usd}, per={self._per!r}{by})"

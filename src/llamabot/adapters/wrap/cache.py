@@ -111,6 +111,9 @@ class Cache(Wrapped):
         except (TypeError, ValueError, RecursionError):
             return None
 
+    def _parts(self) -> list[Any]:
+        return [self._port, self._kept]
+
     def __repr__(self) -> str:
         return f"Cache({self._port!r}, {self._kept!r})"
 

@@ -112,26 +112,12 @@ class Fallback(Wrapped):
         others = [(None if port is None else identity_of(port), model) for port, model in self._others]
         return f"fallback {msgspec.json.encode([identity_of(self._without_secrets), others]).decode()}"
 
-    def close(self) -> None:
-        """Close all ports that can be closed."""
-        for port in self._ports():
-            if hasattr(port, "close"):
-                port.close()
-
-    async def aclose(self) -> None:
-        """Close all ports that can be closed."""
-        for port in self._ports():
-            if hasattr(port, "aclose"):
-                await port.aclose()
-            elif hasattr(port, "close"):
-                port.close()
-
-    def _ports(self) -> list[Any]:
+    def _parts(self) -> list[Any]:
         return [self._port, *(port for port, _ in self._others if port is not None)]
 
     def _offers(self, name: str) -> bool:
         # Keys are bound to the first port alone; what is called on all of them, all must have.
-        return all(hasattr(port, name) for port in (self._ports()[:1] if name == "with_secrets" else self._ports()))
+        return all(hasattr(port, name) for port in (self._parts()[:1] if name == "with_secrets" else self._parts()))
 
     def __repr__(self) -> str:
         others = [repr(model if port is None else port) for port, model in self._others]

@@ -90,6 +90,9 @@ class RateLimit(Wrapped):
             retry_after_s=wait_s,
         )
 
+    def _parts(self) -> list[Any]:
+        return [self._port, self._turns]
+
     def __repr__(self) -> str:
         return f"RateLimit({self._port!r}, {self._turns!r}, rpm={self._rate.requests}, tpm={self._rate.tokens})"
 

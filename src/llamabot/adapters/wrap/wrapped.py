@@ -5,6 +5,7 @@ Each method is a shell of a line around `_steps`.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from types import MethodType, TracebackType
@@ -140,14 +141,31 @@ class Wrapped:
             raise AttributeError(f"{type(self).__name__} of these ports has no {name!r}", name=name, obj=self)
         return getattr(self._port, name)
 
+    def close(self) -> None:
+        """Close the port, and where this keeps what it keeps, if they can be closed; used again, they open again."""
+        for part in self._parts():
+            if hasattr(part, "close"):
+                part.close()
+
+    async def aclose(self) -> None:
+        """As `close`, for an event loop."""
+        for part in self._parts():
+            if hasattr(part, "aclose"):
+                await part.aclose()
+            elif hasattr(part, "close"):
+                await asyncio.to_thread(part.close)
+
+    def _parts(self) -> list[Any]:
+        """Return what is closed with this."""
+        return [self._port]
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if hasattr(self, "close"):
-            self.close()
+        self.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,10 +173,7 @@ class Wrapped:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if hasattr(self, "aclose"):
-            await self.aclose()
-        else:
-            self.__exit__(kind, error, traceback)
+        await self.aclose()
 
 
 def _check_port(decorator: str, port: Any, wraps: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from llamabot.app.building import DEFAULT_EMBEDDING, EMBEDDED_PREFIX, WIRE_PREFI
 from llamabot.app.cli.places import record_place
 from llamabot.app.cli.session import choose_model, here
 from llamabot.app.cli.terminal import display, visible
+from llamabot.app.load import NO_LOAD
 from llamabot.app.settings import Settings, untrusted_note
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.offline import is_offline
@@ -44,6 +45,7 @@ def doctor(model: str | None) -> None:
     else:
         display(_line("model", f"{choice.name}, {choice.why}"))
         display(_line("adapter", _adapter(choice.name)))
+        display(_line("stack", _stack(settings, choice.name)))
     if trouble is not None:
         raise trouble
 
@@ -138,6 +140,15 @@ def _adapter(model: str) -> str:
     if model.startswith(WIRE_PREFIX):
         return f"direct (one request, nothing between), because the name begins with {WIRE_PREFIX}"
     return f"LiteLLM, because the name does not begin with {EMBEDDED_PREFIX} or {WIRE_PREFIX}"
+
+
+def _stack(settings: Settings, model: str) -> str:
+    """Return what stands around the adapter, from the outside in."""
+    if settings.load == NO_LOAD:
+        return "the adapter alone; [load] in llamabot.toml, or LLAMABOT_LOAD, puts decorators around it"
+    from llamabot.app.stack import described
+
+    return " > ".join([*described(settings.load), _adapter(model).partition(" ")[0].rstrip(",")])
 
 
 def _line(title: str, text: str) -> Text:
