@@ -6,14 +6,13 @@ limit find them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from llamabot.ports.errors import ConfigurationError
 
-__all__ = ["CLOCK_SET_BACK_NS", "MINUTE_NS", "Rate", "Taken", "Turn", "TurnsPort", "earliest_ns"]
+__all__ = ["CLOCK_SET_BACK_NS", "MINUTE_NS", "Rate", "Turn", "TurnsPort", "earliest_ns", "room_for"]
 
 MINUTE_NS = 60_000_000_000
 CLOCK_SET_BACK_NS = 1_000_000_000
@@ -37,13 +36,6 @@ class Rate(msgspec.Struct, frozen=True):
                 raise ConfigurationError(f"{name}={most!r}: it is a whole number a minute, from 1 on")
         if self.requests is None and self.tokens is None:
             raise ConfigurationError("a rate limit needs rpm=, requests a minute, or tpm=, tokens a minute")
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """A turn that somebody has: when it starts, and for how many tokens it counts."""
-
-    start_ns: int
-    tokens: int
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -92,22 +84,20 @@ class TurnsPort(Protocol):
         """Give a turn back that was not used. Those after it keep theirs."""
 
 
-def earliest_ns(taken: Sequence[Taken], rate: Rate, tokens: int, now_ns: int) -> int:
-    """Return when the next turn may start.
+def earliest_ns(now_ns: int, *, last_ns: int | None, full_ns: int | None, spent_ns: int | None) -> int:
+    """Return when the next turn may start, given when three of those before start; None where there is no such turn.
 
     Args:
-        taken: the turns of the last minute and those to come, by their starts.
-        rate: the limit.
-        tokens: what the request will take.
         now_ns: the time of day.
+        last_ns: the start of the turn before; nobody overtakes.
+        full_ns: of the one with which, and all after it, a minute has its requests.
+        spent_ns: of the latest one with whose tokens, and those of all after it, there are too many for a minute.
     """
-    start_ns = max(now_ns, taken[-1].start_ns) if taken else now_ns
-    if rate.requests is not None and len(taken) >= rate.requests:
-        start_ns = max(start_ns, taken[-rate.requests].start_ns + MINUTE_NS)
-    if rate.tokens is not None:
-        total = min(tokens, rate.tokens)
-        for one in reversed(taken):
-            total += one.tokens
-            if total > rate.tokens:
-                return max(start_ns, one.start_ns + MINUTE_NS)
-    return start_ns
+    return max(
+        now_ns, last_ns or 0, *(start_ns + MINUTE_NS for start_ns in (full_ns, spent_ns) if start_ns is not None)
+    )
+
+
+def room_for(rate: Rate, tokens: int) -> int:
+    """Return how many tokens others may have in the minute of a request that takes so many."""
+    return max((rate.tokens or 0) - tokens, 0)

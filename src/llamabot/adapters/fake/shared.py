@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from llamabot.ports.ledger import Balance
-from llamabot.ports.turns import CLOCK_SET_BACK_NS, MINUTE_NS, Rate, Taken, Turn, earliest_ns
+from llamabot.ports.turns import CLOCK_SET_BACK_NS, MINUTE_NS, Rate, Turn, earliest_ns, room_for
 
 __all__ = ["InMemoryCache", "InMemoryLedger", "InMemoryTurns"]
 
@@ -39,41 +39,63 @@ class InMemoryTurns(_InMemory):
 
     def __init__(self) -> None:
         super().__init__()
-        self._queues: dict[str, list[_Kept]] = {}
+        self._queues: dict[str, deque[_Kept]] = {}
         self._last = 0
 
     def take(self, queue: str, rate: Rate, tokens: int, *, now_ns: int, latest_ns: int) -> Turn:
         """Take the next turn; none if it would start after `latest_ns`."""
         with self._lock:
-            kept = [one for one in self._queues.get(queue, ()) if one.counts(now_ns)]
-            self._queues[queue] = kept
-            start_ns = earliest_ns([one.taken for one in kept], rate, tokens, now_ns)
+            kept = self._kept(queue, now_ns)
+            start_ns = earliest_ns(
+                now_ns,
+                last_ns=kept[-1].start_ns if kept else None,
+                full_ns=kept[-rate.requests].start_ns if rate.requests and len(kept) >= rate.requests else None,
+                spent_ns=None if rate.tokens is None else _spent_ns(kept, room_for(rate, tokens)),
+            )
             if start_ns > latest_ns:
                 return Turn(start_ns, None)
             self._last += 1
-            kept.append(_Kept(self._last, now_ns, Taken(start_ns, tokens)))
+            kept.append(_Kept(self._last, now_ns, start_ns, tokens))
             return Turn(start_ns, self._last)
 
     def correct(self, queue: str, number: int, tokens: int) -> None:
         """Say what a turn has taken in the end."""
         with self._lock:
-            for one in self._queues.get(queue, ()):
+            for one in reversed(self._queues.get(queue, ())):
                 if one.number == number:
-                    one.taken = Taken(one.taken.start_ns, tokens)
+                    one.tokens = tokens
+                    return
 
     def give_back(self, queue: str, number: int) -> None:
         """Give a turn back that was not used."""
         with self._lock:
-            self._queues[queue] = [one for one in self._queues.get(queue, ()) if one.number != number]
+            self._queues[queue] = deque(one for one in self._queues.get(queue, ()) if one.number != number)
+
+    def _kept(self, queue: str, now_ns: int) -> deque[_Kept]:
+        """Return the turns that count, by their starts."""
+        kept = self._queues.setdefault(queue, deque())
+        if kept and kept[-1].made_ns > now_ns + CLOCK_SET_BACK_NS:
+            kept = self._queues[queue] = deque(one for one in kept if one.made_ns <= now_ns + CLOCK_SET_BACK_NS)
+        while kept and kept[0].start_ns <= now_ns - MINUTE_NS:
+            kept.popleft()
+        return kept
 
 
 class _Kept(msgspec.Struct):
     number: int
     made_ns: int
-    taken: Taken
+    start_ns: int
+    tokens: int
 
-    def counts(self, now_ns: int) -> bool:
-        return self.taken.start_ns > now_ns - MINUTE_NS and self.made_ns <= now_ns + CLOCK_SET_BACK_NS
+
+def _spent_ns(kept: deque[_Kept], room: int) -> int | None:
+    """Return the start of the latest turn with which, and all after it, more tokens are taken than there is room."""
+    total = 0
+    for one in reversed(kept):
+        total += one.tokens
+        if total > room:
+            return one.start_ns
+    return None
 
 
 class InMemoryLedger(_InMemory):

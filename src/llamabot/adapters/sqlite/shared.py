@@ -15,12 +15,16 @@ from llamabot.adapters.sqlite.connection import KeptConnection, SqliteFile, file
 from llamabot.adapters.sqlite.schema import SHARED
 from llamabot.ports.errors import SharedStateError
 from llamabot.ports.ledger import Balance
-from llamabot.ports.turns import CLOCK_SET_BACK_NS, MINUTE_NS, Rate, Taken, Turn, earliest_ns
+from llamabot.ports.turns import CLOCK_SET_BACK_NS, MINUTE_NS, Rate, Turn, earliest_ns, room_for
 
 __all__ = ["SqliteCache", "SqliteLedger", "SqliteTurns"]
 
-_FORGET_TURNS = "DELETE FROM turns WHERE queue = ? AND (start_ns <= ? OR made_ns > ?)"
-_TURNS = "SELECT start_ns, tokens FROM turns WHERE queue = ? ORDER BY start_ns, number"
+_FORGET_OLD = "DELETE FROM turns WHERE queue = ? AND start_ns <= ?"
+_FORGET_MADE_AFTER = "DELETE FROM turns WHERE queue = ? AND made_ns > ?"
+_LAST_MADE = "SELECT made_ns FROM turns WHERE queue = ? ORDER BY start_ns DESC, number DESC LIMIT 1"
+_LATEST = "SELECT start_ns FROM turns WHERE queue = ? ORDER BY start_ns DESC LIMIT 1 OFFSET ?"
+_TOKENS = "SELECT sum(tokens) FROM turns WHERE queue = ?"
+_SPENDING = "SELECT start_ns, tokens FROM turns WHERE queue = ? ORDER BY start_ns DESC, number DESC"
 _TAKE = "INSERT INTO turns (queue, start_ns, made_ns, tokens) VALUES (?, ?, ?, ?)"
 _CORRECT = "UPDATE turns SET tokens = ? WHERE queue = ? AND number = ?"
 _GIVE_BACK = "DELETE FROM turns WHERE queue = ? AND number = ?"
@@ -81,9 +85,13 @@ class SqliteTurns(_Shared):
     def take(self, queue: str, rate: Rate, tokens: int, *, now_ns: int, latest_ns: int) -> Turn:
         """Take the next turn; none if it would start after `latest_ns`."""
         with self._opened("take a turn from") as opened, transaction(opened):
-            opened.execute(_FORGET_TURNS, (queue, now_ns - MINUTE_NS, now_ns + CLOCK_SET_BACK_NS))
-            taken = [Taken(*row) for row in opened.execute(_TURNS, (queue,))]
-            start_ns = earliest_ns(taken, rate, tokens, now_ns)
+            _forget(opened, queue, now_ns)
+            start_ns = earliest_ns(
+                now_ns,
+                last_ns=_first(opened, _LATEST, queue, 0),
+                full_ns=_first(opened, _LATEST, queue, rate.requests - 1) if rate.requests else None,
+                spent_ns=None if rate.tokens is None else _spent_ns(opened, queue, room_for(rate, tokens)),
+            )
             if start_ns > latest_ns:
                 return Turn(start_ns, None)
             return Turn(start_ns, opened.execute(_TAKE, (queue, start_ns, now_ns, tokens)).lastrowid)
@@ -142,9 +150,34 @@ class SqliteCache(_Shared):
             opened.execute("DELETE FROM cached")
 
 
+def _forget(opened: sqlite3.Connection, queue: str, now_ns: int) -> None:
+    """Take out what no longer counts: turns of more than a minute ago, and those from before the clock was set back."""
+    opened.execute(_FORGET_OLD, (queue, now_ns - MINUTE_NS))
+    made_ns = _first(opened, _LAST_MADE, queue)
+    if made_ns is not None and made_ns > now_ns + CLOCK_SET_BACK_NS:
+        opened.execute(_FORGET_MADE_AFTER, (queue, now_ns + CLOCK_SET_BACK_NS))
+
+
+def _spent_ns(opened: sqlite3.Connection, queue: str, room: int) -> int | None:
+    """Return the start of the latest turn with which, and all after it, more tokens are taken than there is room."""
+    if (_first(opened, _TOKENS, queue) or 0) <= room:
+        return None
+    total = 0
+    for start_ns, tokens in opened.execute(_SPENDING, (queue,)):
+        total += tokens
+        if total > room:
+            return int(start_ns)
+    return None
+
+
 def _spent(opened: sqlite3.Connection, account: str, period: str) -> int:
-    row = opened.execute(_SPENT, (account, period)).fetchone()
-    return 0 if row is None else int(row[0])
+    return _first(opened, _SPENT, account, period) or 0
+
+
+def _first(opened: sqlite3.Connection, query: str, *values: Any) -> int | None:
+    """Return the only column of the first row, None if there is none."""
+    row = opened.execute(query, values).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
 
 
 def _made_again(kind: Any, path: str, patience_s: float) -> Any:
