@@ -283,3 +283,19 @@ def test_outcomes_come_one_by_one(kind: Any) -> None:
         go(_charging(kind, shop, recorder).resume(run_id, approvals={"boat": True}))
     result = go(_charging(kind, shop, recorder, "done").resume(run_id, outcomes={"boat": "not charged"}))
     assert told(result) == ["charged", "not charged", "pen is there"]
+
+
+@pytest.mark.parametrize(("reason", "why"), [("", ""), ("too dear", ": too dear")])
+def test_a_model_is_told_that_its_call_was_denied_and_why(reason: str, why: str) -> None:
+    shop, log = Shop(), InMemoryRecorder(durable=True)
+    run_id = paused(lmb.AgentBot, shop, log, "pen").run_id
+    gone_on = agent(lmb.AgentBot, shop, log, "fine").resume(run_id, approvals={"pen": lmb.Denied(reason)})
+    (denied,) = [one for one in gone_on.messages if isinstance(one, lmb.ToolMessage) and one.call_id == "pen"]
+    assert (denied.text, denied.is_error) == (f"The call was denied{why}. It has not run.", True)
+
+
+def test_refuses_arguments_of_an_approval_that_name_nothing() -> None:
+    shop, log = Shop(), InMemoryRecorder(durable=True)
+    approvals: Any = {"pen": lmb.Approved(arguments=["ink"])}  # type: ignore[arg-type]  # that is what is wrong
+    with pytest.raises(lmb.errors.UsageError, match="arguments= of an approval maps names to values; it is no"):
+        agent(lmb.AgentBot, shop, log).resume(paused(lmb.AgentBot, shop, log, "pen").run_id, approvals=approvals)

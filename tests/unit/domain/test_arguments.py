@@ -64,6 +64,32 @@ def test_a_call_names_the_argument_that_was_meant(method: str, wrong: str, named
     assert named in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("go", "where"),
+    [
+        (lambda bot: bot("hi", frob=1), "a call of a bot"),
+        (lambda bot: bot.resume("run", frob=1), "resume()"),
+        (lambda bot: bot.with_(frob=1), "SimpleBot.with_()"),
+        (lambda bot: _bot(frob=1), "SimpleBot()"),
+    ],
+)
+def test_a_refusal_says_where(go: Any, where: str) -> None:
+    with pytest.raises(
+        UnknownArgument, match=f"^{re.escape(where)} has no argument 'frob'; there are [a-z_]+, [a-z_]+,"
+    ):
+        go(_bot())
+
+
+def test_a_bot_shows_how_it_was_made() -> None:
+    bot = _bot(options={"seed": 1, "api_key": "sk-secret"}, temperature=0.5)
+    shown = repr(bot.with_(completion=None, recorder=None))
+    assert shown.startswith("SimpleBot('Answer.', ")
+    assert "temperature=0.5" in shown
+    assert shown.endswith(", options={'seed': 1})"), "and no key"
+    assert "options" not in repr(_bot())
+    assert repr(lmb.SimpleBot()) == "SimpleBot('')"
+
+
 def test_a_structured_bot_knows_its_own_arguments() -> None:
     bot = _bot(lmb.StructuredBot, output=int)
     with pytest.raises(TypeError, match=r"bot\.with_\(max_attempts=…\)"):
@@ -222,7 +248,7 @@ def test_tags_that_are_no_text_are_refused_before_they_spoil_the_log() -> None:
 
 @pytest.mark.parametrize("inputs", [(), ([],), ([[], ()],)])
 def test_asking_nothing_is_refused(inputs: Any) -> None:
-    with pytest.raises(UsageError, match="nothing was asked"):
+    with pytest.raises(UsageError, match=r"^nothing was asked: give the bot at least one string or message$"):
         _bot()(*inputs)
 
 
