@@ -1,7 +1,8 @@
 """Try every change of the domain, or those of some files, and write docs/mutation.md when all are tried.
 
-What is known is kept in `.cache/mutation/`: a change is tried again when the library changed, when the test that killed
-it did, or, if it lived, when any test did. So an interrupted run goes on where it was.
+What is known is kept in `.cache/mutation/`: a change is tried again when its file changed, when the test that killed it
+did, or, if it lived, when any test did. So an interrupted run goes on where it was. Other files of the library count
+for nothing there: `make clean` before it tries everything anew.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pytest
 
 from mutation.changes import Change, changes
 from mutation.report import Outcome, Reason, document, judged, share, table
-from mutation.suite import DOMAIN, PYTEST, ROOT, fingerprint
+from mutation.suite import DOMAIN, PYTEST, ROOT, TESTS, fingerprint
 from mutation.trials import Trial, Trials, Verdict
 
 CACHE = ROOT / ".cache" / "mutation"
@@ -55,7 +56,7 @@ class Known:
         """Read what is there; later lines stand."""
         self._path = path
         self.patience_s = patience_s
-        self._library, self._suite = fingerprint(*LIBRARY), fingerprint(*SUITE)
+        self._suite = fingerprint(*TESTS)
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         self.found: dict[str, Mapping[str, Any]] = {}
         for line in lines:
@@ -64,7 +65,7 @@ class Known:
                 self.found[entry["key"]] = entry
 
     def _holds(self, entry: Mapping[str, Any]) -> bool:
-        if entry["library"] != self._library or (entry["outcome"] == "late" and entry["cpu_s"] < self.patience_s):
+        if entry["outcome"] == "late" and entry["cpu_s"] < self.patience_s:
             return False
         return entry["suite"] == (
             _of_test(entry["by"]) if entry["outcome"] == "killed" and entry["by"] else self._suite
@@ -78,7 +79,6 @@ class Known:
             "outcome": verdict.outcome,
             "by": verdict.by,
             "cpu_s": round(verdict.cpu_s, 3),
-            "library": self._library,
             "suite": suite,
         }
         self.found[verdict.change.key] = entry

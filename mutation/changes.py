@@ -20,7 +20,7 @@ class Change:
     """One changed function: where, which lines it had, which it has now, and the file's text with it.
 
     `around` are the lines of the function, where the changed ones hold no code of their own by which a test is seen
-    to run them; otherwise it is empty.
+    to run them, as those of its signature do, which ran when it was made; otherwise it is empty.
     """
 
     file: str
@@ -71,13 +71,16 @@ def _change(file: str, functions: list[tuple[str, FunctionNode]], seen: set[int]
     while tail < min(len(old), len(new)) - start and old[-1 - tail] == new[-1 - tail]:
         tail += 1
     touched = tuple(range(start + 1, max(len(old) - tail, start + 1) + 1))
-    name, node = next((name, node) for name, node in functions if _first(node) <= start + 1 <= (node.end_lineno or 0))
+    name, node = next(
+        (name, node) for name, node in functions if first_line(node) <= start + 1 <= (node.end_lineno or 0)
+    )
+    around = tuple(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
     return Change(
         file=file,
         function=name,
-        first_line=_first(node),
+        first_line=first_line(node),
         lines=touched,
-        around=() if seen & set(touched) else tuple(range(node.body[0].lineno, (node.end_lineno or 0) + 1)),
+        around=() if seen & set(touched) and touched[0] >= around[0] else around,
         old="\n".join(line.strip() for line in old[start : len(old) - tail]),
         new="\n".join(line.strip() for line in new[start : len(new) - tail]),
         text=changed,
@@ -92,6 +95,6 @@ def codes(code: CodeType) -> Iterator[CodeType]:
             yield from codes(constant)
 
 
-def _first(node: FunctionNode) -> int:
+def first_line(node: FunctionNode) -> int:
     """Return the line where a function's code object begins: its first decorator's, if it has one."""
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])

@@ -7,6 +7,7 @@ own time on a processor, so that a busy machine does not decide.
 
 from __future__ import annotations
 
+import ast
 import gc
 import os
 import resource
@@ -21,11 +22,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from math import inf
 from pathlib import Path
-from types import FunctionType
+from types import CodeType, FunctionType
 
 import pytest
 
-from mutation.changes import Change, codes
+from mutation.changes import Change, FunctionNode, codes, first_line
 from mutation.suite import ROOT
 
 MEMORY_BYTES = 6 << 30
@@ -198,7 +199,7 @@ def _stand_alone(folder: Path) -> None:
 
 
 def put_in(change: Change, functions: dict[tuple[str, str, int], list[FunctionType]], root: Path) -> None:
-    """Give every function made from the changed lines its new code.
+    """Give every function made from the changed lines its new code, and new values for what need not be given.
 
     Raises:
         LookupError: no such function is alive.
@@ -210,6 +211,20 @@ def put_in(change: Change, functions: dict[tuple[str, str, int], list[FunctionTy
     new = next(code for code in codes(module) if (code.co_qualname, code.co_firstlineno) == place[1:])
     for function in functions[place]:
         function.__code__ = new
+        if change.around:
+            _put_defaults_in(function, new, change)
+
+
+def _put_defaults_in(function: FunctionType, new: CodeType, change: Change) -> None:
+    nodes = ast.walk(ast.parse(change.text))
+    given = next(n.args for n in nodes if isinstance(n, FunctionNode) and first_line(n) == new.co_firstlineno)
+    values = [eval(ast.unparse(node), function.__globals__) for node in given.defaults]  # noqa: S307  (our own code)
+    function.__defaults__ = tuple(values) or None
+    function.__kwdefaults__ = {  # type: ignore[assignment]
+        name.arg: eval(ast.unparse(node), function.__globals__)  # noqa: S307  (our own code)
+        for name, node in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+        if node is not None
+    } or None
 
 
 def _functions_by_place(files: set[str]) -> dict[tuple[str, str, int], list[FunctionType]]:

@@ -23,7 +23,7 @@ def is_over(number):
 class Counter:
     first: int = 1
 
-    def count(self, step):
+    def count(self, step, *, times=2):
         total = (
             self.first
             + step
@@ -53,6 +53,17 @@ def test_only_functions_are_changed(found: dict[str, Change]) -> None:
 
 def test_no_two_changes_share_a_key(found: dict[str, Change]) -> None:
     assert len({change.key for change in found.values()}) == len(found)
+
+
+def test_a_default_is_put_in_too(found: dict[str, Change], tmp_path: Path) -> None:
+    place = tmp_path / "two.py"
+    names: dict[str, type] = {}
+    exec(compile(TEXT, str(place), "exec"), names)  # noqa: S102  (a module without a file)
+    function = names["Counter"].count
+    change = found["def count(self, step, *, times=3):"]
+    assert change.around == (15, 16, 17, 18, 19), "what its body runs"
+    put_in(change, {(str(place), "Counter.count", 13): [function]}, tmp_path)
+    assert function.__kwdefaults__ == {"times": 3}
 
 
 def test_a_living_function_does_what_the_change_says(found: dict[str, Change], tmp_path: Path) -> None:
