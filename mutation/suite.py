@@ -7,7 +7,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DOMAIN = "src/llamabot/domain"
-TESTS = ("tests/unit", "tests/property", "tests/contract", "tests/integration/agents", "tests/integration/app")
+TESTS = (
+    "tests/unit",
+    "tests/property",
+    "tests/contract",
+    "tests/performance",
+    "tests/integration/agents",
+    "tests/integration/app",
+)
 # Without shrinking: that it fails is all one wants to know.
 PYTEST = (
     *("-q", "-q", "-s", "--no-header", "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-p", "no:xdist"),

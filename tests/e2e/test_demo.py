@@ -19,6 +19,7 @@ from llamabot.app.cli import main
 from llamabot.app.cli.demo_documents import about_first
 from llamabot.app.demo.agent import Material, reader
 from llamabot.app.demo.excerpts import Excerpt, choose_excerpts
+from llamabot.app.demo.folders import own_documents
 from llamabot.app.demo.questions import checked_question, posed
 from llamabot.app.demo.texts import Source, source_of
 from llamabot.ports.errors import UsageError
@@ -182,6 +183,12 @@ def test_a_model_that_chooses_badly_spoils_nothing(project: Path, capsys: pytest
     assert "The agent came to no answer: the call has reached its limit decisions=3" in agent
     assert "The answer: The word “entry” occurs 1 time." in agent
     assert log.count("reader  limited") == 1
+
+
+def test_reads_the_pages_that_people_read() -> None:
+    pages = {page.name for page in own_documents()}
+    assert {"README.md", "testing.md", "agents.md"} <= pages
+    assert not pages & {"falsify.md", "benchmarks.md"}, "tables that commands write"
 
 
 def test_an_offline_machine_without_the_model_is_told_so(project: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_default_is_put_in_too(found: dict[str, Change], tmp_path: Path) -> No
     function = names["Counter"].count
     change = found["def count(self, step, *, times=3):"]
     assert change.around == (15, 16, 17, 18, 19), "what its body runs"
-    put_in(change, {(str(place), "Counter.count", 13): [function]}, tmp_path)
+    put_in(change, {(str(place), "Counter.count", 14): [function]}, tmp_path)
     assert function.__kwdefaults__ == {"times": 3}
 
 
