@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import llamabot as lmb
 from benchmarks.peers.tasks import PROMPT, QUESTION, STEPS, Tasks
-from llamabot.testing import FunctionCompletion
 
 __all__ = ["on_litellm", "on_wire", "start_injected", "start_through_container"]
 
@@ -43,6 +41,8 @@ def start_injected(address: str) -> Tasks:
 def start_through_container(address: str) -> Tasks:
     """Return a bot that is given nothing: the container makes its ports, the log is a file."""
 
+    import tempfile
+
     def call() -> str:
         with tempfile.TemporaryDirectory() as folder:
             lmb.configure(
@@ -58,6 +58,10 @@ def start_through_container(address: str) -> Tasks:
 
 
 def _bots(**given: Any) -> Tasks:
+    import tempfile
+
+    from llamabot.testing import FunctionCompletion
+
     folder = tempfile.mkdtemp()  # as long as the process, which the contest gives a home that goes afterwards
     given["recorder"] = lmb.SqliteRecorder(Path(folder) / "runs.db")
     bot, waiting = lmb.SimpleBot(PROMPT, **given), lmb.AsyncSimpleBot(PROMPT, **given)

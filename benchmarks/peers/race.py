@@ -26,7 +26,8 @@ from benchmarks.peers.contenders import (
     STARTS,
     Entry,
 )
-from benchmarks.peers.tasks import AT_ONCE, CALLS, FAKE_RUNS, LOOPS, MANY, STEPS, STREAMS
+from benchmarks.peers.measuring import AT_ONCE, CALLS, FAKE_RUNS, LOOPS, MANY, STREAMS
+from benchmarks.peers.tasks import STEPS
 from benchmarks.report import number
 
 __all__ = ["measure"]

@@ -10,8 +10,7 @@ import os
 import sys
 from importlib import import_module
 
-from benchmarks.peers.tasks import Tasks, commands
-from benchmarks.side import serve
+from benchmarks.peers.tasks import Tasks
 
 __all__ = ["main"]
 
@@ -26,6 +25,9 @@ def main() -> None:
         assert tasks.call is not None, "only who can be called starts"
         print(tasks.call())
     else:
+        from benchmarks.peers.measuring import commands
+        from benchmarks.side import serve
+
         measured = commands(tasks)
         serve(measured)
         os._exit(0)  # before anything is let go of: some clients complain of what they have left open
