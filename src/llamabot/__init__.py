@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from llamabot.adapters.splitting import SemanticSplitter
     from llamabot.adapters.sqlite.memory import SqliteMemory
     from llamabot.adapters.sqlite.recorder import SqliteRecorder
-    from llamabot.adapters.wire import WireCompletion, WireEmbedding
+    from llamabot.adapters.wire.completion import WireCompletion
+    from llamabot.adapters.wire.embedding import WireEmbedding
     from llamabot.adapters.wrap.fallback import Fallback
     from llamabot.adapters.wrap.retry import Retry
     from llamabot.app.container import Container
@@ -178,8 +179,8 @@ _HOMES = {
     "Usage": "llamabot.ports.completion",
     "UserMessage": "llamabot.ports.messages",
     "ValueNotKept": "llamabot.domain.result",
-    "WireCompletion": "llamabot.adapters.wire",
-    "WireEmbedding": "llamabot.adapters.wire",
+    "WireCompletion": "llamabot.adapters.wire.completion",
+    "WireEmbedding": "llamabot.adapters.wire.embedding",
     "aclose": "llamabot.app.provider",
     "aingest": "llamabot.app.ingest",
     "assistant": "llamabot.domain.messages",

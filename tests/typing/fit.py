@@ -16,7 +16,8 @@ from llamabot.adapters.sqlite.recorder import SqliteRecorder
 from llamabot.adapters.sqlite.shared import SqliteCache, SqliteLedger, SqliteTurns
 from llamabot.adapters.system.clock import SystemClock
 from llamabot.adapters.system.ids import RandomIds
-from llamabot.adapters.wire import WireCompletion, WireEmbedding
+from llamabot.adapters.wire.completion import WireCompletion
+from llamabot.adapters.wire.embedding import WireEmbedding
 from llamabot.adapters.wrap.fallback import Fallback
 from llamabot.adapters.wrap.retry import Retry
 from llamabot.app.decorators import Budget, Cache, RateLimit

@@ -76,7 +76,7 @@ def _adapter(model: str, settings: Settings) -> CompletionPort | AsyncCompletion
 
         return EmbeddedCompletion(model_path)
     if model.startswith(WIRE_PREFIX):
-        from llamabot.adapters.wire import WireCompletion
+        from llamabot.adapters.wire.completion import WireCompletion
 
         return WireCompletion(**_wire(settings), **_wire_options(settings))
     from llamabot.adapters.litellm import LiteLLMCompletion
@@ -106,7 +106,7 @@ def build_embedding(*, settings: Settings) -> EmbeddingPort:
 
 def _remote_embedding(model: str, settings: Settings) -> EmbeddingPort:
     if model.startswith(WIRE_PREFIX):
-        from llamabot.adapters.wire import WireEmbedding
+        from llamabot.adapters.wire.embedding import WireEmbedding
 
         return WireEmbedding(model, **_wire(settings))
     from llamabot.adapters.litellm import LiteLLMEmbedding

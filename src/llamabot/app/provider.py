@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 import msgspec
 
 from llamabot.app.building import EMBEDDED_PREFIX, WIRE_PREFIX, Defaults, build_recorder
-from llamabot.app.progress import is_watched, map_bar
 from llamabot.app.settings import Settings, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
 from llamabot.domain.settings import BotSettings
@@ -218,7 +217,11 @@ class AppProvider:
         Raises:
             MissingExtra: one is wanted, and rich is not installed.
         """
-        if wanted is False or (wanted is None and not is_watched()):
+        if wanted is False:
+            return None
+        from llamabot.app.progress import is_watched, map_bar
+
+        if wanted is None and not is_watched():
             return None
         return map_bar(wanted=wanted is True)
 

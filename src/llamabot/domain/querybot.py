@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from llamabot.domain.answer import Answer, answer_from
 from llamabot.domain.arguments import check_kinds, check_where, shows
@@ -13,8 +13,6 @@ from llamabot.domain.call import Call, Setup
 from llamabot.domain.consulting import posed, question_in, relevant, standalone
 from llamabot.domain.drivers import adrive, adrive_rest, adrive_stream, drive, drive_rest, drive_stream
 from llamabot.domain.effects import Core, Emit, Retrieve, Say
-from llamabot.domain.mapping.items import AsyncMapItems, MapItems
-from llamabot.domain.mapping.plan import Plan
 from llamabot.domain.messages import MessageLike
 from llamabot.domain.operations import Steps
 from llamabot.domain.resolve import check_docstore
@@ -29,6 +27,9 @@ from llamabot.ports.documents import Metadata
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.messages import AssistantMessage, DeveloperMessage, Message, SystemMessage
 from llamabot.ports.provider import overrides
+
+if TYPE_CHECKING:
+    from llamabot.domain.mapping.items import AsyncMapItems, MapItems
 
 __all__ = [
     "AsyncQueryBot",
@@ -206,6 +207,9 @@ class QueryBot(QueryBody, SyncShell[Answer]):
     @shows(QueryMapSettings, MapSettings)
     def map(self, inputs: Iterable[Any], **settings: Unpack[QueryMapSettings]) -> MapItems[Answer]:
         """Return an item for each input, with its answer or its error; several are worked on at once, on threads."""
+        from llamabot.domain.mapping.items import MapItems
+        from llamabot.domain.mapping.plan import Plan
+
         return MapItems(Plan(self, inputs, settings), inputs)
 
     @shows(QueryResumeSettings, ResumeSettings)
@@ -242,6 +246,9 @@ class AsyncQueryBot(QueryBody, AsyncShell[Answer]):
         self, inputs: Iterable[Any] | AsyncIterable[Any], **settings: Unpack[QueryMapSettings]
     ) -> AsyncMapItems[Answer]:
         """Return an item for each input, with its answer or its error; several are worked on at once, as tasks."""
+        from llamabot.domain.mapping.items import AsyncMapItems
+        from llamabot.domain.mapping.plan import Plan
+
         return AsyncMapItems(Plan(self, inputs, settings), inputs)
 
     @shows(QueryResumeSettings, ResumeSettings)

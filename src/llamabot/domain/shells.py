@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable
 from os import PathLike
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from llamabot.domain.arguments import shows
 from llamabot.domain.as_tool import child_id, described, told
 from llamabot.domain.bot import Bot
 from llamabot.domain.drivers import adrive, adrive_rest, adrive_stream, drive, drive_rest, drive_stream
-from llamabot.domain.mapping.items import AsyncMapItems, MapItems
-from llamabot.domain.mapping.plan import Plan
 from llamabot.domain.messages import MessageLike, to_messages
 from llamabot.domain.resolve import Colour
 from llamabot.domain.result import Result
 from llamabot.domain.settings import CallSettings, MapSettings, ResumeSettings
 from llamabot.domain.streams import AsyncEventStream, EventStream
 from llamabot.ports.tools import RunContext
+
+if TYPE_CHECKING:
+    from llamabot.domain.mapping.items import AsyncMapItems, MapItems
 
 __all__ = ["AsyncShell", "SyncShell"]
 
@@ -67,6 +68,9 @@ class SyncShell(Bot[T]):
             UsageError: a setting is not what it should be; later, the job is at work elsewhere (`RunBusy`).
             ConfigurationError: the bot cannot be called, or its log not be resumed.
         """
+        from llamabot.domain.mapping.items import MapItems
+        from llamabot.domain.mapping.plan import Plan
+
         return MapItems(Plan(self, inputs, settings), inputs)
 
     @shows(ResumeSettings)
@@ -147,6 +151,9 @@ class AsyncShell(Bot[T]):
         Inputs that come from an async iterable are waited for beside the work, so an item does not wait for the next
         input. Leaving early, or cancelling who asks for an item, cancels what is at work.
         """
+        from llamabot.domain.mapping.items import AsyncMapItems
+        from llamabot.domain.mapping.plan import Plan
+
         return AsyncMapItems(Plan(self, inputs, settings), inputs)
 
     @shows(ResumeSettings)

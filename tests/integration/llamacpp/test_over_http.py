@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llamabot.adapters.litellm import LiteLLMCompletion
-from llamabot.adapters.wire import WireCompletion
+from llamabot.adapters.wire.completion import WireCompletion
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import CompletionRequest, FinishReason, OutputSchema
 from llamabot.ports.errors import ContextTooLong, RequestRejected

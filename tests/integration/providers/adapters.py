@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llamabot.adapters.litellm import LiteLLMCompletion
-from llamabot.adapters.wire import WireCompletion
+from llamabot.adapters.wire.completion import WireCompletion
 
 __all__ = ["ADAPTERS", "Make", "Port", "direct", "litellm"]
 
