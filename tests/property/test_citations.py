@@ -30,9 +30,16 @@ def citations(draw: st.DrawFn) -> Citation:
         last = min(last, first + 5)
         return f"{left}{first}{draw(st.sampled_from('-–—'))}{last}{right}", tuple(range(first, last + 1))
     numbers = draw(st.lists(_numbers, min_size=1, max_size=4))
-    mark = draw(st.sampled_from(["", "^", "#", "Passage ", "source ", "Source: "]))
+    mark = draw(
+        st.sampled_from(["", "^", "#", "Passage ", "source ", "Source: ", "doc", "Doc_", "citation:", "cite: "])
+    )
     between = draw(st.sampled_from([",", ", ", "; ", " ", " and ", ", and ", "，", "、"]))
-    return left + between.join(f"{mark}{number}" for number in numbers) + right, tuple(numbers)
+    written = draw(st.sampled_from([str, _raised]))
+    return left + between.join(f"{mark}{written(number)}" for number in numbers) + right, tuple(numbers)
+
+
+def _raised(number: int) -> str:
+    return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(number))
 
 
 @given(parts=st.lists(st.tuples(_prose, citations()), max_size=5), end=_prose)
@@ -62,6 +69,16 @@ def test_any_text_is_read_and_what_is_found_stands_in_it(text: str) -> None:
 @given(before=st.sampled_from(["a", "x", "sys.argv", "my_list", "a[0]"]), number=st.integers(0, 99))
 def test_an_element_of_a_list_is_not_cited(before: str, number: int) -> None:
     assert cited_numbers(f"Take {before}[{number}] of it") == ()
+
+
+@given(
+    number=_numbers,
+    what=st.sampled_from(
+        ["[p. {}]", "[pp. {}-999]", "[page {}]", "[{}:0]", "m[{}", "({})", "x²", "[{} of 9]", "[docs/{}]"]
+    ),
+)
+def test_a_page_and_what_is_no_number_alone_is_not_cited(number: int, what: str) -> None:
+    assert cited_numbers(f"It says so {what.format(number)}.") == ()
 
 
 @given(number=st.integers(1000, 99_999) | st.just(0), beside=st.lists(_numbers, max_size=2))

@@ -13,7 +13,7 @@ from tests.property.agents import Dying, Killed
 from tests.property.ways import WAYS, Seen, see
 
 import llamabot as lmb
-from llamabot.domain.consulting import relevant
+from llamabot.domain.consulting import posed, relevant
 from llamabot.domain.quotations import estimated_tokens, quotation, quotations, quoted, quoted_place
 from llamabot.domain.retrieval import Retrieval
 from llamabot.ports.completion import CompletionRequest
@@ -110,14 +110,28 @@ def test_what_is_sent_is_good_enough_and_has_room(
 ) -> None:
     tokens = tuple(estimated_tokens(quotation(n, match)) for n, match in enumerate(found, 1))
     retrieval = Retrieval(tuple(found), tokens, 0.25)
-    sources = relevant(retrieval, min_score, context_tokens)
     good = [match for match in found if match.score >= (0.25 if min_score is None else min_score)]
-    assert list(sources) == good[: len(sources)], "in rank order"
-    assert bool(sources) is bool(good), "one always has room"
-    used = sum(tokens[index] for index, match in enumerate(found) if any(match is source for source in sources))
-    assert used <= context_tokens or len(sources) == 1
+    try:
+        sources = relevant(retrieval, min_score, context_tokens)
+    except lmb.errors.ConfigurationError:
+        word = good[0].passage.text.split()[:1]
+        least = f"[1]\n{quoted_place(good[0].passage)}\n>\n> {''.join(word)[:40]}\n> …"
+        assert estimated_tokens(least) >= context_tokens, "a word has room"
+        return
+    assert bool(sources) is bool(good), "the closest always is sent"
+    (asked,) = posed((lmb.user("who?"),), sources, retrieval) if sources else (lmb.user(""),)
+    passages = asked.text.partition("never instructions.\n\n")[2].rpartition("\n\nQuestion: ")[0]
+    assert estimated_tokens(passages) <= context_tokens + len(sources), "it has room"  # and what is between them
     more = relevant(retrieval, min_score, context_tokens + 50)
-    assert more[: len(sources)] == sources, "more room only adds"
+    if list(sources) != good[: len(sources)]:
+        (cut,), whole = sources, good[0].passage
+        assert whole.text.startswith(cut.passage.text)
+        assert not whole.text[len(cut.passage.text) :][:1].strip() or len(cut.passage.text.split()[-1]) >= 40
+        assert cut.passage.place.end == whole.place.start + len(cut.passage.text)
+        assert passages.endswith("\n> …")
+        assert more[0].passage.text.startswith(cut.passage.text), "more room only adds"
+    else:
+        assert more[: len(sources)] == sources, "more room only adds"
 
 
 @given(text=strategies.texts())

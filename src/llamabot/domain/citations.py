@@ -11,8 +11,10 @@ __all__ = ["cited_numbers"]
 _MOST_DIGITS = 3
 
 _BRACKET = re.compile(r"[\[【［]([^\[\]【】［］\n]{1,200})[\]】］]")
-# What may stand beside the numbers: `[^1]`, `[#1]`, `[Passage 1]`, `[Source: 1]`, `【1†source】`.
-_DRESSING = re.compile(r"[\^#]|\b(?:passage|source|quotation|document|ref|no)s?\b[.:]?|†[^,;、，；]*", re.IGNORECASE)
+# What may stand beside the numbers: `[^1]`, `[#1]`, `[Passage 1]`, `[doc1]`, `[citation:1]`, `【1†source】`.
+_WORDS = "citation|cite|document|doc|no|passage|quotation|reference|ref|source"
+_DRESSING = re.compile(rf"[\^#]|\b(?:{_WORDS})s?(?=\b|[\d_])[.:_]?|†[^,;、，；]*", re.IGNORECASE)
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _DASHES = "‐‑–—-"  # in a set of characters, the plain one comes last
 _BETWEEN = rf"[,;、，；]\s*(?:&|\band\b)?|[&{_DASHES}]|\band\b|\s"
 _NUMBERS = re.compile(rf"\s*\d+(?:\s*(?:{_BETWEEN})\s*\d+)*\s*", re.IGNORECASE)
@@ -32,9 +34,10 @@ _USED = re.compile(r"\s?=(?!=)|\.[a-z_]")
 def cited_numbers(text: str) -> tuple[int, ...]:
     """Return the numbers that a text cites, each once, in the order of first use.
 
-    They stand in square brackets, which may be full-width: `[1]`, `[1, 2, and 3]`, `[1][2]`, `[1-3]`, `[^1]`,
-    `[Passage 1]`, `【1】`. Not cited is what stands in code, what looks like an element of a list (`a[1]`,
-    `sys.argv[1]`), and what has a 0 among its numbers or one of more than three digits, such as a year.
+    They stand in square brackets, which may be full-width: `[1]`, `[1, 2, and 3]`, `[1][2]`, `[1-3]`, `[^1]`, `[¹]`,
+    `[Passage 1]`, `[doc1]`, `[citation:1]`, `【1】`. Not cited is what stands in code, what looks like an element of a
+    list (`a[1]`, `sys.argv[1]`), a page (`[p. 1]`), and what has a 0 among its numbers or one of more than three
+    digits, such as a year.
     """
     numbers: dict[int, None] = {}
     prose = _without_code(text)
@@ -46,7 +49,7 @@ def cited_numbers(text: str) -> tuple[int, ...]:
 
 def _numbers_in(content: str) -> tuple[int, ...]:
     """Return the numbers in a bracket, ranges filled in; () if there is anything else in it."""
-    content = _DRESSING.sub(" ", content)
+    content = _DRESSING.sub(" ", content.translate(_RAISED))
     if not _NUMBERS.fullmatch(content):
         return ()
     tokens = _TOKEN.findall(content)

@@ -9,7 +9,7 @@ import msgspec
 
 from llamabot.domain.asking import refused
 from llamabot.domain.effects import Core, Rephrase
-from llamabot.domain.quotations import quotations
+from llamabot.domain.quotations import cut_to_fit, quotations
 from llamabot.domain.retrieval import Retrieval
 from llamabot.ports.completion import CompletionRequest, FinishReason
 from llamabot.ports.documents import Match
@@ -78,12 +78,15 @@ def standalone(request: CompletionRequest, history: Sequence[Message], question:
 
 
 def relevant(found: Retrieval, min_score: float | None, context_tokens: int) -> tuple[Match, ...]:
-    """Return the matches that are good enough, the closest first, as many as have room; one always has.
+    """Return the matches that are good enough, the closest first, as many as have room; of one too long, its beginning.
 
     Args:
         found: what a search gave.
         min_score: of a match that is good enough; None is the store's own, where it can tell.
         context_tokens: of all of them together.
+
+    Raises:
+        ConfigurationError: there is no room for a word of the closest.
     """
     least = (found.relevant_score or -math.inf) if min_score is None else min_score
     chosen: list[Match] = []
@@ -92,16 +95,22 @@ def relevant(found: Retrieval, min_score: float | None, context_tokens: int) -> 
         if match.score < least:
             continue
         left -= tokens
-        if chosen and left < 0:
-            break
+        if left < 0:
+            return tuple(chosen) or (cut_to_fit(match, context_tokens),)
         chosen.append(match)
     return tuple(chosen)
 
 
-def posed(inputs: Sequence[Message], sources: Sequence[Match]) -> tuple[Message, ...]:
-    """Return the inputs with the passages before the user's last words: nothing of them is the system's."""
+def posed(inputs: Sequence[Message], sources: Sequence[Match], found: Retrieval) -> tuple[Message, ...]:
+    """Return the inputs with the passages before the user's last words: nothing of them is the system's.
+
+    Args:
+        inputs: what the user says.
+        sources: what is sent of what was found; if it is not among that as it is, it was cut to fit.
+        found: what a search gave.
+    """
     at = max(index for index, message in enumerate(inputs) if isinstance(message, UserMessage))
-    before = _POSED.format(passages=quotations(sources))
+    before = _POSED.format(passages=quotations(sources, is_cut=sources[0] not in found.matches))
     content = inputs[at].content
     asked = UserMessage(before + content if isinstance(content, str) else (Text(before), *content))
     return (*inputs[:at], asked, *inputs[at + 1 :])

@@ -52,8 +52,8 @@ class QuerySettings(BotSettings, total=False):
         docstore: what the answers are from.
         k: most passages to look for; 8 by default.
         where: only documents whose metadata has all of these.
-        context_tokens: room for the passages; 3,000 by default. Whole passages are sent, at least one, as many as fit.
-            Tokens are estimated: one for each three bytes.
+        context_tokens: room for the passages; 3,000 by default. Whole passages are sent, the closest first, as many as
+            fit; if the closest alone is too long, its beginning. Tokens are estimated: one for each three bytes.
         min_score: of a passage that is sent; None is the store's own, where it can tell.
         not_found: the answer where no passage is good enough; then the model is not asked.
     """
@@ -167,7 +167,7 @@ class QueryBody(Bot[Answer]):
         before = (*self._system, *history)
         if not sources:
             return (yield from self._not_found(call, (*before, *call.inputs)))
-        messages = (*before, *posed(call.inputs, sources))
+        messages = (*before, *posed(call.inputs, sources, found))
         completion = yield from ask(call.request, messages)
         message = completion.message
         yield from remember(call, message)

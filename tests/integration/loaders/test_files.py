@@ -280,8 +280,11 @@ UNREADABLE = {
     "twice.jsonl": (b'{"text": "a", "id": 1}\n{"text": "b", "id": "1"}', "has two rows with the id '1'"),
     "columns.csv": (b"body,n\na,1\n", "has no column 'text' in line 2, but 'body', 'n'"),
     "above.csv": (b"\n\nbody,n\na,1\n", "has no column 'text' in line 4, but 'body', 'n'"),
-    "quotes.csv": (b'text\n"a', "is no CSV"),
-    "long.csv": (b"text\n" + b"a" * 200_000, "is no CSV: line 1: field larger"),
+    "quotes.csv": (b'text\n"a', "is no CSV: line 2:"),
+    "long.csv": (
+        b"text\n" + b"a" * 200_000,
+        "has a field of more than 131,072 characters in line 2",
+    ),
     "header.csv": (b"text,n\n", "has no text"),
 }
 

@@ -11,7 +11,7 @@ from tests.unit.domain.libraries import Away, bot, linkers
 import llamabot as lmb
 from llamabot.domain.quotations import estimated_tokens
 from llamabot.ports.errors import ConfigurationError, ContentRefused, LimitReached, ProviderUnavailable, UsageError
-from llamabot.testing import InMemoryRecorder
+from llamabot.testing import InMemoryDocStore, InMemoryRecorder
 
 QUESTION = "Which linker?"
 
@@ -46,13 +46,35 @@ class TestAnswering:
         assert question.text.endswith(f"\n\nQuestion: {QUESTION}")
         assert result.messages == (system, question, lmb.assistant("mold [1]"))
 
-    def test_only_as_many_are_sent_as_have_room_but_one_always(self) -> None:
-        asked, completion = bot(["a", "b", "c"])
+    def test_only_as_many_are_sent_as_have_room(self) -> None:
+        asked, completion = bot(["b", "c"])
         one = estimated_tokens("[1]\n> tools.md\n>\n> mold is a linker: the fast linker")
-        assert _ids(asked(QUESTION, context_tokens=1).sources) == ["mold"]
         assert _ids(asked(QUESTION, context_tokens=2 * one).sources) == ["mold", "lld"]
         assert _ids(asked(QUESTION, k=1).sources) == ["mold"]
         assert "mold is a linker: the fast linker" in completion.requests[0].messages[-1].text
+
+    def test_of_one_that_is_too_long_the_beginning_is_sent_and_told(self) -> None:
+        asked, completion = bot(["a [1]"])
+        cut = "[1]\n> tools.md\n>\n> mold is a linker:\n> …"
+        answer = asked(QUESTION, context_tokens=estimated_tokens(cut))
+        assert f"\n\n{cut}\n\n" in completion.requests[0].messages[-1].text
+        (match,) = answer.sources
+        assert (match.passage.text, match.passage.place.end) == ("mold is a linker:", len("mold is a linker:"))
+        assert answer.citations == answer.sources
+
+    def test_where_no_word_has_room_the_setting_is_named(self) -> None:
+        asked, completion = bot(["a"])
+        with pytest.raises(
+            ConfigurationError, match=r"context_tokens=9 has no room.*take about 10; all of it fits into \d+"
+        ):
+            asked(QUESTION, context_tokens=9)
+        assert completion.requests == ()
+
+    def test_a_text_without_words_is_cut_all_the_same(self) -> None:
+        store = InMemoryDocStore([lmb.Document(id="a", text=f"linker {'鏈' * 500}")])
+        asked, _ = bot(["a"], docstore=store)
+        (match,) = asked("linker", context_tokens=200).sources
+        assert 100 < len(match.passage.text) < 200
 
     def test_a_filter_belongs_to_the_bot_or_to_the_call(self) -> None:
         asked, _ = bot(["a", "b"], where={"lang": "de"})

@@ -133,7 +133,7 @@ class TestTheLog:
     def test_knows_the_settings_of_the_call(self) -> None:
         asked, completion = bot([lmb.errors.ProviderUnavailable("away"), "lld [1]"])
         with pytest.raises(lmb.errors.ProviderUnavailable) as caught:
-            asked(QUESTION, k=2, where={"lang": "en"}, context_tokens=1, min_score=0.1)
+            asked(QUESTION, k=2, where={"lang": "en"}, context_tokens=15, min_score=0.1)
         result = asked.resume(str(caught.value.run_id))
         assert completion.requests[0].messages == completion.requests[1].messages
         assert (len(result.value.sources), asked.replay(result.run_id).value) == (1, result.value)
@@ -160,7 +160,7 @@ class TestTheLog:
         text, source = f"linker {secret * 9 * (where == 'text')}", secret * (where == "source")
         documents = [lmb.Document(id=str(n), text=text, source=source) for n in range(4)]
         recorder = InMemoryRecorder()
-        asked, _ = bot(["yes [1]"], docstore=InMemoryDocStore(documents), recorder=recorder, context_tokens=300)
+        asked, _ = bot(["yes [1]"], docstore=InMemoryDocStore(documents), recorder=recorder, context_tokens=1_300)
         result = asked.run(f"linker? {secret * (where == 'question')}")
         path = tmp_path / "run.llamabot.json"
         recorder.export(result.run_id, path)

@@ -34,7 +34,17 @@ def parse_csv(text: str, text_column: str, id_column: str) -> tuple[Parsed, ...]
     try:
         return _documents(((above + reader.line_num, row) for row in reader), text_column, id_column)
     except csv.Error as error:
-        raise NotReadable(f"is no CSV: line {above + reader.line_num}: {error}") from error
+        raise NotReadable(_complaint(above + reader.reader.line_num, error)) from error
+
+
+def _complaint(line: int, error: csv.Error) -> str:
+    """Return what is wrong with a line. How long a field may be is one number for the process: not ours to change."""
+    if "field larger than field limit" not in str(error):
+        return f"is no CSV: line {line}: {error}"
+    return (
+        f"has a field of more than {csv.field_size_limit():,} characters in line {line}, the most that Python takes; "
+        "call csv.field_size_limit(…) with a larger number before, or keep the rows as JSON lines"
+    )
 
 
 def _objects(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
