@@ -115,6 +115,13 @@ class TurnsContract(SharedContract):
         turns.correct("q", turn.number, 95)
         assert turns.take("q", rate, 10, now_ns=NOW_NS, latest_ns=FOREVER_NS).start_ns == NOW_NS + MINUTE_NS
 
+    def test_waits_no_longer_than_until_what_is_left_fits_exactly(self) -> None:
+        turns, rate = self.make(), Rate(None, 100)
+        turns.take("q", rate, 60, now_ns=NOW_NS, latest_ns=NOW_NS)
+        later_ns = NOW_NS + 10 * S_NS
+        assert turns.take("q", rate, 40, now_ns=later_ns, latest_ns=later_ns).start_ns == later_ns
+        assert turns.take("q", rate, 60, now_ns=later_ns, latest_ns=FOREVER_NS).start_ns == NOW_NS + MINUTE_NS
+
     def test_knows_nothing_of_turns_that_are_over(self) -> None:
         turns = self.make()
         turn = turns.take("q", Rate(1), 0, now_ns=NOW_NS, latest_ns=NOW_NS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle, permutations
 from typing import Any, ClassVar
 
 import llamabot as lmb
@@ -21,7 +22,7 @@ def echo(request: CompletionRequest) -> str:
 
 
 class _Wrapped:
-    examples = 20
+    examples = 10
 
     def wrap(self, port: Any) -> Any:
         raise NotImplementedError
@@ -50,11 +51,6 @@ class _Retry(_Wrapped):
         return Retry(port, clock=VirtualClock())
 
 
-class _RetryOnce(_Counting):
-    def wrap(self, port: Any) -> Any:
-        return Retry(port, attempts=1, clock=VirtualClock())
-
-
 class _Fallback(_Wrapped):
     not_supported: ClassVar = {"counting": "it is there to ask someone else"}
 
@@ -67,14 +63,6 @@ class TestRetry(_Retry, CompletionContract):
 
 
 class TestAsyncRetry(_Retry, AsyncCompletionContract):
-    pass
-
-
-class TestRetryOnce(_RetryOnce, CompletionContract):
-    pass
-
-
-class TestAsyncRetryOnce(_RetryOnce, AsyncCompletionContract):
     pass
 
 
@@ -100,7 +88,27 @@ class _RateLimit(_Counting):
 
 class _Budget(_Counting):
     def wrap(self, port: Any) -> Any:
-        return Budget(port, InMemoryLedger(), cost_usd=1000.0, prices={"": (1e-6, 2e-6)})
+        return Budget(port, InMemoryLedger(), cost_usd=1000.0, prices={"": (1e-6, 2e-6), "another": (1e-6, 2e-6)})
+
+
+class _Stack(_Wrapped):
+    """All of them, each time in another order."""
+
+    not_supported: ClassVar = {"counting": "some of them are there to ask more, or less"}
+    orders: ClassVar = cycle(permutations((_Retry, _Fallback, _Cache, _RateLimit, _Budget)))
+
+    def wrap(self, port: Any) -> Any:
+        for kind in next(self.orders):
+            port = kind().wrap(port)
+        return port
+
+
+class TestStack(_Stack, CompletionContract):
+    pass
+
+
+class TestAsyncStack(_Stack, AsyncCompletionContract):
+    pass
 
 
 class TestCache(_Cache, CompletionContract):
@@ -130,7 +138,7 @@ class TestAsyncBudget(_Budget, AsyncCompletionContract):
 class TestFallbackOfAFailingPort(CompletionContract):
     """Whoever falls back each time keeps the promises too."""
 
-    examples = 20
+    examples = 10
     not_supported: ClassVar = {"counting": "it is there to ask someone else"}
 
     def wrap(self, port: Any) -> Any:

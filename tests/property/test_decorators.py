@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from llamabot.ports.errors import (
     StreamTruncated,
 )
 from llamabot.ports.messages import AssistantMessage
-from llamabot.testing import ScriptedCompletion, VirtualClock
+from llamabot.testing import FunctionCompletion, ScriptedCompletion, VirtualClock
 
 PRICES = dict.fromkeys(("first", "second"), (1e-06, 2e-06))
 DECORATORS: dict[str, Callable[[Any, VirtualClock], Any]] = {
@@ -30,6 +31,13 @@ DECORATORS: dict[str, Callable[[Any, VirtualClock], Any]] = {
     "cache": lambda port, clock: lmb.Cache(port, clock=clock),
     "rate_limit": lambda port, clock: lmb.RateLimit(port, rpm=2, tpm=5000, clock=clock),
     "budget": lambda port, clock: Budget(port, InMemoryLedger(), cost_usd=0.01, prices=PRICES, clock=clock),
+}
+PICKLED: dict[str, Callable[[Any], Any]] = {
+    "retry": lmb.Retry,
+    "fallback": lambda port: lmb.Fallback(port, "second"),
+    "cache": lmb.Cache,
+    "rate_limit": lambda port: lmb.RateLimit(port, rpm=9, tpm=90_000),
+    "budget": lambda port: Budget(port, InMemoryLedger(), cost_usd=1, prices=PRICES),
 }
 stacks = st.permutations(sorted(DECORATORS)).flatmap(
     lambda names: st.integers(1, len(names)).map(lambda count: names[:count])
@@ -71,7 +79,7 @@ def told(way: str, port: Any, asked: Any) -> Any:
     return answer.message.text, answer.from_cache, answer.cost_usd
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(stacks, st.lists(steps, max_size=6), st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=4))
 def test_any_stack_gives_the_same_in_all_ways(names: list[str], script: list[Any], texts: list[str]) -> None:
     seen = []
@@ -124,3 +132,18 @@ def test_any_stack_passes_on_what_the_port_is(names: list[str]) -> None:
     for name in ("complete", "acomplete", "stream", "astream"):
         assert hasattr(port, name)
     assert not hasattr(port, "embed")
+
+
+def echo(asked: Any) -> str:
+    return asked.messages[-1].text
+
+
+@settings(max_examples=15)
+@given(stacks)
+def test_any_stack_can_be_pickled_and_used_elsewhere(names: list[str]) -> None:
+    port: Any = FunctionCompletion(echo)
+    for name in names:
+        port = PICKLED[name](port)
+    again = pickle.loads(pickle.dumps(port))  # noqa: S301 - it was pickled a moment ago
+    assert repr(again).partition(" at ")[0] == repr(port).partition(" at ")[0]
+    assert [WAYS[way](again, request("Hi")).message.text for way in WAYS] == ["Hi"] * 4

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from llamabot.domain.arguments import check_kinds, check_tags
 from llamabot.domain.resolve import resolve_instruments
 from llamabot.domain.run_log import RunLog, current_run_id
+from llamabot.ports.effect_context import EffectContext, current_effect, inherited_tags
 from llamabot.ports.errors import UsageError
 from llamabot.ports.recorder import RunKind
 
@@ -27,7 +28,7 @@ def span(name: str, *, tags: Mapping[str, str] | None = None) -> Span:
 
     Args:
         name: how the log calls it.
-        tags: labels that the log keeps with it.
+        tags: labels that the log keeps with it; ports that bots call inside see them beside the bots' own.
     """
     check_kinds({"name": name, "tags": tags})
     check_tags(tags)
@@ -40,23 +41,27 @@ class Span:
     def __init__(self, name: str, tags: Mapping[str, str]) -> None:
         self._name = name
         self._tags = tags
-        self._entered: list[tuple[RunLog, Token[str | None]]] = []
+        self._entered: list[tuple[RunLog, Token[str | None], Token[EffectContext | None]]] = []
 
     def __enter__(self) -> str:
-        log = RunLog(*resolve_instruments({}))
+        recorder, clock, ids = resolve_instruments({})
+        log = RunLog(recorder, clock, ids)
         log.run_started(RunKind.SPAN, self._name, None, self._tags)
         log.send()
-        self._entered.append((log, current_run_id.set(log.run_id)))
+        # Its tags are those of all that is done inside of it: a budget by user can hold for a block.
+        inside = EffectContext(log.run_id, inherited_tags(self._tags), clock, None)
+        self._entered.append((log, current_run_id.set(log.run_id), current_effect.set(inside)))
         return log.run_id
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        log, token = self._entered.pop()
+        log, run_id, effect = self._entered.pop()
         try:
             log.run_finished(error)
         finally:
-            current_run_id.reset(token)
+            current_effect.reset(effect)
+            current_run_id.reset(run_id)
 
     def __call__(self, function: F) -> F:
         """Return the function, every call of it in a span."""

@@ -153,3 +153,19 @@ def test_nothing_is_asked_for_after_the_deadline_of_the_call() -> None:
     with pytest.raises((lmb.errors.LimitReached, ProviderUnavailable)):
         bot("Hi")
     assert (len(script.requests), clock.elapsed_s) == (2, 10.0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_tags_of_a_span_reach_the_ports_of_the_runs_inside(way: str) -> None:
+    seen: list[Mapping[str, str]] = []
+
+    def answer(asked: Any) -> str:
+        context = current_effect.get()
+        assert context is not None
+        seen.append(dict(context.tags))
+        return "one two"
+
+    with lmb.span("request", tags={"tenant": "acme", "user": "0"}), lmb.span("part"):
+        ask(way, FunctionCompletion(answer))
+    assert seen == [{"tenant": "acme", "user": "7"}]
+    assert current_effect.get() is None
