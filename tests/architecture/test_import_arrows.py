@@ -27,7 +27,6 @@ AT_MODULE_LEVEL = {
 # Vendors that only one place may name, even inside of a function.
 ONLY_IN = {
     "dependency_injector": "llamabot.app.container",
-    "aiohttp": "llamabot.adapters.wire",
     "faiss": "llamabot.adapters.faiss",
     "litellm": "llamabot.adapters.litellm",
     "mcp": "llamabot.adapters.mcp",

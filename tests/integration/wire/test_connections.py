@@ -144,7 +144,7 @@ def test_lets_no_trickle_draw_the_deadline_out(server: ChatServer, port: Port, w
     began = time.monotonic()
     assert type(raised(way, port, timeout_s=0.3)) is CompletionTimeout
     assert time.monotonic() - began < 4, "eight seconds of trickle"
-    assert server.exchanges[0].left.wait(2)
+    assert server.wait_for(1).left.wait(2)
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)

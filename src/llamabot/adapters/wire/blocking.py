@@ -1,8 +1,7 @@
-"""The blocking transport: sockets that are kept, and `http.client`'s reader of answers."""
+"""The blocking transport: sockets that are kept."""
 
 from __future__ import annotations
 
-import http.client
 import os
 import ssl
 import time
@@ -11,12 +10,16 @@ from collections import deque
 from collections.abc import Callable
 
 from llamabot.adapters.wire.call import Call
-from llamabot.adapters.wire.connection import CLOSED, CUT, KEPT_S, PIECE_BYTES, ConnectionFailed
-from llamabot.adapters.wire.line import Line, asked, connected, raise_meaning
+from llamabot.adapters.wire.connection import KEPT_S, raise_meaning
+from llamabot.adapters.wire.exchange import Answer
+from llamabot.adapters.wire.line import Line, connected
 
 __all__ = ["BlockingConnections", "BlockingExchange"]
 
 _MOST_IDLE = 100
+
+_Route = tuple[object, ...]
+_Idle = dict[_Route, deque[Line]]
 
 
 class BlockingConnections:
@@ -41,19 +44,21 @@ class BlockingConnections:
             ConnectionFailed: there is none.
             TimeoutError: it did not come before the call's deadline.
         """
-        address = call.address
-        line = self._taken(address.route)
+        route, answer = call.address.route, Answer(lasts=call.lasts)
+        line = self._taken(route)
         try:
             if line is None:
-                line = connected(address, call.deadline, self._tls, self._generation)
-            line.deadline = call.deadline
-            return BlockingExchange(self, address.route, line, asked(line, call.request_bytes()))
-        except BaseException as error:  # noqa: BLE001 - it is raised again, or what it means is
+                line = connected(call.address, call.deadline, self._tls, self._generation)
+            line.ask(call.request_bytes(), answer, call.deadline)
+        except BaseException as error:
             if line is not None:
                 line.close()
-            raise_meaning(error, CLOSED)
+            if isinstance(error, OSError):
+                raise_meaning(error)
+            raise
+        return BlockingExchange(self, route, line, answer)
 
-    def keep(self, route: tuple[object, ...], line: Line) -> None:
+    def keep(self, route: _Route, line: Line) -> None:
         """Take a connection back whose answer has been read to its end."""
         lines = self._lines().setdefault(route, deque())
         if line.generation != self._generation or len(lines) >= _MOST_IDLE:
@@ -72,7 +77,7 @@ class BlockingConnections:
         self._generation += 1
         _close_all(self._idle)
 
-    def _taken(self, route: tuple[object, ...]) -> Line | None:
+    def _taken(self, route: _Route) -> Line | None:
         lines = self._lines().get(route)
         while lines:
             try:
@@ -93,47 +98,31 @@ class BlockingConnections:
 
 
 class BlockingExchange:
-    """One answer whose head has come.
+    """One answer whose head has come."""
 
-    Attributes:
-        status: of the answer.
-    """
-
-    def __init__(
-        self, home: BlockingConnections, route: tuple[object, ...], line: Line, response: http.client.HTTPResponse
-    ) -> None:
+    def __init__(self, home: BlockingConnections, route: _Route, line: Line, answer: Answer) -> None:
         self._home = home
         self._route = route
         self._line: Line | None = line
-        self._response = response
-        self.status = response.status
-
-    def header(self, name: str) -> str | None:
-        """Return the value of a header."""
-        return self._response.headers.get(name)
+        self.answer = answer
 
     def read(self, deadline: float) -> bytes:
         """Return the next piece of the body, b"" at its end; raises as `BlockingConnections.post`."""
-        response, line = self._response, self._line
-        if line is None or response.length == 0:
-            return b""
-        line.deadline = deadline
-        try:
-            data = response.read1(PIECE_BYTES)
-        except Exception as error:  # noqa: BLE001 - http.client stumbles over bad bodies in many ways
-            raise_meaning(error, CUT)
-        if not data and response.length:
-            raise ConnectionFailed(CUT)
+        while (data := self.answer.taken()) is None:
+            if self._line is None:
+                return b""
+            try:
+                self._line.receive(self.answer, deadline)
+            except OSError as error:
+                raise_meaning(error)
         return data
 
     def keep(self) -> None:
-        """Let the connection be used again, if the answer was read to its end and nothing more has come."""
+        """Let the connection be used again, if that is safe."""
         line, self._line = self._line, None
         if line is None:
             return
-        response = self._response
-        is_over = response.isclosed() or response.length == 0
-        if is_over and not response.will_close and line.is_read_out():
+        if self.answer.may_be_followed():
             self._home.keep(self._route, line)
         else:
             line.close()
@@ -143,9 +132,6 @@ class BlockingExchange:
         line, self._line = self._line, None
         if line is not None:
             line.close()
-
-
-_Idle = dict[tuple[object, ...], deque[Line]]
 
 
 def _close_all(idle: _Idle) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 from llamabot.adapters.wire.address import Address
 from llamabot.adapters.wire.connection import ConnectionFailed
+from llamabot.adapters.wire.exchange import Answer
 from llamabot.adapters.wire.setup import Setup
 from llamabot.ports.completion import Completion, CompletionChunk
 from llamabot.ports.errors import (
@@ -43,7 +44,7 @@ from llamabot.protocols.failures import (
 from llamabot.protocols.unpacking import NotUnpacked, TooLarge, Unpacker
 from llamabot.protocols.words import one_line, seconds_to_wait
 
-__all__ = ["KEY_VARIABLE", "Call", "Head"]
+__all__ = ["KEY_VARIABLE", "Call"]
 
 KEY_VARIABLE = "LLAMABOT_WIRE_KEY"
 MOST_BYTES = 256 * 1024 * 1024
@@ -55,15 +56,6 @@ _AFTERWORD_S = 5.0
 _BUGS = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _JSON_OR_HTML = (b"{", b"[", b"<")
 _NO_STREAMS = ("application/json", "text/html", "text/plain")
-
-
-class Head(Protocol):
-    """What a transport tells of an answer before its body."""
-
-    status: int
-
-    def header(self, name: str) -> str | None:
-        """Return the value of a header."""
 
 
 class Call:
@@ -100,18 +92,10 @@ class Call:
         self.deadline = time.monotonic() + self._timeout_s
 
     def request_bytes(self) -> bytes:
-        """Return the whole request, for a transport that writes it itself."""
+        """Return the whole request, the key in it: therefore no local variable of a frame that raises."""
         return self._setup.request_bytes(self._endpoint, self.body, lasts=self.lasts)
 
-    def headers_on_the_way(self) -> Mapping[str, str]:
-        """Return the headers of the request, those for a proxy that reads it included."""
-        return self._setup.headers_on_the_way
-
-    def url(self) -> str:
-        """Return where it goes, for a transport that does not."""
-        return self._setup.url(self._endpoint)
-
-    def begin(self, head: Head) -> None:
+    def begin(self, head: Answer) -> None:
         """Take in the head of the answer.
 
         Raises:

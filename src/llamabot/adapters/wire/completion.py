@@ -74,7 +74,7 @@ class WireCompletion(WireClient):
         exchange = None
         try:
             exchange = self._blocking.post(call)
-            call.begin(exchange)
+            call.begin(exchange.answer)
             while data := exchange.read(call.deadline):
                 call.take(data)
             exchange.keep()
@@ -92,7 +92,7 @@ class WireCompletion(WireClient):
         exchange = None
         try:
             exchange = await self._awaited.post(call)
-            call.begin(exchange)
+            call.begin(exchange.answer)
             while data := await exchange.read(call.deadline):
                 call.take(data)
             exchange.keep()
@@ -110,7 +110,7 @@ class WireCompletion(WireClient):
         exchange, failure = None, None
         try:
             exchange = self._blocking.post(call)
-            call.begin(exchange)
+            call.begin(exchange.answer)
             while not call.is_done and (data := exchange.read(call.deadline)):
                 for chunk in call.chunks(data):
                     yield chunk
@@ -131,7 +131,7 @@ class WireCompletion(WireClient):
         exchange, failure = None, None
         try:
             exchange = await self._awaited.post(call)
-            call.begin(exchange)
+            call.begin(exchange.answer)
             while not call.is_done and (data := await exchange.read(call.deadline)):
                 for chunk in call.chunks(data):
                     yield chunk

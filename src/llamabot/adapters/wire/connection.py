@@ -1,15 +1,30 @@
-"""What the transports of both colours give and raise: the head of an answer, pieces of its body, or one of two errors.
-
-Nothing here waits. A transport turns the errors of its library into these at one place.
-"""
+"""What the transports of both colours share: limits, the one error of a connection, the request to a proxy."""
 
 from __future__ import annotations
 
 import os
 import ssl
+import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
 
-__all__ = ["CLOSED", "CUT", "KEPT_S", "NO_HTTP", "PIECE_BYTES", "ConnectionFailed", "default_tls", "words_of"]
+from llamabot.adapters.wire.address import Address
+
+if TYPE_CHECKING:
+    from llamabot.adapters.wire.exchange import Answer
+
+__all__ = [
+    "CLOSED",
+    "KEPT_S",
+    "PIECE_BYTES",
+    "ConnectionFailed",
+    "check_tunnel",
+    "default_tls",
+    "left_s",
+    "patience_s",
+    "raise_meaning",
+    "tunnel_request",
+]
 
 KEPT_S = 4.0
 """How long a connection waits for its next request: less than the five seconds after which most servers close it."""
@@ -18,25 +33,57 @@ PIECE_BYTES = 65_536
 """Most bytes that are read at once."""
 
 CLOSED = "the server closed the connection without an answer"
-CUT = "the server closed the connection before the end"
-NO_HTTP = "what came is no HTTP"
+
+_NEXT_ADDRESS_S = 5.0
+_LONGEST_S = 1e6  # what a socket can be told
 
 
 class ConnectionFailed(Exception):
     """A connection could not be made, broke, or carried something else than HTTP."""
 
 
-def words_of(error: BaseException, otherwise: str) -> str:
-    """Return what the system says of an error or of those it came from, or else these words."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, ssl.SSLError):
-            return str(found)
-        if isinstance(found, OSError) and found.errno is not None:
-            # asyncio has words of its own for what the system says.
-            return f"[Errno {found.errno}] {os.strerror(found.errno) if found.errno > 0 else found.strerror}"
-        found = found.__cause__ or found.__context__
-    return otherwise
+def left_s(deadline: float) -> float:
+    """Return how long a wait may last; raises TimeoutError where no time is left."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return min(left, _LONGEST_S)
+
+
+def patience_s(deadline: float, *, is_last: bool) -> float:
+    """Return how long one address of a host is tried: not for ever, where another may answer."""
+    return left_s(deadline) if is_last else min(left_s(deadline), _NEXT_ADDRESS_S)
+
+
+def raise_meaning(error: Exception) -> NoReturn:
+    """Raise what an error of a socket means; to be called where it is handled."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        raise error
+    if isinstance(error, OSError):
+        raise ConnectionFailed(_words_of(error)) from error
+    raise error
+
+
+def _words_of(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) or error.errno is None:
+        return str(error) or type(error).__name__
+    # asyncio has words of its own for what the system says.
+    return f"[Errno {error.errno}] {os.strerror(error.errno) if error.errno > 0 else error.strerror}"
+
+
+def tunnel_request(address: Address) -> bytes:
+    """Return what a proxy is asked for the way to a server that it cannot look into."""
+    authority = f"{address.place.host}:{address.place.port}"
+    if ":" in address.place.host:
+        authority = f"[{address.place.host}]:{address.place.port}"
+    more = f"Proxy-Authorization: {address.proxy_authorization}\r\n" if address.proxy_authorization else ""
+    return f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{more}\r\n".encode("latin-1")
+
+
+def check_tunnel(answer: Answer) -> None:
+    """Raise ConnectionFailed if the proxy has not opened the way."""
+    if answer.status != 200:
+        raise ConnectionFailed(f"the proxy does not connect to the server ({answer.status})")
 
 
 def default_tls(given: ssl.SSLContext | None) -> Callable[[], ssl.SSLContext]:

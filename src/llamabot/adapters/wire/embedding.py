@@ -87,7 +87,7 @@ class WireEmbedding(WireClient):
         exchange = None
         try:
             exchange = self._blocking.post(call)
-            call.begin(exchange)
+            call.begin(exchange.answer)
             while data := exchange.read(call.deadline):
                 call.take(data)
             exchange.keep()
@@ -103,7 +103,7 @@ class WireEmbedding(WireClient):
         exchange = None
         try:
             exchange = await self._awaited.post(call)
-            call.begin(exchange)
+            call.begin(exchange.answer)
             while data := await exchange.read(call.deadline):
                 call.take(data)
             exchange.keep()

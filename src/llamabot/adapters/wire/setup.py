@@ -63,10 +63,6 @@ class Setup:
             head = self._heads[endpoint, lasts] = self._head(endpoint, lasts=lasts)
         return b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
-    def url(self, endpoint: str) -> str:
-        """Return the address of an endpoint."""
-        return f"{self.address.origin}{self.address.path}/{endpoint}{self.address.query}"
-
     def scrubber(self) -> Scrubber:
         """Return what blacks out the keys of these options, and of the environment as it is now."""
         own = {"proxy_authorization": self.address.proxy_authorization, "authorization": self.address.authorization}
