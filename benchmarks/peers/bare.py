@@ -1,4 +1,4 @@
-"""What the direct adapter stands on, and nothing else: the same HTTP libraries with the same settings."""
+"""HTTP and nothing else: the leanest library of each colour, with the settings of the direct adapter."""
 
 from __future__ import annotations
 

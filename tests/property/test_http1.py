@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property.test_sse import cuts, split
+from tests.fuzz.laws import pieces as split
 
 from llamabot.protocols.http1 import AnswerReader, NoHttp
 
+cuts = st.lists(st.integers(0, 200), max_size=8)
 _names = st.sampled_from([b"X-One", b"x-one", b"Content-Type", b"Retry-After", b"Server"])
 _values = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=8).map(str.encode)
 _lines = st.lists(st.builds(lambda name, value: name + b": " + value, _names, _values), max_size=4)
