@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.contract.shared_contracts import NOW_NS, CacheContract, LedgerContract, TurnsContract
 
+from llamabot.adapters.fake.forks import FORKS
 from llamabot.adapters.fake.shared import InMemoryCache, InMemoryLedger, InMemoryTurns
 from llamabot.adapters.sqlite.shared import SqliteCache, SqliteLedger, SqliteTurns
 from llamabot.ports.errors import ConfigurationError, SharedStateError
 from llamabot.ports.turns import Rate
+
+
+@pytest.mark.parametrize("kind", [InMemoryTurns, InMemoryLedger, InMemoryCache])
+def test_no_fork_finds_its_lock_held(kind: Any) -> None:
+    assert kind()._lock in FORKS._guarded
 
 
 class TestInMemoryTurns(TurnsContract):

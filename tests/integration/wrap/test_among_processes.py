@@ -82,3 +82,43 @@ def test_what_a_killed_process_had_set_aside_counts_as_spent(tmp_path: Path) -> 
         possible = {settled + 100, settled + 7} if told[-1] == "reserved" else {settled, settled + 100}
         assert ledger.spent_nusd("a", "p") - before in possible
     assert ledger.reserve("a", "p", 1, limit_nusd=10**12).is_reserved
+
+
+FORKING = """
+import os, threading
+import llamabot as lmb
+from llamabot.ports.completion import CompletionRequest
+from llamabot.ports.messages import UserMessage
+from llamabot.testing import FunctionCompletion
+
+parent, begun = os.getpid(), threading.Event()
+
+def answer(asked):
+    if asked.model == "slow" and os.getpid() == parent:
+        begun.set()
+        threading.Event().wait()
+    return "Hi!"
+
+cache = lmb.Cache(lmb.RateLimit(FunctionCompletion(answer), rpm=100_000))
+
+def ask(model, text):
+    return cache.complete(CompletionRequest(model, (UserMessage(text),), timeout_s=600.0)).message.text
+
+def keep_busy():
+    for number in range(100_000):
+        ask("quick", str(number % 100))
+
+for work in [*[keep_busy] * 3, lambda: ask("slow", "in flight")]:
+    threading.Thread(target=work, daemon=True).start()
+begun.wait()
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        os.write(1, ask("slow", "in flight").encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+def test_a_fork_waits_neither_for_a_lock_nor_for_a_thread_of_its_parent() -> None:
+    assert finish(start(FORKING), timeout_s=20) == "Hi!" * 10

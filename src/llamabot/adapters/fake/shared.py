@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from llamabot.adapters.fake.forks import FORKS
 from llamabot.ports.ledger import Balance
 from llamabot.ports.turns import CLOCK_SET_BACK_NS, MINUTE_NS, Rate, Turn, earliest_ns, room_for
 
@@ -26,6 +27,7 @@ class _InMemory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        FORKS.guard(self._lock)
 
     def __reduce__(self) -> Any:
         return type(self), ()

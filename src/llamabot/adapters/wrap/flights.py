@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,12 +28,12 @@ class Flight:
 class Flights:
     """Requests in flight. Threads wait for threads and tasks for tasks of their loop: no loop is held up by another.
 
-    Streams fly alone: who reads two of them in turns would wait for themselves.
+    Streams fly alone: who reads two of them in turns would wait for themselves. There is no lock that a fork could find
+    held, for `setdefault` and `pop` are each one step; and a child does not wait for threads that it lacks.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._events: dict[tuple[str, int | None], Any] = {}
+        self._events: dict[tuple[str, int | None, int], Any] = {}
 
     def join(self, key: str, loop: int | None, event: Any) -> Flight | Any:
         """Return a flight of one's own, or the event that tells the landing of the one there is.
@@ -42,14 +43,9 @@ class Flights:
             loop: of the event loop; None for threads.
             event: to be told by.
         """
-        with self._lock:
-            flying = self._events.setdefault((key, loop), event)
-        return Flight(lambda: self._land(key, loop)) if flying is event else flying
-
-    def _land(self, key: str, loop: int | None) -> None:
-        with self._lock:
-            event = self._events.pop((key, loop))
-        event.set()
+        place = (key, loop, os.getpid())
+        flying = self._events.setdefault(place, event)
+        return Flight(lambda: self._events.pop(place).set()) if flying is event else flying
 
     def __reduce__(self) -> Any:
         return Flights, ()
