@@ -31,7 +31,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 3
     first_wait_s: float = 1.0
     longest_wait_s: float = 30.0
-    within_s: float = 300.0
+    within_s: float = 600.0
 
     def __post_init__(self) -> None:
         if type(self.attempts) is not int or self.attempts < 1:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.unit.wrap.four_ways import WAYS, outcome, request
 
 import llamabot as lmb
-from llamabot.ports.completion import CompletionChunk, FinishReason
+from llamabot.ports.completion import CompletionChunk, CompletionRequest, FinishReason
 from llamabot.ports.errors import (
     AuthenticationFailed,
     BadCompletion,
@@ -87,6 +87,13 @@ def test_the_time_that_attempts_take_counts(way: str) -> None:
     retry = lmb.Retry(port, attempts=5, within_s=25, clock=clock, random=half)
     assert outcome(way, retry, request(timeout_s=10.0)) == "CompletionTimeout"
     assert clock.elapsed_s == 25  # 10 s and a wait, 10 s and a wait, and what is left
+
+
+def test_shortens_no_first_attempt_of_those_who_say_nothing() -> None:
+    asked = CompletionRequest("m", ())
+    retry, port, _ = retried(["Hi!"])
+    retry.complete(asked)
+    assert port.requests == (asked,)
 
 
 @pytest.mark.parametrize("way", ["stream", "astream"])
