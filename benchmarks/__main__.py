@@ -17,8 +17,8 @@ from benchmarks.machine import machine
 from benchmarks.report import document, renewed, section_text
 
 SUBJECTS = (
-    "imports", "bots", "maps", "agents", "litellm_calls", "recording", "embedding", "retrieval", "docstore",
-    "docstore_million", "answers", "kit", "demo", "peers",
+    "imports", "bots", "maps", "agents", "litellm_calls", "transports", "recording", "embedding", "retrieval",
+    "docstore", "docstore_million", "answers", "kit", "demo", "peers",
 )  # fmt: skip
 BY_ITSELF = {"docstore_million", "peers"}  # a quarter of an hour and more; environments of others
 ROOT = Path(__file__).resolve().parent.parent
