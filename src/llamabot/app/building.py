@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from llamabot.app.load import NO_LOAD
 from llamabot.app.settings import Settings, current_settings
@@ -58,15 +61,19 @@ def build_completion(model: str | None = None, *, settings: Settings) -> Complet
         return adapter
     from llamabot.app.stack import stacked
 
-    def route(other: str) -> Any:
-        return other if _kind(other) == _kind(model) else (_adapter(other, settings), other)
-
-    port: CompletionPort = stacked(adapter, settings.load, route)
+    port: CompletionPort = stacked(adapter, settings.load, partial(_route, model, settings))
     return port
 
 
-def _kind(model: str) -> str:
-    return next((prefix for prefix in (EMBEDDED_PREFIX, WIRE_PREFIX) if model.startswith(prefix)), "")
+def _route(model: str, settings: Settings, other: str) -> Any:
+    """Return what a `Fallback` takes for another model; one of another provider gets neither keys nor addresses."""
+    from llamabot.adapters.wrap.fallback import are_of_one_provider
+    from llamabot.ports.completion import CONNECTION_OPTIONS
+
+    if are_of_one_provider(model, other):
+        return other
+    options = {name: value for name, value in settings.options.items() if name not in CONNECTION_OPTIONS}
+    return _adapter(other, msgspec.structs.replace(settings, options=options, secrets=NO_SECRETS)), other
 
 
 def _adapter(model: str, settings: Settings) -> CompletionPort | AsyncCompletionPort:

@@ -16,6 +16,7 @@ from llamabot.app.building import build_completion, build_embedding
 from llamabot.app.load import NO_LOAD, Load
 from llamabot.app.settings import Settings, read_settings
 from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.secrets import split_secrets
 from llamabot.testing import ScriptedCompletion
 
 WHOLE = """
@@ -115,6 +116,17 @@ def test_builds_the_stack_in_the_order_that_makes_sense(tmp_path: Path) -> None:
     assert "'openai/gpt-5-nano'" in repr(port)
     container = lmb.Container(settings=providers.Object(settings))
     assert layers(container.completion("embedded/x")) == [*expected, "EmbeddedCompletion"]
+
+
+def test_keys_and_addresses_of_the_settings_do_not_go_to_another_provider() -> None:
+    visible, secrets = split_secrets({"api_key": "sk-canary", "api_base": "http://here", "seed": 7})
+    load = Load(fallback=("openai/b", "anthropic/c"))
+    port = build_completion("openai/a", settings=Settings(options=visible, secrets=secrets, load=load))
+    assert isinstance(port, lmb.Fallback)
+    assert repr(port._port) == "LiteLLMCompletion({'api_base': 'http://here', 'seed': 7}, Secrets(api_key))"
+    same, (other, name) = port._others
+    assert (same, name) == ((None, "openai/b"), "anthropic/c")
+    assert repr(other) == "LiteLLMCompletion({'seed': 7}, Secrets())"
 
 
 def test_an_embedder_is_asked_again_and_no_more() -> None:

@@ -135,12 +135,34 @@ def test_keys_and_addresses_of_one_provider_do_not_go_to_another() -> None:
     ]
 
 
+def test_the_key_of_a_model_whose_name_says_no_provider_goes_to_no_other_model() -> None:
+    seen.clear()
+    _, secrets = split_secrets({"api_key": "sk-canary"})
+    with pytest.raises(ProviderUnavailable):
+        lmb.Fallback(Keyed("one"), "claude-haiku-4-5", "gpt-5").with_secrets(secrets).complete(request(model="gpt-5"))
+    assert [(model, keys) for _, model, keys, _ in seen] == [
+        ("gpt-5", "Secrets(api_key)"),
+        ("claude-haiku-4-5", "its own keys"),
+        ("gpt-5", "Secrets(api_key)"),
+    ]
+
+
 def test_says_of_a_model_what_holds_for_all_that_may_answer() -> None:
-    def knowing(*known: bool | None) -> ScriptedCompletion:
+    def knowing(*known: Any) -> ScriptedCompletion:
         return ScriptedCompletion(capabilities=ModelCapabilities(*known))
 
     assert lmb.Fallback(knowing(True, True), knowing(True, None)).capabilities("m") == ModelCapabilities(True, None)
     assert lmb.Fallback(knowing(None, None), knowing(False, True)).capabilities("m") == ModelCapabilities(False, None)
+
+
+def test_costs_what_the_dearest_costs_that_may_answer() -> None:
+    def priced(prompt: float | None, completion: float | None) -> ScriptedCompletion:
+        return ScriptedCompletion(capabilities=ModelCapabilities(None, True, prompt, completion))
+
+    both = lmb.Fallback(priced(0.1, 0.4), priced(0.2, 0.3)).capabilities("m")
+    assert (both.usd_per_prompt_token, both.usd_per_completion_token) == (0.2, 0.4)
+    one = lmb.Fallback(priced(0.1, 0.4), priced(None, None)).capabilities("m")
+    assert (one.priced, one.usd_per_prompt_token, one.usd_per_completion_token) == (True, None, None)
 
 
 def test_has_a_colour_if_all_have_it() -> None:

@@ -14,7 +14,7 @@ from llamabot.ports.completion import CONNECTION_OPTIONS, CompletionRequest, Mod
 from llamabot.ports.effect_context import current_effect, tell_tried
 from llamabot.ports.errors import CompletionError, ConfigurationError, ContentRefused
 
-__all__ = ["Fallback"]
+__all__ = ["Fallback", "are_of_one_provider"]
 
 
 class _Route(NamedTuple):
@@ -39,8 +39,8 @@ class Fallback(Wrapped):
     stream that has handed anything on is not begun again.
 
     What belongs to one provider alone does not go to another: a bot's keys and its options that say where the provider
-    is (`api_base`, …) are used for the first port and those models of it whose name begins as the asked one's does
-    (`openai/…`).
+    is (`api_base`, …) are used for the first port and those models of it whose name begins with the same provider
+    (`openai/…`). What an adapter was made with goes wherever it is asked: make another one for another provider.
 
     Args:
         port: the first to be asked.
@@ -88,7 +88,7 @@ class Fallback(Wrapped):
         yield self._port, request
         for port, model in self._others:
             asked = request if model is None else msgspec.structs.replace(request, model=model)
-            if port is None and _provider(asked.model) == _provider(request.model):
+            if port is None and are_of_one_provider(asked.model, request.model):
                 yield self._port, asked
                 continue
             options = {name: value for name, value in request.options.items() if name not in CONNECTION_OPTIONS}
@@ -96,14 +96,17 @@ class Fallback(Wrapped):
             yield self._without_secrets if port is None else port, asked
 
     def capabilities(self, model: str) -> ModelCapabilities:
-        """Say what is known of all that may answer in the model's place."""
+        """Say what holds for all that may answer in the model's place, and the price of the dearest."""
         asked = [(self._port, model)]
         asked += [
             (self._port if port is None else port, model if name is None else name) for port, name in self._others
         ]
         known = [port.capabilities(name) for port, name in asked]
         return ModelCapabilities(
-            output_schema=_all([one.output_schema for one in known]), priced=_all([one.priced for one in known])
+            output_schema=_all([one.output_schema for one in known]),
+            priced=_all([one.priced for one in known]),
+            usd_per_prompt_token=_highest([one.usd_per_prompt_token for one in known]),
+            usd_per_completion_token=_highest([one.usd_per_completion_token for one in known]),
         )
 
     @property
@@ -135,13 +138,22 @@ def _route(other: Any) -> _Route:
     return _Route(port, model)
 
 
+def are_of_one_provider(one: str, other: str) -> bool:
+    """Say whether two names begin with the same provider, as `openai/…` does; a name that names none is of nobody's."""
+    return one == other or _provider(one) == _provider(other) != ""
+
+
 def _provider(model: str) -> str:
-    """Return how a model's name begins: `openai` of `openai/gpt-5-mini`, "" of `gpt-5-mini`."""
     return model.rpartition("/")[0].partition("/")[0]
 
 
 def _all(known: list[bool | None]) -> bool | None:
     return False if False in known else None if None in known else True
+
+
+def _highest(prices: list[float | None]) -> float | None:
+    known = [price for price in prices if price is not None]
+    return max(known) if len(known) == len(prices) else None
 
 
 def _note(error: CompletionError, failed: list[str]) -> None:
