@@ -21,7 +21,7 @@ from llamabot.ports.embedding import Vectors
 from llamabot.ports.errors import ConfigurationError, UsageError
 from llamabot.ports.fusion import VectorsOnly, WeightedScores
 from llamabot.testing import HashedEmbedding, InMemoryDocStore
-from llamabot.testing.contracts import AsyncDocStoreContract, DocStoreContract
+from llamabot.testing.contracts import AsyncDocStoreContract, DocStoreContract, SourceSearchContract
 from llamabot.testing.contracts.docstore_model import LineSplitter, by_meaning
 from llamabot.testing.faults import faulty
 
@@ -118,6 +118,16 @@ class TestFaissDocStoreOfKeywords(_OnDisk):
 
     def make(self) -> lmb.FaissDocStore:
         return lmb.FaissDocStore(self.folder / "store", embedding=False, splitter=LineSplitter())
+
+
+class TestSearchInSources(SourceSearchContract):
+    def make(self) -> lmb.FaissDocStore:
+        return lmb.FaissDocStore(self.folder / "store", embedding=HashedEmbedding(16), splitter=LineSplitter())
+
+
+class TestSearchByWordsInSources(SourceSearchContract):
+    def make(self) -> lmb.FaissDocStore:
+        return lmb.FaissDocStore(None, embedding=False, splitter=LineSplitter())
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from llamabot.app.docstores import FaissDocStore
 from llamabot.ports.cache import CachePort
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import AsyncCompletionPort, CompletionPort
-from llamabot.ports.docstore import CataloguePort, DocStorePort
+from llamabot.ports.docstore import CataloguePort, DocStorePort, SourceSearchPort
 from llamabot.ports.embedding import AsyncEmbeddingPort, EmbeddingPort
 from llamabot.ports.fusion import FusionRule, KeywordsOnly, VectorsOnly, WeightedScores
 from llamabot.ports.ids import IdPort
@@ -76,6 +76,7 @@ embeddings: list[EmbeddingPort] = [
 async_embeddings: list[AsyncEmbeddingPort] = [HashedEmbedding(), VECTORS, Retry(HashedEmbedding())]
 docstores: list[DocStorePort] = [InMemoryDocStore(), FaissDocStore("store")]
 catalogues: list[CataloguePort] = [InMemoryDocStore(), FaissDocStore("store")]
+in_sources: list[SourceSearchPort] = [FaissDocStore("store")]
 indexes: list[VectorIndexPort] = [FaissIndexes()]
 fusions: list[FusionRule] = [VectorsOnly(), KeywordsOnly(), WeightedScores()]
 loaders: list[LoaderPort] = [FileLoader()]

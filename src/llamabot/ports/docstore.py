@@ -20,6 +20,7 @@ __all__ = [
     "DocStorePort",
     "Known",
     "SearchPort",
+    "SourceSearchPort",
     "check_documents",
     "check_ids",
     "check_metadata",
@@ -70,6 +71,24 @@ class SearchPort(Protocol):
 
         Raises:
             UsageError: the query is no text, k no whole number or negative, or a value of `where` no scalar.
+        """
+
+
+class SourceSearchPort(SearchPort, Protocol):
+    """A store that also searches in some sources alone, which it need not: of others, more and more is looked at."""
+
+    def search_in(
+        self, sources: Iterable[str], query: str, *, k: int = 8, where: Metadata | None = None
+    ) -> tuple[Match, ...]:
+        """As `search`, of passages from some sources.
+
+        Args:
+            sources: names of files or, ending with `/`, of folders: then of all sources that begin so.
+            query: what is looked for.
+            k: most matches.
+            where: as in `search`.
+
+        Law: it is what `search` finds with the others left out: the same scores in the same order.
         """
 
 

@@ -32,6 +32,7 @@ pytest.register_assert_rewrite(
             "recorder",
             "recorder_machine",
             "shared_store",
+            "source_search",
             "toolbox",
         )
     )
@@ -45,6 +46,7 @@ from llamabot.testing.contracts.docstore import AsyncDocStoreContract, DocStoreC
 from llamabot.testing.contracts.embedding import AsyncEmbeddingContract, EmbeddingContract  # noqa: E402 - see above
 from llamabot.testing.contracts.memory import AsyncMemoryContract, MemoryContract  # noqa: E402 - see above
 from llamabot.testing.contracts.recorder import RecorderContract  # noqa: E402 - see above
+from llamabot.testing.contracts.source_search import SourceSearchContract  # noqa: E402 - see above
 from llamabot.testing.contracts.toolbox import AsyncToolboxContract, ToolboxContract  # noqa: E402 - see above
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "EmbeddingContract",
     "MemoryContract",
     "RecorderContract",
+    "SourceSearchContract",
     "ToolboxContract",
     "needs",
 ]

@@ -47,7 +47,8 @@ def as_blobs(values: Iterable[bytes]) -> dict[str, str | bytes]:
     """Return blobs as the parameters of `BLOBS`."""
     blobs = list(values)
     sizes = list(map(len, blobs))
-    return {"places": as_list(zip(accumulate(sizes, initial=1), sizes, strict=False)), "data": b"".join(blobs)}
+    # The first byte is nobody's: of a blob of none, `substr` gives NULL.
+    return {"places": as_list(zip(accumulate(sizes, initial=2), sizes, strict=False)), "data": b"\0" + b"".join(blobs)}
 
 
 def as_list(values: Iterable[Any]) -> str:

@@ -119,7 +119,7 @@ class SqliteDocStore:
     def search_in(
         self, sources: Iterable[str], query: str, *, k: int = 8, where: Metadata | None = None
     ) -> tuple[Match, ...]:
-        """As `search`, of the documents that have one of these sources, or one below a source that ends with `/`."""
+        """As `search`, of passages from some sources; of a name that ends with `/`, from all below it."""
         return self._found(query, k, where, frozenset(sources))
 
     def _found(self, query: str, k: int, where: Metadata | None, sources: frozenset[str] | None) -> tuple[Match, ...]:
