@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.contract.children import start
 from tests.integration.docstore.shelf import ENOUGH_TO_SAVE, books, check, check_file, files, lines, shelf
+
+from llamabot.adapters.sqlite.schema import DOCS, MEMORY, Schema, has_tables, migrate
+from llamabot.ports.errors import DocStoreError
 
 _ADDING = """
 import sys
@@ -37,6 +42,41 @@ def test_a_kill_while_adding_leaves_what_was_acknowledged_and_nothing_half(tmp_p
             acknowledged = max(acknowledged, -(-store.count() // 20))
             check(store, books(20 * acknowledged))
     assert acknowledged > 4
+
+
+_MIGRATING = """
+import signal, sqlite3, sys
+from llamabot.adapters.sqlite.schema import DOCS, MEMORY, Schema, migrate
+
+def stop(statement):
+    if "CREATE INDEX" in statement:  # in the middle of the second migration
+        print("here", flush=True)
+        signal.pause()
+
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.set_trace_callback(stop)
+migrate(connection, Schema(DOCS.name, DOCS.migrations + MEMORY.migrations))
+"""
+
+
+def test_a_kill_while_an_older_file_is_migrated_leaves_it_as_it_was(tmp_path: Path) -> None:
+    with shelf(tmp_path) as store:
+        store.add(books(20))
+    child = start(_MIGRATING, tmp_path / "documents.db")
+    assert child.stdout is not None
+    assert child.stdout.readline() == "here\n"
+    child.kill()
+    child.communicate()
+    with shelf(tmp_path) as store:
+        check(store, books(20))
+    newer = Schema(DOCS.name, DOCS.migrations + MEMORY.migrations)
+    with closing(sqlite3.connect(tmp_path / "documents.db", isolation_level=None)) as connection:
+        migrate(connection, newer)
+        assert connection.execute("SELECT count(*) FROM documents").fetchone() == (20,)
+        assert has_tables(connection, newer)
+    check_file(tmp_path / "documents.db")
+    with shelf(tmp_path) as store, pytest.raises(DocStoreError, match="newer LlamaBot"):
+        store.search("linker")
 
 
 _STOPPING = """

@@ -138,8 +138,26 @@ def test_a_file_that_cannot_be_saved_costs_nothing_but_time(tmp_path: Path, capl
     assert "could not be saved: no room" in caplog.text
 
 
+def test_who_breaks_off_the_saving_at_the_end_loses_nothing_and_holds_nothing(tmp_path: Path) -> None:
+    with shelf(tmp_path / "store", index=_Unsaved(KeyboardInterrupt())) as store:
+        store.add(books(600))
+        store.search("linker")
+        with pytest.raises(KeyboardInterrupt):
+            store.close()
+        assert files(tmp_path / "store") == []
+        assert not (tmp_path / "store" / "documents.db-wal").exists(), "what is open has one"
+        assert store.count() == 600
+    with shelf(tmp_path / "store") as store:
+        check(store, books(600))
+
+
 class _Unsaved(NotingIndexes):
+    def __init__(self, error: BaseException | None = None) -> None:
+        super().__init__()
+        self.error = error or OSError("no room")
+
     def build(self, source):  # type: ignore[no-untyped-def]  # as the one that it stands for
+        error = self.error
         index = super().build(source)
 
         class Unsaved:
@@ -148,6 +166,6 @@ class _Unsaved(NotingIndexes):
 
             def save(self, file: Path) -> None:
                 file.write_bytes(b"half")
-                raise OSError("no room")
+                raise error
 
         return Unsaved()

@@ -18,9 +18,10 @@ _WORD = re.compile(r"\w+")
 
 
 class InMemoryDocStore:
-    """Keeps documents as long as the process lives. Needs no extra and no model.
+    """Keeps documents as long as the process lives. Needs no extra and no model: for tests and examples.
 
-    The score is the cosine of the words' counts, so a passage that shares no word with the query is not found.
+    The score is the cosine of the words' counts, so a passage that shares no word with the query is not found. A search
+    looks at all of them; `FaissDocStore()` is in memory too, and finds by meaning.
 
     Args:
         documents: to begin with.

@@ -109,13 +109,15 @@ class IndexCache:
 
     def close(self) -> None:
         """Save what was changed here, if it is worth a file, and let the memory go; the next search loads it again."""
-        if self._has_changed and self._maintaining.acquire(blocking=False):
-            try:
-                self._save(_at_the_end)
-            finally:
-                self._maintaining.release()
-        with self._lock.alone():
-            self._held, self._has_changed = None, False
+        try:
+            if self._has_changed and self._maintaining.acquire(blocking=False):
+                try:
+                    self._save(_at_the_end)
+                finally:
+                    self._maintaining.release()
+        finally:
+            with self._lock.alone():
+                self._held, self._has_changed = None, False
 
     def before_fork(self) -> None:
         """Hold nothing: whoever searches would have to be waited for."""

@@ -172,10 +172,16 @@ class SqliteDocStore:
             self._follow()
 
     def close(self) -> None:
-        """Let the files and the index in memory go. Using the store again opens it again; memory stays."""
-        if self._cache is not None:
-            self._cache.close()
-        self._storage.close()
+        """Let the files and the index in memory go. Using the store again opens it again; memory stays.
+
+        Who has added much saves the index first, some 0.45 kB a passage. Nothing is lost if that is broken off: every
+        `add` is there already, and the next one who searches makes of the index what is missing.
+        """
+        try:
+            if self._cache is not None:
+                self._cache.close()
+        finally:
+            self._storage.close()
 
     def __enter__(self) -> Self:
         return self
