@@ -67,8 +67,8 @@ MISTAKES: dict[str, Callable[[], Any]] = {
     "the text has half a character (a lone surrogate) at position 1, which cannot be sent; mend it with "
     'text.encode("utf-8", "replace").decode()': lambda: lmb.SimpleBot()("a\ud800"),
     "max_attempts counts completions: it is at least 1": lambda: lmb.StructuredBot(output=int, max_attempts=0),
-    "no output type: use StructuredBot(…, output=Person), or StructuredBot[Literal['a', 'b']](…); ": (
-        lambda: lmb.StructuredBot()("?")
+    "no output type: use StructuredBot(…, output=Person), or StructuredBot[Literal['a', 'b']](…)": (
+        lambda: lmb.StructuredBot(completion=ScriptedCompletion(["1"]))("?")
     ),
     "completion= is an adapter, for example lmb.LiteLLMCompletion(…), not str; a model is named with model=": (
         lambda: lmb.SimpleBot(completion="gpt")
