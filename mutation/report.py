@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
 GOAL = 0.9
 
@@ -15,8 +14,12 @@ HEAD = """\
 # Which bugs the tests notice
 
 Written by `make mutation`; not by hand. mutmut's small changes to `src/llamabot/domain` (another operator, another
-constant, an argument left out), one at a time, each tried on the tests of `tests/unit/domain` and `tests/property` that
-run the changed line. A change is killed if one of them fails, or takes far longer than it should. Reasons are kept in
+constant, an argument left out), one at a time, each tried on the tests that run the changed line: those of
+`tests/unit`, `tests/property`, `tests/contract`, `tests/performance`, `tests/integration/agents` and
+`tests/integration/app` that open no socket, start no process and need no model. A change is killed if one of them
+fails, works far longer than it should, or stands still. Tests that noticed a neighbour come first, then the quick ones;
+who lives through them for some seconds of work is late, and counts as alive whatever the others would say. Changed
+words of messages count as all other changes do; their share is told beside. Reasons are kept in
 `mutation/reasons.toml`; the command fails where one is missing, or no longer needed.
 
 ```console
@@ -48,6 +51,20 @@ class Outcome:
         old, new = (" ".join(text.split("\n")) for text in (self.old, self.new))
         return f"{old} → {new or 'nothing'}"
 
+    @property
+    def is_wording(self) -> bool:
+        """Tell whether nothing but the text of a string was changed."""
+        return _without_marks(self.old) == _without_marks(self.new)
+
+
+def _without_marks(text: str) -> str:
+    return text.replace("XX", "").lower()
+
+
+def _short(file: str) -> str:
+    """Return a file's path within the domain."""
+    return file.rpartition("llamabot/domain/")[2]
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -60,9 +77,7 @@ class Reason:
 
     def covers(self, outcome: Outcome) -> bool:
         """Tell whether this is the reason of a change."""
-        named = fnmatchcase(PurePosixPath(outcome.file).name, self.file) and fnmatchcase(
-            outcome.function, self.function
-        )
+        named = fnmatchcase(_short(outcome.file), self.file) and fnmatchcase(outcome.function, self.function)
         return named and re.search(self.change, outcome.text) is not None
 
 
@@ -95,7 +110,12 @@ def share(outcomes: Sequence[Outcome]) -> float:
 def document(outcomes: Sequence[Outcome], reasons: Sequence[Reason], facts: dict[str, str]) -> str:
     """Return the document: what it was measured on, a row a file, each change that lives under its reason."""
     found = judged(outcomes, reasons)
-    said = f"{share(outcomes):.1%} of {len(outcomes):,} changes are killed (goal: {GOAL:.0%})."
+    words = [outcome for outcome in outcomes if outcome.is_wording]
+    others = [outcome for outcome in outcomes if not outcome.is_wording]
+    said = (
+        f"{share(outcomes):.1%} of {len(outcomes):,} changes are killed (goal: {GOAL:.0%}): {share(words):.1%} of "
+        f"{len(words):,} changes of a text alone, {share(others):.1%} of {len(others):,} others."
+    )
     listed = "\n".join(f"- {name}: {value}" for name, value in facts.items())
     parts = [HEAD, listed, said, "## By file", table(outcomes), "## Survivors", *_survivors(found)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -106,7 +126,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
     rows = ["| file | changes | killed | lived | not reached | share |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for file in sorted({outcome.file for outcome in outcomes}):
         of_it = [outcome for outcome in outcomes if outcome.file == file]
-        rows += [_row(f"`{PurePosixPath(file).name}`", of_it)]
+        rows += [_row(f"`{_short(file)}`", of_it)]
     return "\n".join([*rows, _row("all", outcomes)])
 
 
@@ -130,4 +150,4 @@ def _group(why: str, found: Judged) -> str:
 
 def _line(outcome: Outcome) -> str:
     fence = "``" if "`" in outcome.text else "`"
-    return f"- `{PurePosixPath(outcome.file).name}:{outcome.line}` `{outcome.function}`: {fence}{outcome.text}{fence}"
+    return f"- `{_short(outcome.file)}:{outcome.line}` `{outcome.function}`: {fence}{outcome.text}{fence}"

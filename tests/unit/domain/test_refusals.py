@@ -56,7 +56,7 @@ _ITSELF.append(_ITSELF)
 MISTAKES: dict[str, Callable[[], Any]] = {
     "image() takes exactly one of a path, url= or data=": lambda: lmb.image("a.png", url="b"),
     "url= is empty": lambda: lmb.image(url=""),
-    "an image is read from a path, not from int; ": lambda: lmb.image(5),  # type: ignore[arg-type]
+    "an image is read from a path, not from int; ": lambda: lmb.image(5),  # type: ignore[arg-type]  # the mistake
     "the image 'a\\x00b' cannot be read: that is no path; ": lambda: lmb.image("a\0b"),
     "the image 'away.png' cannot be read: No such file or directory; ": lambda: lmb.image("away.png"),
     "the data is no picture in a known format; say which with media_type=": lambda: lmb.image(data=b"RIFF...."),

@@ -37,7 +37,7 @@ def test_a_reason_covers_by_file_function_and_text_together() -> None:
 
 def test_the_document_counts_and_lists_what_it_was_given() -> None:
     text = document([KILLED, LIVING, UNREACHED], [Reason("It is the same", function="*.start")], {"Python": "3"})
-    assert "33.3% of 3 changes are killed" in text
+    assert "33.3% of 3 changes are killed (goal: 90%): 100.0% of 0 changes of a text alone, 33.3% of 3 others." in text
     assert "| `budget.py` | 3 | 1 | 1 | 1 | 33.3% |" in text
     assert "It is the same:\n\n- `budget.py:36` `Budget.start`: `if a: → if b:`\n" in text
     assert "No reason is known yet:\n\n- `budget.py:36` `_rare`" in text
@@ -45,3 +45,17 @@ def test_the_document_counts_and_lists_what_it_was_given() -> None:
 
 def test_the_document_of_a_suite_that_notices_all_lists_none() -> None:
     assert document([KILLED], [], {}).endswith("## Survivors\n\nNone.\n")
+
+
+def test_a_change_of_a_text_alone_is_told_from_others() -> None:
+    said = replace(LIVING, old='raise X("No model", model)', new='raise X("XXNo modelXX", model)')
+    assert said.is_wording
+    assert replace(said, new='raise X("NO MODEL", model)').is_wording
+    assert not replace(said, new='raise X("No model", None)').is_wording
+    assert not LIVING.is_wording
+
+
+def test_a_file_is_told_by_its_place_in_the_domain() -> None:
+    inside = replace(LIVING, file="src/llamabot/domain/graph/walker.py")
+    assert "| `graph/walker.py` | 1 |" in document([inside], [], {})
+    assert Reason("x", file="graph/*").covers(inside)
