@@ -81,3 +81,20 @@ def test_an_index_beyond_all_bounds_takes_no_memory() -> None:
     wild = delta(tool_calls=[call("look", "{}", "c1", index=10**15, extra={"sign": 1})])
     answer = assemble(chunks_of(StreamReading(), [event(wild), event(finish("tool_calls"))]))
     assert answer.message.provider_data == {"tool_calls": [{"extra": {"sign": 1}}]}
+
+
+def test_tells_calls_without_numbers_apart_by_their_ids() -> None:
+    def piece(id_: str, arguments: str, name: str | None = None) -> dict[str, Any]:
+        return {"id": id_, "function": {"name": name, "arguments": arguments}}
+
+    opened = delta(tool_calls=[piece("c1", "{", "look"), piece("c2", "[", "nap")])
+    ended = delta(tool_calls=[piece("c1", "}"), piece("c2", "]")])
+    answer = assemble(chunks_of(StreamReading(), [event(opened), event(ended), event(finish())]))
+    assert answer.message.tool_calls == (ToolCall("c1", "look", "{}"), ToolCall("c2", "nap", "[]"))
+
+
+def test_reads_the_first_of_several_answers_wherever_it_stands() -> None:
+    both = {**delta(), "choices": [*delta(index=1, content="x")["choices"], *delta(content="fine")["choices"]]}
+    reading = StreamReading(several=True)
+    answer = assemble(chunks_of(reading, [event(both), event(delta(index=1, content="x")), event(finish())]))
+    assert answer.message.text == "fine"

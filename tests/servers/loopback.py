@@ -35,6 +35,8 @@ __all__ = [
     "Reply",
     "Slam",
     "Stream",
+    "Surplus",
+    "Tunnel",
     "Wire",
     "refusing_port",
 ]
@@ -108,6 +110,16 @@ class Wire:
                 return
             self._refuse_if_gone()
             time.sleep(0.001)
+
+    def pipe(self, other: socket.socket) -> None:
+        """Carry bytes between the client and another connection until one of them ends."""
+        ways = {self._connection: other, other: self._connection}
+        while True:
+            for source in select.select(list(ways), [], [], 10)[0]:
+                data = source.recv(65_536)
+                if not data:
+                    return
+                ways[source].sendall(data)
 
     def slam(self) -> None:
         """Cut the connection."""
@@ -206,6 +218,35 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Surplus:
+    """Bytes as they are, head included, in one write, and perhaps more later; the line stays open."""
+
+    data: bytes
+    later: bytes = b""
+    pause_s: float = 0.05
+
+    def send(self, wire: Wire) -> bool:
+        wire.write(self.data)
+        if self.later:
+            wire.pause(self.pause_s)
+            wire.write(self.later)
+        return True
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """Opens the way to another server, as a proxy does, and carries bytes both ways until one side leaves."""
+
+    port: int
+
+    def send(self, wire: Wire) -> bool:
+        wire.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", self.port)) as beyond:
+            wire.pipe(beyond)
+        return False
+
+
+@dataclass(frozen=True)
 class Hold:
     """Takes the request and says nothing until the client leaves."""
 
@@ -250,6 +291,11 @@ class LoopbackServer:
             context.load_cert_chain(CERTIFICATE)
             self._server.socket = context.wrap_socket(self._server.socket, True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_address[1])
 
     @property
     def url(self) -> str:

@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
 
 import pytest
 from tests.integration.providers.ways import ALL, STREAMED, WHOLE, Way, asking, raised
 from tests.servers.chat import ChatServer, answer, anything, delta, failure, sse
-from tests.servers.loopback import Broken, Raw, Slam, Stream, refusing_port
+from tests.servers.loopback import Broken, Raw, Reply, Slam, Stream, Surplus, refusing_port
 
 import llamabot as lmb
 from llamabot.adapters.wire.connection import KEPT_S
@@ -98,22 +97,48 @@ def test_asks_no_second_time_where_a_request_meets_the_end(server: ChatServer, p
     assert len(server.exchanges) == 2
 
 
-@in_both_colours
-@pytest.mark.parametrize(
-    "reply",
-    [
-        Broken([b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"no"']),
-        Raw(b'{"choices": []}', headers={"Connection": "close"}),
-    ],
-    ids=["more than was told", "close"],
-)
-def test_uses_no_connection_that_is_not_at_its_beginning(server: ChatServer, port: Port, ask: Ask, reply: Any) -> None:
+WHOLE_ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n{"choices": [{"message": {"content": "first"}}]}'
+DIRTY: dict[str, Reply] = {
+    "more than was told": Surplus(WHOLE_ANSWER + WHOLE_ANSWER),
+    "close": Raw(b'{"choices": [{"message": {"content": "first"}}]}', headers={"Connection": "close"}),
+    "an old server": Surplus(WHOLE_ANSWER.replace(b"1.1", b"1.0")),
+    "two lengths": Surplus(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b'30\r\n{"choices": [{"message": {"content": "first"}}]}\r\n0\r\n\r\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("reply", DIRTY.values(), ids=DIRTY)
+def test_uses_no_connection_that_is_not_at_its_beginning(server: ChatServer, port: Port, reply: Reply) -> None:
     server.script(reply)
-    with pytest.raises(lmb.errors.CompletionError):
-        ask(port, 1)
     server.respond = anything
-    assert ask(port, 1) == ["fine"]
+    assert blocking(port, 2) == ["first", "fine"]
     assert server.connections_made == 2
+    server.script(reply)
+    with lmb.WireCompletion(base_url=server.api_base) as other:
+        assert awaited(other, 2) == ["first", "fine"]
+    assert server.connections_made == 4
+
+
+def test_uses_no_connection_on_which_something_came_unasked(server: ChatServer, port: Port) -> None:
+    """A server may say that it closes a connection for its idleness, before it does."""
+    late = Surplus(WHOLE_ANSWER, later=b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+    server.script(late)
+    server.respond = anything
+    first = blocking(port, 1)
+    assert server.exchanges[0].ended.wait(2)
+    assert first + blocking(port, 1) == ["first", "fine"]
+
+    async def in_one_loop() -> list[str]:
+        answers = [(await port.acomplete(asking())).message.text]
+        await asyncio.to_thread(server.exchanges[-1].ended.wait, 2)
+        await asyncio.sleep(0.01)
+        return [*answers, (await port.acomplete(asking())).message.text]
+
+    server.script(late)
+    assert asyncio.run(in_one_loop()) == ["first", "fine"]
+    assert server.connections_made == 4
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)

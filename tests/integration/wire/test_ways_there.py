@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from tests.integration.providers.ways import ALL, Way, asking, raised, shown_by
 from tests.servers.chat import ChatServer, anything, failure
-from tests.servers.loopback import CERTIFICATE, Broken, Raw
+from tests.servers.loopback import CERTIFICATE, Broken, Raw, Tunnel
 
 import llamabot as lmb
 from llamabot.ports.errors import ConfigurationError, ProviderUnavailable
@@ -92,6 +92,24 @@ def test_shows_a_proxy_no_key_on_an_encrypted_way(
     assert "pass-canary-77" not in shown_by(error)
 
 
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_talks_through_a_proxy_that_opens_the_way(
+    server: ChatServer, encrypted: ChatServer, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("HTTPS_PROXY", server.url.replace("http://", "http://me:pass-canary-77@"))
+    server.respond = lambda exchange: Tunnel(encrypted.port)
+    tls = ssl.create_default_context(cafile=str(CERTIFICATE))
+    with lmb.WireCompletion(base_url=encrypted.api_base, api_key=CANARY, tls=tls) as port:
+        assert way(port, asking()).message.text == "fine"
+    (opened,) = server.exchanges
+    assert (opened.method, opened.path) == ("CONNECT", f"127.0.0.1:{encrypted.port}")
+    asked = encrypted.exchanges[-1]
+    assert (asked.path, asked.headers["authorization"]) == ("/v1/chat/completions", f"Bearer {CANARY}")
+    assert "proxy-authorization" not in asked.headers
+
+
 def test_goes_past_the_proxy_where_the_environment_says_so(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.respond = anything
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -143,7 +161,7 @@ def test_a_headers_value_is_no_way_into_the_request(server: ChatServer, way: Way
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 def test_no_frame_that_is_shown_holds_the_key(server: ChatServer, way: Way) -> None:
     """Some tools show the variables of every frame of a traceback."""
-    server.script(Broken([b"HTTP/1.1 what?\r\n\r\n"]), failure(401))
+    server.script(Broken([], pause_s=0.05, reset=True), failure(401))
     with lmb.WireCompletion(base_url=server.api_base, api_key=CANARY) as port:
         for _ in range(2):
             error: BaseException | None = raised(way, port)

@@ -40,7 +40,7 @@ class AwaitedConnections:
     async def post(self, call: Call) -> AwaitedExchange:
         """Send a request; return the answer, of which the head has come; raises as the blocking transport."""
         lines = await self._lines(call.address)
-        answer = Answer(lasts=call.lasts)
+        answer = Answer()
         line = await self._taken(lines)
         try:
             if line is None:

@@ -176,7 +176,7 @@ async def _reached(host: str, port: int, deadline: float) -> socket.socket:
 
 
 async def _tunnel(line: AwaitedLine, address: Address, deadline: float) -> None:
-    answer = Answer(lasts=True)
+    answer = Answer()
     line.ask(tunnel_request(address), answer)
     while not answer.has_head():
         await line.wait(deadline)

@@ -44,7 +44,7 @@ class BlockingConnections:
             ConnectionFailed: there is none.
             TimeoutError: it did not come before the call's deadline.
         """
-        route, answer = call.address.route, Answer(lasts=call.lasts)
+        route, answer = call.address.route, Answer()
         line = self._taken(route)
         try:
             if line is None:

@@ -9,14 +9,9 @@ __all__ = ["Answer"]
 
 
 class Answer:
-    """An answer as a transport receives it.
+    """An answer as a transport receives it."""
 
-    Attributes:
-        lasts: whether the connection was meant to be used again.
-    """
-
-    def __init__(self, *, lasts: bool) -> None:
-        self.lasts = lasts
+    def __init__(self) -> None:
         self._reader = AnswerReader()
         self._body = b""
         self._has_begun = False
@@ -71,4 +66,4 @@ class Answer:
     def may_be_followed(self) -> bool:
         """Whether another request may be sent on the connection: all of this has come, and nothing else has."""
         reader = self._reader
-        return self.lasts and reader.is_over and reader.keeps_alive and not reader.has_more and self._broken is None
+        return reader.is_over and reader.keeps_alive and not reader.has_more and self._broken is None

@@ -66,7 +66,7 @@ def connected(address: Address, deadline: float, tls: Callable[[], ssl.SSLContex
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if address.is_tls and address.proxy:
-            answer = Answer(lasts=True)
+            answer = Answer()
             Line(sock).ask(tunnel_request(address), answer, deadline)
             check_tunnel(answer)
         if address.is_tls:
