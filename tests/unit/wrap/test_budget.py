@@ -207,6 +207,32 @@ def test_each_user_has_a_budget_of_their_own_in_all_colours() -> None:
     assert [held.spent_usd(value) for value in ("7", "8", "", "9")] == [0.6, 0.6, 0.6, 0.0]
 
 
+def test_says_whose_budget_it_is() -> None:
+    held = budget(ScriptedCompletion(), 0.0, by="user")
+    with pytest.raises(BudgetExceeded, match="the budget of runs without user is"):
+        held.complete(request())
+    with pytest.raises(BudgetExceeded, match=r"the budget is \$0 a day"):
+        budget(ScriptedCompletion(), 0.0).complete(request())
+
+
+def test_holds_for_a_port_that_says_nothing_of_its_models() -> None:
+    class Plain:
+        def complete(self, asked: Any) -> Completion:
+            return costing(0.1)
+
+    held = budget(Plain(), 1.0)
+    assert held.complete(request(max_tokens=10)).cost_usd == 0.1
+    assert held.capabilities("other") == ModelCapabilities()
+    with pytest.raises(ConfigurationError, match="prices="):
+        held.complete(request(model="other"))
+
+
+def test_sets_aside_what_the_options_say_of_the_length_too() -> None:
+    held = budget(ScriptedCompletion([costing(0.1)]), 1.0)
+    assert outcome("complete", held, request(options={"max_completion_tokens": 1000})) == "BudgetExceeded"
+    assert outcome("complete", held, request(options={"max_completion_tokens": 10})) == "one two"
+
+
 def test_a_run_that_the_budget_ends_is_limited_and_its_log_says_by_how_much() -> None:
     recorder = InMemoryRecorder()
     bot = lmb.SimpleBot("", completion=budget(ScriptedCompletion(), 0.0), model="first", recorder=recorder)

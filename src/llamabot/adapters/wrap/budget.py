@@ -12,7 +12,7 @@ import msgspec
 from llamabot.adapters.wrap.bill import Bill, Price
 from llamabot.adapters.wrap.periods import PERIODS, period_at
 from llamabot.adapters.wrap.steps import Ask, Do, Steps, acquired, calling, noting
-from llamabot.adapters.wrap.wrapped import Wrapped
+from llamabot.adapters.wrap.wrapped import Wrapped, capabilities_of
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import CompletionRequest, ModelCapabilities
 from llamabot.ports.effect_context import current_effect
@@ -77,7 +77,7 @@ class Budget(Wrapped):
 
     def capabilities(self, model: str) -> ModelCapabilities:
         """Say what the port knows of a model; it has a price if one was given."""
-        known: ModelCapabilities = self._port.capabilities(model)
+        known = capabilities_of(self._port, model)
         price = self._given.get(model)
         if price is None or known.priced:
             return known
@@ -88,7 +88,8 @@ class Budget(Wrapped):
     def _steps(self, request: CompletionRequest) -> Steps:
         context = current_effect.get()
         if request.model not in self._known:
-            self._known[request.model] = _price_in((yield Do(partial(self._port.capabilities, request.model))), request)
+            known = yield Do(partial(capabilities_of, self._port, request.model))
+            self._known[request.model] = _price_in(known, request)
         bill = Bill(request, self._known[request.model], self._dearest_usd.get(request.model, _GUESS_USD))
         value = "" if context is None or self._by is None else context.tags.get(self._by, "")
         period, left_s = period_at(self._per, self._clock_for(context).now_ns())
@@ -123,7 +124,7 @@ class Budget(Wrapped):
 
     def _refused(self, balance: Balance, estimate_usd: float, value: str, left_s: float | None) -> BudgetExceeded:
         spent_usd = balance.spent_nusd / _NUSD
-        whose = "" if self._by is None else f" of {self._by} {value!r}"
+        whose = f" of {self._by} {value!r}" if value else f" of runs without {self._by}" if self._by else ""
         span = "" if left_s is None else f" a {self._per}"
         error = BudgetExceeded(
             f"the budget{whose} is ${self._cost_usd:g}{span}, of which ${spent_usd:.4g} is spent or set aside; this "

@@ -16,6 +16,7 @@ _BYTES_PER_TOKEN = 4
 _PER_MESSAGE = 4
 _PER_IMAGE = 1000
 _UNSAID_ANSWER = 1000
+_MOST_TOKENS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
 def prompt_tokens(request: CompletionRequest) -> int:
@@ -29,8 +30,9 @@ def prompt_tokens(request: CompletionRequest) -> int:
 
 
 def answer_tokens(request: CompletionRequest) -> int:
-    """Return how many tokens the answer may have: `max_tokens`, or a thousand where nothing is said."""
-    return _UNSAID_ANSWER if request.max_tokens is None else request.max_tokens
+    """Return how many tokens the answer may have, by the request or its options; a thousand where nothing is said."""
+    said = (request.max_tokens, *(request.options.get(name) for name in _MOST_TOKENS))
+    return next((most for most in said if isinstance(most, int)), _UNSAID_ANSWER)
 
 
 def text_tokens(*texts: str | bytes) -> int:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import msgspec
 
 from llamabot.adapters.wrap.steps import Ask, Steps
-from llamabot.adapters.wrap.wrapped import Wrapped, identity_of
+from llamabot.adapters.wrap.wrapped import Wrapped, capabilities_of, identity_of
 from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import CONNECTION_OPTIONS, CompletionRequest, ModelCapabilities
 from llamabot.ports.effect_context import current_effect, tell_tried
@@ -101,7 +101,7 @@ class Fallback(Wrapped):
         asked += [
             (self._port if port is None else port, model if name is None else name) for port, name in self._others
         ]
-        known = [port.capabilities(name) for port, name in asked]
+        known = [capabilities_of(port, name) for port, name in asked]
         return ModelCapabilities(
             output_schema=_all([one.output_schema for one in known]),
             priced=_all([one.priced for one in known]),

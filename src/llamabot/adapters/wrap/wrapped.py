@@ -21,7 +21,7 @@ from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.provider import current_provider, overrides
 from llamabot.ports.secrets import Secrets
 
-__all__ = ["Wrapped", "identity_of"]
+__all__ = ["Wrapped", "capabilities_of", "identity_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,10 +95,9 @@ class Wrapped:
         """Return a vector for each text."""
         return cast("Vectors", await adrive(self._steps(texts), "embed"))
 
-    @_of_the_port
     def capabilities(self, model: str) -> ModelCapabilities:
         """Say what the port knows of a model."""
-        return cast(ModelCapabilities, self._port.capabilities(model))
+        return capabilities_of(self._port, model)
 
     @_of_the_port
     def with_secrets(self, secrets: Secrets) -> Self:
@@ -190,3 +189,9 @@ def identity_of(port: Any) -> str:
     """Return what a port says of itself, else the name of its class. Nothing secret is in it."""
     said = getattr(port, "identity", None)
     return said if isinstance(said, str) else f"{type(port).__module__}.{type(port).__qualname__}"
+
+
+def capabilities_of(port: Any, model: str) -> ModelCapabilities:
+    """Return what a port knows of a model: nothing, if it says nothing."""
+    known: ModelCapabilities = port.capabilities(model) if hasattr(port, "capabilities") else ModelCapabilities()
+    return known
