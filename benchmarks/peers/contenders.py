@@ -66,9 +66,9 @@ _FRAMEWORK = "frameworks"
 BARE = Entry(
     "bare HTTP",
     ("bare", "bare_http"),
-    "http.client, msgspec",
-    ("aiohttp", "msgspec"),
-    ("aiohttp", "msgspec"),
+    "h11, msgspec",
+    ("h11", "msgspec"),
+    ("h11", "msgspec"),
     locked=True,
 )
 OPENAI = Entry("openai", ("clients", "openai_client"), "openai", ("openai==3.57.0",), ("openai", "httpx"))

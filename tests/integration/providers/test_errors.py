@@ -287,7 +287,7 @@ def test_lets_a_model_repeat_itself(server: ChatServer, port: Port, way: Way) ->
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("model", ["scripted", "nonsense/scripted"])
 def test_says_how_to_name_a_provider(lite: Make, server: ChatServer, way: Way, model: str) -> None:
-    error = raised(way, lite(), model=model)
+    error = raised(way, lite({}), model=model)
     assert type(error) is ConfigurationError
     assert "custom_llm_provider" in str(error)
 

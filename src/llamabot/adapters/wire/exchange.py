@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llamabot.adapters.wire.connection import CLOSED, ConnectionFailed
-from llamabot.protocols.http1 import AnswerReader, NoHttp
+from llamabot.adapters.wire.http1 import AnswerReader, NoHttp
 
 __all__ = ["Answer"]
 
