@@ -96,7 +96,8 @@ class MapSettings(TypedDict, total=False):
         concurrency: most inputs that are worked on at once; 8 by default.
         as_completed: yield items as they are done; by default in the order of the inputs.
         retry: when an error that may pass is tried again; three times in all by default, None for never.
-        prompt: makes of an input what the bot is asked; by default the input is that already.
+        prompt: makes of an input what the bot is asked; by default the input is that already. A sync bot calls it on
+            several threads.
         resume: a name for the job. What its log holds is told from there, what was begun goes on, the rest is done.
         key: names an input of the job; by default its index and what it asks do.
         accept_changes: of a job: take what was answered though the bot, or the input with this key, was another.

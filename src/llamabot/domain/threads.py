@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from llamabot.domain.operations import DeadlinePassed
 
-__all__ = ["call_within", "in_thread", "in_threads", "in_threads_told", "settled", "started"]
+__all__ = ["InThread", "call_within", "in_thread", "in_threads", "in_threads_told", "settled"]
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def call_within(timeout_s: float, function: Callable[..., T], *arguments: Any) -
     Raises:
         DeadlinePassed: it has not ended; it goes on unseen.
     """
-    future = started(function, *arguments)
+    future = _started(function, *arguments)
     wait([future], timeout=timeout_s)
     if not future.done():
         raise DeadlinePassed(future)
@@ -53,12 +53,12 @@ async def settled(future: Future[T]) -> T:
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
     """Call a function in a thread without blocking the event loop."""
-    return await asyncio.wrap_future(started(function, *arguments))
+    return await asyncio.wrap_future(_started(function, *arguments))
 
 
 def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
     """Call functions at once; wait for all, then return their results or raise the first error in their order."""
-    futures = [started(function) for function in functions]
+    futures = [_started(function) for function in functions]
     wait(futures)
     return [future.result() for future in futures]
 
@@ -66,7 +66,7 @@ def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
 def in_threads_told(functions: Sequence[Callable[[Callable[[E], None]], T]]) -> Generator[E, None, list[T]]:
     """As `in_threads`, yielding meanwhile what the functions tell; each is given the means to."""
     told: SimpleQueue[E | None] = SimpleQueue()
-    futures = [started(function, told.put) for function in functions]
+    futures = [_started(function, told.put) for function in functions]
     for future in futures:
         future.add_done_callback(lambda _: told.put(None))
     left = len(futures)
@@ -79,18 +79,34 @@ def in_threads_told(functions: Sequence[Callable[[Callable[[E], None]], T]]) -> 
     return [future.result() for future in futures]
 
 
-def started(function: Callable[..., T], *arguments: Any, context: Context | None = None) -> Future[T]:
-    """Call a function in a thread of its own; return what it will give.
+class InThread(Future[T]):
+    """What a function will give that is called in a thread of its own, from `start` on.
 
     Args:
         function: to be called.
         arguments: of it.
         context: that it runs in, and nothing else; by default a copy of this one.
     """
-    future: Future[T] = Future()
-    inside = copy_context() if context is None else context
-    call = partial(inside.run, function, *arguments)
-    threading.Thread(target=_work, args=(future, call), name="llamabot", daemon=True).start()
+
+    def __init__(self, function: Callable[..., T], *arguments: Any, context: Context | None = None) -> None:
+        super().__init__()
+        inside = copy_context() if context is None else context
+        call = partial(inside.run, function, *arguments)
+        self._thread = threading.Thread(target=_work, args=(self, call), name="llamabot", daemon=True)
+
+    def start(self) -> None:
+        """Call the function."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the thread is gone, which is a moment after the function has ended; not if it was never there."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+
+def _started(function: Callable[..., T], *arguments: Any) -> Future[T]:
+    future = InThread(function, *arguments)
+    future.start()
     return future
 
 

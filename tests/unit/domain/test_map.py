@@ -356,6 +356,9 @@ def test_a_sync_bot_refuses_inputs_that_are_awaited() -> None:
 def test_refuses_at_once_a_bot_that_no_input_could_be_given(colour: str) -> None:
     with pytest.raises(lmb.errors.ConfigurationError, match="no model is set"):
         (lmb.SimpleBot if colour == "sync" else lmb.AsyncSimpleBot)().map(["a"])
+    query: Any = lmb.QueryBot if colour == "sync" else lmb.AsyncQueryBot
+    with pytest.raises(lmb.errors.ConfigurationError, match="docstore"):
+        query(model="fake", completion=Model(), recorder=InMemoryRecorder()).map(["a"])
 
 
 def test_a_query_bot_takes_what_its_calls_take() -> None:

@@ -128,6 +128,13 @@ def test_keys_that_are_numbers_and_texts_do_not_meet_places(store: Store) -> Non
     assert model.asked == {"a": 1}
 
 
+def test_a_long_key_is_cut_for_people_and_for_nothing_else(store: Store) -> None:
+    texts = [f"{'a' * 300}{number}" for number in range(2)]
+    one, other = store.mapped(Model(), texts, key=str)
+    assert one.run_id != other.run_id
+    assert {run.tags["map.key"] for run in store.recorder.runs()} == {"a" * 200}
+
+
 def test_jobs_do_not_know_of_each_other(store: Store) -> None:
     model = Model()
     one = bot(store.colour, model, recorder=store.recorder)

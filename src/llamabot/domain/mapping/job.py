@@ -20,6 +20,7 @@ from llamabot.ports.recorder import Claim, RecorderPort
 __all__ = ["JOB_TAG", "KEY_TAG", "Job", "can_resume"]
 
 JOB_TAG, KEY_TAG = "map", "map.key"
+_KEY_CHARACTERS = 200  # of a key that people see in the log; it may be a whole text
 Key = Callable[[Any], str | int]
 
 
@@ -90,7 +91,7 @@ class Job:
         place = f"i{index}:{digest_of(said)}" if key is None else f"k{key}"
         text = f"{len(self._name)}:{self._name}:{place}"
         run_id = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=14).hexdigest()
-        return run_id, {JOB_TAG: self._name, KEY_TAG: str(index) if key is None else key}
+        return run_id, {JOB_TAG: self._name, KEY_TAG: str(index) if key is None else key[:_KEY_CHARACTERS]}
 
     def has_begun(self, run_id: str) -> bool:
         """Say whether the log had a run when the job was opened. Asked once for each."""

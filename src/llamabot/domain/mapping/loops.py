@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from concurrent.futures import Future, wait
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -18,7 +17,7 @@ from llamabot.domain.drivers import NO_WORLD, adrive, drive
 from llamabot.domain.mapping.item import MapItem
 from llamabot.domain.mapping.plan import Plan, Work
 from llamabot.domain.mapping.window import Do, Leave, Window
-from llamabot.domain.threads import started
+from llamabot.domain.threads import InThread
 
 __all__ = ["in_tasks", "in_threads"]
 
@@ -77,25 +76,29 @@ class _Threads(Generic[T]):
         self._plan = plan
         self.window: Window[MapItem[T]] = Window(plan.concurrency, in_order=plan.in_order)
         self.news: SimpleQueue[News] = SimpleQueue()
-        self._running: set[Future[MapItem[T]]] = set()
+        self._running: dict[int, InThread[MapItem[T]]] = {}
 
     def start(self, given: Any) -> None:
         index = self.window.drew()
         work = self._plan.work(index, given)
-        future = started(drive, work.steps, NO_WORLD, context=work.context)
-        self._running.add(future)
-        future.add_done_callback(lambda ended: self.news.put(partial(self._take, index, work, ended)))
+        # Known before it starts, so that Ctrl-C in between leaves no thread that nobody waits for.
+        thread = self._running[index] = InThread(drive, work.steps, NO_WORLD, context=work.context)
+        thread.add_done_callback(lambda _: self.news.put(partial(self._take, index, work)))
+        thread.start()
 
-    def _take(self, index: int, work: Work[T], ended: Future[MapItem[T]]) -> None:
-        self._running.discard(ended)
-        self.window.done(index, ended.result())
-        self._plan.count(work, ended.result(), self.window.running)
+    def _take(self, index: int, work: Work[T]) -> None:
+        thread = self._running[index]
+        thread.join()
+        del self._running[index]
+        self.window.done(index, thread.result())
+        self._plan.count(work, thread.result(), self.window.running)
 
     def stop(self) -> None:
         self._plan.cancel()
         try:
             if not self._plan.is_dropped:
-                wait(self._running)
+                for thread in self._running.values():
+                    thread.join()
         finally:
             self._plan.close()
 

@@ -19,6 +19,7 @@ from llamabot.domain.operations import Steps, current_cancellation
 from llamabot.domain.resolve import Colour, resolve_instruments
 from llamabot.domain.settings import CallSettings, MapSettings
 from llamabot.ports.errors import ConfigurationError, UsageError
+from llamabot.ports.messages import UserMessage
 from llamabot.ports.progress import MapProgress
 from llamabot.ports.provider import current_provider
 from llamabot.ports.retrying import RetryPolicy
@@ -76,7 +77,8 @@ class Plan(Generic[T]):
         recorder, clock, _ = resolve_instruments(bot._settings)  # noqa: SLF001 - it is one of us
         resume = given.get("resume")
         self._job = None if resume is None else Job(resume, recorder, given.get("key"))
-        bot._set_up(call)  # noqa: SLF001 - what is wrong with every call is told now
+        # What is wrong with every call is told now; this one is never made.
+        bot._new_run(bot._set_up(call), (UserMessage(""),), call, "none")  # noqa: SLF001 - as above
         self._tries = Tries(
             bot,
             call,

@@ -181,7 +181,8 @@ class Tries(Generic[T]):
         return None
 
     def _gone_on(self, asked: Input, history: History) -> Performed[T]:
-        if history.input.messages != asked.messages and not self._accept_changes:
+        is_other = asked.key is not None and history.input.messages != asked.messages
+        if is_other and not self._accept_changes:
             raise ReplayDiverged(
                 f"the input {asked.index} has the key of run {asked.run_id}, which was asked something else: give "
                 "another key to what has changed, or accept_changes=True to take that run's answer"
