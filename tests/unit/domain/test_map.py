@@ -343,6 +343,16 @@ def test_refuses_at_once_what_it_cannot_do(colour: str, inputs: Any, settings: A
         bot(colour).map(inputs, **settings)
 
 
+@BOTH
+def test_inputs_that_cannot_be_gone_through_say_so_themselves(colour: str) -> None:
+    class Torn:
+        def __iter__(self) -> Iterator[str]:
+            raise OSError("the file is torn")
+
+    with pytest.raises(OSError, match="torn"):
+        bot(colour).map(Torn())
+
+
 def test_a_sync_bot_refuses_inputs_that_are_awaited() -> None:
     async def source() -> AsyncIterator[str]:
         yield "a"

@@ -22,8 +22,18 @@ def _statuses(recorder: Any) -> list[str]:
     return sorted(str(run.status) for run in recorder.runs())
 
 
+KNOWN: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _known() -> None:
+    """Threads that another test has left running are not ours."""
+    KNOWN.clear()
+    KNOWN.update(threading.enumerate())
+
+
 def _threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "llamabot"]
+    return [thread for thread in threading.enumerate() if thread.name == "llamabot" and thread not in KNOWN]
 
 
 class Gate(FunctionCompletion):

@@ -25,9 +25,8 @@ class MapItems(Generic[T]):
     """
 
     def __init__(self, plan: Plan[T], inputs: Iterable[Any]) -> None:
-        self._plan = plan
+        self._plan, self._open = plan, False  # before the inputs are asked, which may raise
         self._items = in_threads(plan, iter(inputs))
-        self._open = False
 
     def __iter__(self) -> Iterator[MapItem[T]]:
         return self
@@ -68,9 +67,9 @@ class AsyncMapItems(Generic[T]):
     """As `MapItems`, for `async with` and `async for`. Leaving early cancels what is at work."""
 
     def __init__(self, plan: Plan[T], inputs: Iterable[Any] | AsyncIterable[Any]) -> None:
+        self._open = False  # before the inputs are asked, which may raise
         drawn = aiter(inputs) if isinstance(inputs, AsyncIterable) else iter(inputs)
         self._items = in_tasks(plan, drawn)
-        self._open = False
 
     def __aiter__(self) -> AsyncIterator[MapItem[T]]:
         return self
