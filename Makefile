@@ -78,8 +78,8 @@ bench-peers: dev ## Measure against others, each in an environment of its own; w
 	@$(BIN)/python -m benchmarks peers --write
 
 .PHONY: mutation
-mutation: dev ## Try small changes of the domain on the tests; write docs/mutation.md (ONLY=files, JOBS=2)
-	@$(BIN)/python -m mutation --jobs $(or $(JOBS),2) $(ONLY)
+mutation: dev ## Try small changes of the domain on the tests; write docs/mutation.md (ONLY=files, JOBS=2, PATIENCE=2.5)
+	@$(BIN)/python -m mutation --jobs $(or $(JOBS),2) --patience $(or $(PATIENCE),2.5) $(ONLY)
 
 .PHONY: falsify
 falsify: dev ## Check that the kit catches bugs and passes what is right, and write docs/falsify.md (FALSIFY_RUNS=20)

@@ -38,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
     parser.add_argument("files", nargs="*", help="of src/llamabot/domain; none is all")
     parser.add_argument("--jobs", type=int, default=2, help="changes that are tried at the same time")
-    parser.add_argument("--patience", type=float, default=60, help="seconds of work a change is worth")
+    parser.add_argument("--patience", type=float, default=2.5, help="seconds of work a change is worth")
     given = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
     everything = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / DOMAIN).rglob("*.py"))
@@ -46,7 +46,7 @@ def main() -> int:
         parser.error(f"not of {DOMAIN}: {', '.join(sorted(unknown))}")
     made = [change for file in given.files or everything for change in changes(ROOT, file)]
     outcomes = _outcomes(made, Known(CACHE / "known.jsonl", given.patience), given.jobs)
-    return _told(outcomes, whole=not given.files)
+    return _told(outcomes, whole=not given.files, patience_s=given.patience)
 
 
 class Known:
@@ -137,7 +137,7 @@ def _on(lines: dict[str, list[str]], numbers: tuple[int, ...]) -> set[str]:
     return {name for number in numbers for name in lines.get(str(number), ())}
 
 
-def _told(outcomes: list[Outcome], whole: bool) -> int:
+def _told(outcomes: list[Outcome], whole: bool, patience_s: float) -> int:
     """Print what came out, and write the document if the whole domain was tried."""
     read = tomllib.loads(REASONS.read_text(encoding="utf-8")).get("reason", [])
     reasons = [Reason(**entry) for entry in read]
@@ -150,15 +150,21 @@ def _told(outcomes: list[Outcome], whole: bool) -> int:
     print(table(outcomes))
     print(f"{share(outcomes):.1%} killed")
     if whole:
-        DOCUMENT.write_text(document(outcomes, reasons, _facts()), encoding="utf-8")
+        DOCUMENT.write_text(document(outcomes, reasons, _facts(patience_s)), encoding="utf-8")
         print(f"written to {DOCUMENT.relative_to(ROOT)}")
     return 1 if found.without or idle else 0
 
 
-def _facts() -> dict[str, str]:
+def _facts(patience_s: float) -> dict[str, str]:
     now = datetime.now(UTC)
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return {"date": f"{now:%Y-%m-%d %H:%M} UTC", "Python": python, "mutmut": version("mutmut")}
+    return {
+        "date": f"{now:%Y-%m-%d %H:%M} UTC",
+        "Python": python,
+        "mutmut": version("mutmut"),
+        "patience": f"{patience_s:g} seconds of work a change",
+        "the domain's fingerprint": fingerprint(DOMAIN),
+    }
 
 
 if __name__ == "__main__":

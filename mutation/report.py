@@ -46,6 +46,11 @@ class Outcome:
         return self.outcome == "killed"
 
     @property
+    def is_late(self) -> bool:
+        """Tell whether tests were left that might have noticed."""
+        return self.outcome == "late"
+
+    @property
     def text(self) -> str:
         """Return the change on one line."""
         old, new = (" ".join(text.split("\n")) for text in (self.old, self.new))
@@ -94,10 +99,18 @@ class Judged:
         return [outcome for outcome, reason in self.living if reason is None]
 
 
+LATE = Reason(
+    "Late: the tests that noticed others and the quick ones did not notice, and there was no time for the rest"
+)
+
+
 def judged(outcomes: Iterable[Outcome], reasons: Sequence[Reason]) -> Judged:
-    """Give each change that lives the first reason that covers it."""
+    """Give each change that lives the first reason that covers it; one that is late and has none, that it is late."""
     living = [outcome for outcome in outcomes if not outcome.is_killed]
-    pairs = [(outcome, next((reason for reason in reasons if reason.covers(outcome)), None)) for outcome in living]
+    pairs = [
+        (outcome, next((reason for reason in reasons if reason.covers(outcome)), LATE if outcome.is_late else None))
+        for outcome in living
+    ]
     used = {id(reason) for _, reason in pairs}
     return Judged(pairs, [reason for reason in reasons if id(reason) not in used])
 

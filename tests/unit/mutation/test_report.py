@@ -59,3 +59,10 @@ def test_a_file_is_told_by_its_place_in_the_domain() -> None:
     inside = replace(LIVING, file="src/llamabot/domain/graph/walker.py")
     assert "| `graph/walker.py` | 1 |" in document([inside], [], {})
     assert Reason("x", file="graph/*").covers(inside)
+
+
+def test_a_late_one_needs_no_reason_and_may_have_one() -> None:
+    late = replace(LIVING, outcome="late")
+    assert judged([late], []).without == []
+    assert "Late: " in document([late], [], {})
+    assert "It is the same:" in document([late], [Reason("It is the same")], {})
