@@ -24,6 +24,11 @@ class CountingCompletion(ScriptedCompletion):
         return len(text.split())
 
 
+def calling(name: str, arguments: str) -> lmb.AssistantMessage:
+    """Return a decision to call a tool, with arguments as a model writes them."""
+    return lmb.AssistantMessage("", tool_calls=(lmb.ToolCall("c", name, arguments),))
+
+
 def _step(step: Any) -> str | lmb.AssistantMessage:
     if isinstance(step, str):
         return step

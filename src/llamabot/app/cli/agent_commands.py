@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -24,6 +24,18 @@ from llamabot.app.cli.options import (
 )
 
 __all__ = ["add_to"]
+
+
+_Approve: TypeAlias = Annotated[list[str] | None, typer.Option("--approve", metavar="CALL_ID", help="It may run.")]
+_Deny: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--deny", metavar="CALL_ID=REASON", help="It may not; the model is told why.")
+]
+_Outcome: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--outcome", metavar="CALL_ID=TEXT", help="What came of a call cut off.")
+]
+_AcceptChanges: TypeAlias = Annotated[
+    bool, typer.Option("--accept-changes", help="Go on though prompt, tools or code differ from then.")
+]
 
 
 def add_to(application: typer.Typer) -> None:
@@ -63,21 +75,15 @@ def _resume(
     model: Model = None,
     system: System = "",
     temperature: Temperature = None,
-    approve: Annotated[list[str] | None, typer.Option("--approve", metavar="CALL_ID", help="It may run.")] = None,
-    deny: Annotated[
-        list[str] | None, typer.Option("--deny", metavar="CALL_ID=REASON", help="It may not; the model is told why.")
-    ] = None,
-    outcome: Annotated[
-        list[str] | None, typer.Option("--outcome", metavar="CALL_ID=TEXT", help="What came of a call cut off.")
-    ] = None,
+    approve: _Approve = None,
+    deny: _Deny = None,
+    outcome: _Outcome = None,
     decisions: Decisions = None,
     tool_calls: ToolCalls = None,
     tokens: Tokens = None,
     cost_usd: Cost = None,
     deadline_s: Deadline = None,
-    accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Go on though prompt, tools or code differ from then.")
-    ] = False,
+    accept_changes: _AcceptChanges = False,
     no_stream: NoStream = False,
 ) -> None:
     """Go on with a run that was stopped, limited, paused or killed. What is done is not done again."""
