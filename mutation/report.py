@@ -20,7 +20,8 @@ constant, an argument left out), one at a time, each tried on the tests that run
 fails, works far longer than it should, or stands still. Tests that noticed a neighbour come first, then the quick ones;
 who lives through them for some seconds of work is late, and counts as alive whatever the others would say. Changed
 words of messages count as all other changes do; their share is told beside. Reasons are kept in
-`mutation/reasons.toml`; the command fails where one is missing, or no longer needed.
+`mutation/reasons.toml`; the command fails where one is missing, or no longer needed. The figures are of the domain with
+the fingerprint below; code that came later is not in them.
 
 ```console
 $ make mutation

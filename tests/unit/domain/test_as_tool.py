@@ -46,7 +46,8 @@ def test_is_called_what_it_is_named(bot: Any, named: tuple[str, ...], name: str)
 def test_is_described_by_its_prompt_unless_it_is_told_how() -> None:
     assert _offered(lmb.SimpleBot("You count. ")).description == "Ask another assistant. You count."
     assert _offered(lmb.SimpleBot()).description == "Ask another assistant."
-    assert _offered(lmb.SimpleBot("You count."), "ledger", "Count sheep.").description == "Count sheep."
+    for kind in (lmb.SimpleBot, lmb.AsyncSimpleBot):
+        assert _offered(kind("You count."), "ledger", "Count sheep.").description == "Count sheep."
 
 
 def test_tells_the_text_of_a_message_and_the_value_of_anything_else() -> None:

@@ -116,6 +116,8 @@ class TestImages:
 
     def test_an_address_is_not_opened(self) -> None:
         assert lmb.image(url="https://example.org/a.png") == lmb.Image(url="https://example.org/a.png")
+        told = lmb.image(url="https://example.org/a", media_type="image/png")
+        assert told == lmb.Image(url="https://example.org/a", media_type="image/png")
 
     @pytest.mark.parametrize("sources", [{}, {"url": "a", "data": b"b"}, {"path": "p", "url": "u"}])
     def test_there_is_exactly_one_source(self, sources: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pocketflow import AsyncNode, BatchFlow, BatchNode, Flow
 
 import llamabot as lmb
-from llamabot.testing import InMemoryRecorder, ScriptedCompletion
+from llamabot.testing import InMemoryDocStore, InMemoryRecorder, ScriptedCompletion
 
 
 class Colourless:
@@ -113,10 +113,11 @@ def test_a_refusal_says_what_it_was_and_what_mends_it(said: str) -> None:
         (lmb.StructuredBot(output=Literal["yes"]), '"yes"'),
         (lmb.ToolBot(tools=[look]), "yes"),
         (lmb.AgentBot(tools=[look]), "yes"),
+        (lmb.QueryBot(docstore=InMemoryDocStore([lmb.Document("a", "What? Yes.")])), "yes"),
     ],
     ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("reason", [lmb.FinishReason.STOP, lmb.FinishReason.OTHER])
 def test_every_bot_says_why_its_model_ended(bot: Any, answer: str, reason: lmb.FinishReason) -> None:
     model = ScriptedCompletion([lmb.Completion(lmb.AssistantMessage(answer), reason)])
-    assert bot.with_(completion=model, recorder=InMemoryRecorder()).run("?").finish_reason is reason
+    assert bot.with_(completion=model, recorder=InMemoryRecorder()).run("What?").finish_reason is reason
