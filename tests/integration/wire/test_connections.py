@@ -190,6 +190,18 @@ def test_does_not_count_the_readers_time(server: ChatServer, port: Port) -> None
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("body", [b"", b"1000\r\n{", b"zz\r\n"], ids=["nothing", "a beginning", "rubbish"])
+def test_knows_a_refusal_by_its_status_though_its_body_never_ends(
+    server: ChatServer, port: Port, way: Way, body: bytes
+) -> None:
+    head = b"HTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server.script(Broken([head, body], pause_s=1.0))
+    error = raised(way, port, timeout_s=0.3)
+    assert isinstance(error, RateLimited)
+    assert (error.retry_after_s, error.status_code) == (7.0, 429)
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 def test_passes_a_storm_of_429_on_one_request_each(server: ChatServer, port: Port, way: Way) -> None:
     server.respond = lambda exchange: failure(429, "slow down", headers={"Retry-After": "3"})
     waits = [error.retry_after_s for _ in range(5) if isinstance(error := raised(way, port), RateLimited)]

@@ -52,6 +52,8 @@ MOST_BYTES = 256 * 1024 * 1024
 
 _MOST_BYTES_OF_A_REFUSAL = 1024 * 1024
 _AFTERWORD_S = 5.0
+# What ends the body of an answer before its end.
+_BREAKS = (ConnectionFailed, NotUnpacked, TimeoutError, TooLarge)
 # What reading stumbles over where an answer is made as nobody would have thought.
 _BUGS = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _JSON_OR_HTML = (b"{", b"[", b"<")
@@ -104,7 +106,10 @@ class Call:
         self._status = head.status
         self._kind = (head.header("content-type") or "").lower().partition(";")[0].strip()
         self._retry_after = head.header("retry-after")
-        is_answer = 200 <= head.status < 300
+        is_answer = self._is_answer
+        if not is_answer:
+            # Its status says most; the words are not worth a long wait.
+            self.deadline = min(self.deadline, time.monotonic() + _AFTERWORD_S)
         coding = (head.header("content-encoding") or "").lower().strip()
         self._unpacker = Unpacker(coding, MOST_BYTES if is_answer else _MOST_BYTES_OF_A_REFUSAL)
         if self._streamed and is_answer:
@@ -141,10 +146,9 @@ class Call:
 
     def body_of_answer(self) -> bytes:
         """Return the body of a whole answer; raises ProviderFailed if it is a refusal."""
-        body = b"".join(self._parts)
-        if not 200 <= self._status < 300:
-            raise ProviderFailed(told_in(_leniently(body), self._status))
-        return body
+        if not self._is_answer:
+            raise self._refused()
+        return b"".join(self._parts)
 
     def completion(self) -> Completion:
         """Return a whole answer; raises as `completion_in`, and ProviderFailed."""
@@ -190,6 +194,8 @@ class Call:
         if isinstance(error, LlamabotError):
             cause, error.__context__ = self._shown(error.__cause__), None
             return Failure(self._told_of(error, partial), cause)
+        if self._status and not self._is_answer and isinstance(error, _BREAKS):
+            error = self._refused()
         kind, said = self._kind_and_sentence(error)
         ours = kind(self._scrubbed(f"{self._model}: {said}"))
         if isinstance(error, ProviderFailed):
@@ -199,6 +205,14 @@ class Call:
             ours.retry_after_s = seconds_to_wait(self._retry_after, time.time())
         # Ours alone are not worth showing: what they come from is.
         return Failure(ours, self._shown(error if isinstance(error, TimeoutError) else error.__cause__))
+
+    @property
+    def _is_answer(self) -> bool:
+        return 200 <= self._status < 300
+
+    def _refused(self) -> ProviderFailed:
+        """Return what the provider says in an answer that is a refusal, as far as its body has come."""
+        return ProviderFailed(told_in(_leniently(b"".join(self._parts)), self._status))
 
     def _told_of(self, error: LlamabotError, partial: AssistantMessage | None) -> LlamabotError:
         if isinstance(error, CompletionError):
