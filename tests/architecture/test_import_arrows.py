@@ -28,6 +28,7 @@ AT_MODULE_LEVEL = {
 ONLY_IN = {
     "dependency_injector": "llamabot.app.container",
     "faiss": "llamabot.adapters.faiss",
+    "h11": "llamabot.adapters.wire",
     "litellm": "llamabot.adapters.litellm",
     "mcp": "llamabot.adapters.mcp",
     "onnxruntime": "llamabot.adapters.onnx",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+import sys
 import traceback
 from collections.abc import Iterator
 
@@ -14,7 +15,8 @@ from tests.servers.chat import ChatServer, anything, failure
 from tests.servers.loopback import CERTIFICATE, Broken, Raw, Tunnel
 
 import llamabot as lmb
-from llamabot.ports.errors import ConfigurationError, ProviderUnavailable
+from llamabot.adapters.wire import http1
+from llamabot.ports.errors import ConfigurationError, MissingExtra, ProviderUnavailable
 
 pytestmark = pytest.mark.loopback
 
@@ -169,3 +171,14 @@ def test_no_frame_that_is_shown_holds_the_key(server: ChatServer, way: Way) -> N
                 for frame in traceback.TracebackException.from_exception(error, capture_locals=True).stack:
                     assert CANARY not in repr(frame.locals), f"{frame.filename}:{frame.lineno}"
                 error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_names_the_extra_that_it_needs(server: ChatServer, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "h11", None)
+    http1._h11.cache_clear()
+    with lmb.WireCompletion(base_url=server.api_base) as port:
+        error = raised(way, port)
+    assert isinstance(error, MissingExtra)
+    assert 'pip install "llamabot[wire]"' in str(error)
+    assert server.connections_made == 0
