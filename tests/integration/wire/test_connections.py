@@ -225,6 +225,7 @@ def test_sends_a_large_request_whole(server: ChatServer, port: Port, ask: Ask) -
     assert text.message.text == "3000000"
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # the server is a thread
 def test_shares_no_connection_with_a_forked_process(server: ChatServer, port: Port) -> None:
     server.respond = lambda exchange: answer(exchange.body["messages"][0]["content"])
     assert port.complete(asking("before")).message.text == "before"

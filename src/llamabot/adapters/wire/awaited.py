@@ -56,6 +56,17 @@ class AwaitedConnections:
             raise
         return AwaitedExchange(lines, line, answer)
 
+    async def fetch(self, call: Call) -> None:
+        """Have a call answered as a whole; raises as `post`, and what the call raises."""
+        exchange = await self.post(call)
+        try:
+            call.begin(exchange.answer)
+            while data := await exchange.read(call.deadline):
+                call.take(data)
+            exchange.keep()
+        finally:
+            exchange.close()
+
     async def aclose(self) -> None:
         """Close the connections of this loop now, and those of others as soon as they come to it."""
         await _closing(self._idle)(asyncio.get_running_loop())

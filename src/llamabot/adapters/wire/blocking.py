@@ -58,6 +58,17 @@ class BlockingConnections:
             raise
         return BlockingExchange(self, route, line, answer)
 
+    def fetch(self, call: Call) -> None:
+        """Have a call answered as a whole; raises as `post`, and what the call raises."""
+        exchange = self.post(call)
+        try:
+            call.begin(exchange.answer)
+            while data := exchange.read(call.deadline):
+                call.take(data)
+            exchange.keep()
+        finally:
+            exchange.close()
+
     def keep(self, route: _Route, line: Line) -> None:
         """Take a connection back whose answer has been read to its end."""
         lines = self._lines().setdefault(route, deque())

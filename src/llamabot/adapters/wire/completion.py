@@ -71,37 +71,21 @@ class WireCompletion(WireClient):
     def complete(self, request: CompletionRequest) -> Completion:
         """Return the whole answer."""
         call = self._call(request, streamed=False)
-        exchange = None
         try:
-            exchange = self._blocking.post(call)
-            call.begin(exchange.answer)
-            while data := exchange.read(call.deadline):
-                call.take(data)
-            exchange.keep()
+            self._blocking.fetch(call)
             return call.completion()
         except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
             failure = call.failure(error)
-        finally:
-            if exchange is not None:
-                exchange.close()
         raise failure.error from failure.cause
 
     async def acomplete(self, request: CompletionRequest) -> Completion:
         """Return the whole answer."""
         call = self._call(request, streamed=False)
-        exchange = None
         try:
-            exchange = await self._awaited.post(call)
-            call.begin(exchange.answer)
-            while data := await exchange.read(call.deadline):
-                call.take(data)
-            exchange.keep()
+            await self._awaited.fetch(call)
             return call.completion()
         except Exception as error:  # noqa: BLE001 - as above
             failure = call.failure(error)
-        finally:
-            if exchange is not None:
-                exchange.close()
         raise failure.error from failure.cause
 
     def stream(self, request: CompletionRequest) -> Generator[CompletionChunk, None, None]:

@@ -84,36 +84,23 @@ class WireEmbedding(WireClient):
         return self._plan.joined([await self._aask(call, count) for call, count in self._calls(texts)], len(texts))
 
     def _ask(self, call: Call, count: int) -> Vectors:
-        exchange = None
         try:
-            exchange = self._blocking.post(call)
-            call.begin(exchange.answer)
-            while data := exchange.read(call.deadline):
-                call.take(data)
-            exchange.keep()
-            return self._plan.vectors(items_in(call.body_of_answer()), count)
+            self._blocking.fetch(call)
+            return self._vectors(call, count)
         except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
             failure = embedding_failure(call.failure(error))
-        finally:
-            if exchange is not None:
-                exchange.close()
         raise failure.error from failure.cause
 
     async def _aask(self, call: Call, count: int) -> Vectors:
-        exchange = None
         try:
-            exchange = await self._awaited.post(call)
-            call.begin(exchange.answer)
-            while data := await exchange.read(call.deadline):
-                call.take(data)
-            exchange.keep()
-            return self._plan.vectors(items_in(call.body_of_answer()), count)
+            await self._awaited.fetch(call)
+            return self._vectors(call, count)
         except Exception as error:  # noqa: BLE001 - as above
             failure = embedding_failure(call.failure(error))
-        finally:
-            if exchange is not None:
-                exchange.close()
         raise failure.error from failure.cause
+
+    def _vectors(self, call: Call, count: int) -> Vectors:
+        return self._plan.vectors(items_in(call.body_of_answer()), count)
 
     def _calls(self, texts: Sequence[str]) -> Iterator[tuple[Call, int]]:
         """Yield what must be asked; where there are no texts and nothing is known of the vectors, for one of them."""
