@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 
 from llamabot.ports.errors import ConfigurationError
-from llamabot.testing import FunctionCompletion, VirtualClock
+from llamabot.testing import FunctionCompletion, VirtualClock, contracts
 from llamabot.testing.contracts import ClockContract, CompletionContract, Contract
 
+ALL = [
+    kind
+    for name in contracts.__all__
+    if isinstance(kind := getattr(contracts, name), type) and issubclass(kind, Contract) and kind is not Contract
+]
 STREAMED = "test_streams_the_answer_it_gives_whole"
 STREAMING = {"streaming": "the vendor has none"}
 
@@ -65,6 +70,18 @@ def test_what_is_not_supported_is_skipped_with_the_reason_and_a_subclass_may_tak
     assert (mark.name, mark.kwargs) == ("skip", {"reason": "streaming: the vendor has none"})
     assert getattr(_made(lacking, not_supported={}), STREAMED) is getattr(CompletionContract, STREAMED)
     lacking().test_leaves_no_standard_test_out_without_a_reason()
+
+
+def test_flags_without_reasons_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"TestMine.not_supported maps flags to reasons, .*no \['streaming'\]"):
+        _made(not_supported=["streaming"])
+
+
+@pytest.mark.parametrize("contract", ALL, ids=lambda contract: contract.__name__)
+def test_an_adapter_that_is_not_made_is_told(contract: type[Contract]) -> None:
+    bare: Any = type("TestBare", (contract,), {})
+    with pytest.raises(ConfigurationError, match=r"TestBare does not say how the adapter is made: override `def make"):
+        bare().make()
 
 
 def test_a_hook_that_is_not_overridden_is_told() -> None:

@@ -21,7 +21,7 @@ from llamabot.ports.completion import (
     Usage,
 )
 from llamabot.ports.messages import AssistantMessage, SystemMessage, UserMessage
-from llamabot.testing.contracts.contract import Contract
+from llamabot.testing.contracts.contract import Contract, not_made
 from llamabot.testing.strategies.drawing import drawn
 
 __all__ = [
@@ -77,7 +77,7 @@ class AnyCompletionContract(Contract):
 
     def make(self) -> Any:
         """Return a port, ready to answer `self.request(…)` again and again."""
-        raise NotImplementedError
+        raise not_made(self)
 
     def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
         """Return a port whose vendor sends these chunks, in its own words, or what they add up to: `assemble(chunks)`.

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from llamabot.testing.contracts.at_once import all_at_once
-from llamabot.testing.contracts.contract import Contract
+from llamabot.testing.contracts.contract import Contract, not_made
 
 __all__ = ["ClockContract"]
 
@@ -37,7 +37,7 @@ class ClockContract(Contract):
 
     def make(self) -> Any:
         """Return a clock."""
-        raise NotImplementedError
+        raise not_made(self)
 
     def let_pass(self, clock: Any, seconds: float) -> None:
         """Wait on the clock; by default in real time. A clock that stands still is told here to go on."""

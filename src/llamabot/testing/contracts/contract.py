@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from llamabot.ports.errors import ConfigurationError
 from llamabot.testing.strategies.drawing import by_profile, phases
 
-__all__ = ["Contract", "needs"]
+__all__ = ["Contract", "needs", "not_made"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HOME = f"{__name__.rpartition('.')[0]}."
@@ -93,6 +93,13 @@ class Contract:
             _check_test(type(self), name, test)
 
 
+def not_made(suite: object) -> ConfigurationError:
+    """Return the error of a suite that does not say how its adapter is made."""
+    return ConfigurationError(
+        f"{type(suite).__name__} does not say how the adapter is made: override `def make(self)`, and return a new one"
+    )
+
+
 def contract_of(cls: type[Contract]) -> type[Contract]:
     """Return the contract that a class of an adapter's tests inherits."""
     return next(base for base in cls.__mro__ if base.__module__.startswith(_HOME))
@@ -105,6 +112,11 @@ def standard_tests(cls: type[Contract]) -> dict[str, Any]:
 
 
 def _check_flags(cls: type[Contract]) -> None:
+    if not isinstance(cls.not_supported, Mapping):
+        raise ConfigurationError(
+            f"{cls.__name__}.not_supported maps flags to reasons, {{'streaming': 'why not'}}; it is no "
+            f"{cls.not_supported!r:.80}"
+        )
     known = ", ".join(f"{flag!r} ({meaning})" for flag, meaning in cls.capabilities.items())
     for flag, reason in cls.not_supported.items():
         if flag not in cls.capabilities:

@@ -17,7 +17,7 @@ from llamabot.ports.docstore import AddReport
 from llamabot.ports.documents import Document
 from llamabot.ports.errors import UsageError
 from llamabot.testing.contracts.at_once import Awaited
-from llamabot.testing.contracts.contract import needs
+from llamabot.testing.contracts.contract import needs, not_made
 from llamabot.testing.contracts.docstore_machine import DocStoreMachine
 from llamabot.testing.contracts.docstore_model import Model, fits
 from llamabot.testing.contracts.found import Found
@@ -102,7 +102,7 @@ class DocStoreContract(Found):
 
     def make(self) -> Any:
         """Return an empty store."""
-        raise NotImplementedError
+        raise not_made(self)
 
     def reopen(self, store: Any) -> Any:
         """Return the store as who comes later finds it: closed, and made again. By default it lives in memory."""

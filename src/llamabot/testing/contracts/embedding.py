@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamabot.testing.contracts.at_once import AwaitedAnew
-from llamabot.testing.contracts.contract import Contract, needs
+from llamabot.testing.contracts.contract import Contract, needs, not_made
 from llamabot.testing.strategies import broken_texts
 
 __all__ = ["AsyncEmbeddingContract", "EmbeddingContract"]
@@ -43,7 +43,7 @@ class EmbeddingContract(Contract):
 
     def make(self) -> Any:
         """Return an embedder."""
-        raise NotImplementedError
+        raise not_made(self)
 
     def called(self, embedding: Any) -> Any:
         """Return an embedder as the tests call it."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from llamabot.ports.recorder import Blob, EffectFinished
 from llamabot.testing.contracts.claims import Claims
-from llamabot.testing.contracts.contract import needs
+from llamabot.testing.contracts.contract import needs, not_made
 from llamabot.testing.runs import NOW_NS, a_run, moment
 
 __all__ = ["KeptRuns"]
@@ -24,7 +24,7 @@ class KeptRuns(Claims):
 
     def make(self) -> Any:
         """Return an empty recorder."""
-        raise NotImplementedError
+        raise not_made(self)
 
     def reopen(self, recorder: Any) -> Any:
         """Return the recorder as who comes later finds it: closed, and made again. By default it lives in memory."""

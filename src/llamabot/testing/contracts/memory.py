@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llamabot.ports.messages import AssistantMessage, Message, ToolMessage, UserMessage
 from llamabot.ports.tools import ToolCall
 from llamabot.testing.contracts.at_once import Awaited, all_at_once
-from llamabot.testing.contracts.contract import Contract, needs
+from llamabot.testing.contracts.contract import Contract, needs, not_made
 from llamabot.testing.strategies import conversations
 
 __all__ = ["AsyncMemoryContract", "MemoryContract"]
@@ -58,7 +58,7 @@ class MemoryContract(Contract):
 
     def make(self) -> Any:
         """Return an empty memory."""
-        raise NotImplementedError
+        raise not_made(self)
 
     def make_other(self) -> Any:
         """Return the memory of another conversation, which lies where the one of `make` does; by default a new one."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llamabot.ports.documents import Document, Match, Metadata
-from llamabot.testing.contracts.contract import Contract
+from llamabot.testing.contracts.contract import Contract, not_made
 
 __all__ = ["SourceSearchContract"]
 
@@ -35,7 +35,7 @@ class SourceSearchContract(Contract):
 
     def make(self) -> Any:
         """Return an empty store."""
-        raise NotImplementedError
+        raise not_made(self)
 
     @pytest.mark.parametrize("names", _ASKED, ids=repr)
     def test_finds_what_a_search_finds_of_these_sources(self, names: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 
 from llamabot.ports.tools import RunContext, ToolCall, ToolResult
-from llamabot.testing.contracts.contract import Contract, needs
+from llamabot.testing.contracts.contract import Contract, needs, not_made
 from llamabot.testing.strategies import texts
 
 __all__ = ["AsyncToolboxContract", "ToolboxContract"]
@@ -68,7 +68,7 @@ class ToolboxContract(Contract):
 
     def make(self) -> Any:
         """Return the toolbox."""
-        raise NotImplementedError
+        raise not_made(self)
 
     def tool_name(self, tool: str) -> str:
         """Return what `add`, `echo` or `fail` is called in this toolbox."""
