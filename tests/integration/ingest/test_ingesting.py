@@ -255,7 +255,7 @@ def test_ctrl_c_keeps_what_was_added(store: InMemoryDocStore) -> None:
     loader = Loader()
 
     def stop(progress: lmb.IngestProgress) -> None:
-        if progress.done_files == 5:
+        if progress.source == "papers/5.md":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -305,13 +305,15 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_the_next_time(store:
 
 
 def test_tells_how_far_it_is(store: InMemoryDocStore) -> None:
-    _write({"papers/a.md": "12345", "papers/b.md": ""})
+    _write({"papers/a.md": "12345", "papers/b.md": "", "papers/c.md": "c" * 60_000, "papers/d.md": "d"})
     told: list[lmb.IngestProgress] = []
     lmb.ingest("papers", docstore=store, progress=told.append)
     assert told == [
-        lmb.IngestProgress("papers/a.md", 0, 2, 0, 5),
-        lmb.IngestProgress("papers/b.md", 1, 2, 5, 5),
-        lmb.IngestProgress("", 2, 2, 5, 5),
+        lmb.IngestProgress("papers/a.md", 0, 4, 0, 60_006),
+        lmb.IngestProgress("papers/b.md", 0, 4, 0, 60_006),  # the first is not in the store yet
+        lmb.IngestProgress("papers/c.md", 1, 4, 0, 60_006),
+        lmb.IngestProgress("papers/d.md", 3, 4, 60_005, 60_006),
+        lmb.IngestProgress("", 4, 4, 60_006, 60_006),
     ]
 
 

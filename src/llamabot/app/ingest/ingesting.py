@@ -145,7 +145,7 @@ class _Work:
         self._store, self._loader, self._progress = store, loader, progress
         self._known: dict[str, list[Known]] = {}
         self._waiting: list[tuple[str, tuple[Document, ...]]] = []
-        self._waiting_characters = 0
+        self._waiting_characters = self._waiting_bytes = 0
         self._done: dict[str, set[str]] = {
             name: set() for name in ("added", "changed", "unchanged", "removed", "left_out")
         }
@@ -174,7 +174,8 @@ class _Work:
         """Add what is new or changed of the files with these sources."""
         size, done_bytes = sum(file.size_bytes for _, file in files.values()), 0
         for number, (source, (root, file)) in enumerate(files.items()):
-            self._tell(IngestProgress(source, number, len(files), done_bytes, size))
+            done_files = number - len(self._waiting)
+            self._tell(IngestProgress(source, done_files, len(files), done_bytes - self._waiting_bytes, size))
             yield from self._look_at(source, root, file)
             done_bytes += file.size_bytes
         yield from self._add_waiting()
@@ -201,6 +202,7 @@ class _Work:
         fingerprint = f"{_MARK}:{content}:{root.place}"
         ready = tuple(msgspec.structs.replace(each, fingerprint=fingerprint, source=source) for each in documents)
         self._waiting.append((source, ready))
+        self._waiting_bytes += file.size_bytes
         self._waiting_characters += sum(len(document.text) for document in ready)
         if self._waiting_characters >= _BATCH_CHARACTERS:
             yield from self._add_waiting()
@@ -208,7 +210,8 @@ class _Work:
     def _add_waiting(self) -> Steps[None]:
         if not self._waiting:
             return
-        waiting, self._waiting, self._waiting_characters = self._waiting, [], 0
+        waiting, self._waiting = self._waiting, []
+        self._waiting_characters = self._waiting_bytes = 0
         yield asked(self._store, "add", [document for _, documents in waiting for document in documents])
         for source, documents in waiting:
             kept = {document.id for document in documents}

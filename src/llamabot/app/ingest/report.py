@@ -51,7 +51,7 @@ class IngestProgress(msgspec.Struct, frozen=True):
 
     Attributes:
         source: the file that comes next; "" when all are done.
-        done_files, done_bytes: of those that were looked at.
+        done_files, done_bytes: of those that are in the store, or were left as they are; small ones go in together.
         files, size_bytes: of all of them.
     """
 
