@@ -7,7 +7,7 @@ import http.client
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -30,8 +30,8 @@ is written already and read the answer's bytes; the direct adapter makes the req
 `Completion` or chunks. "At once" is {_AT_ONCE} calls in one event loop. httpx stands for OpenAI's client too, which is
 built on it. All connections are kept but those of our streams: some servers close one behind a stream without a word.
 """
-_MODULES = ("http.client", "urllib3", "httpx", "asyncio", "aiohttp")
-_LIBRARIES = {"blocking": ("http.client", "urllib3", "httpx"), "awaited": ("aiohttp", "httpx")}
+_MODULES = ("h11", "http.client", "urllib3", "httpx", "asyncio", "aiohttp")
+_LIBRARIES = {"blocking": ("h11", "http.client", "urllib3", "httpx"), "awaited": ("aiohttp", "httpx")}
 
 
 def measure() -> Section:
@@ -90,7 +90,7 @@ def _blocking_sides(address: str) -> dict[str, Callable[[], float]]:
             for _ in answer.iter_raw():
                 pass
 
-    asked = {"http.client": of_http_client, "urllib3": of_urllib3, "httpx": of_httpx}
+    asked = {"h11": _on_h11(where), "http.client": of_http_client, "urllib3": of_urllib3, "httpx": of_httpx}
     calls: dict[str, Callable[[], Any]] = {name: lambda ask=ask: ask(_BODY) for name, ask in asked.items()}
     streams: dict[str, Callable[[], Any]] = {name: lambda ask=ask: ask(_STREAMED) for name, ask in asked.items()}
     calls["ours"] = lambda: port.complete(_REQUEST)
@@ -99,6 +99,26 @@ def _blocking_sides(address: str) -> dict[str, Callable[[], float]]:
         **{f"call {name}": lambda call=call: per_call_us(call, _CALLS) for name, call in calls.items()},
         **{f"chunk {name}": lambda read=read: per_call_us(read, _STREAMS) / CHUNKS for name, read in streams.items()},
     }
+
+
+def _on_h11(where: SplitResult) -> Callable[[bytes], None]:
+    """Return what the direct adapter stands on: h11 and a socket."""
+    import h11
+
+    kept, connection = socket.create_connection((where.hostname, where.port)), h11.Connection(h11.CLIENT)
+    kept.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(body: bytes) -> None:
+        headers = [("Host", where.netloc), ("Content-Length", str(len(body))), *_HEADERS.items()]
+        request = h11.Request(method="POST", target=f"{where.path}/chat/completions", headers=headers)
+        parts = [connection.send(part) for part in (request, h11.Data(data=body), h11.EndOfMessage())]
+        kept.sendall(b"".join(parts))
+        while type(event := connection.next_event()) is not h11.EndOfMessage:
+            if event is h11.NEED_DATA:
+                connection.receive_data(kept.recv(65_536))
+        connection.start_next_cycle()
+
+    return ask
 
 
 async def _awaited_sides(address: str, runner: asyncio.Runner) -> tuple[dict[str, Callable[[], float]], Any]:
