@@ -32,7 +32,7 @@ from benchmarks.report import number
 
 __all__ = ["measure"]
 
-_ROUNDS = 6
+_ROUNDS = 5
 _FIGURES = ("call", "acall", "at once", "fragment", "step", "fake turn", "fake step")
 _FRAMEWORKS = tuple(entry for entry in CONTENDERS if entry.place[0] == "frameworks")
 _TEXT = f"""
