@@ -38,7 +38,7 @@ __all__ = [
 
 PORT_NAMES = ("clock", "completion", "docstore", "embedding", "ids", "memory", "recorder")
 _INSTRUMENTS = {
-    "clock": ("now_ns", "a clock"),
+    "clock": ("asleep", "a clock: an object with now_ns, monotonic_ns, sleep and asleep"),
     "embedding": ("embed", 'an embedder, for example lmb.LiteLLMEmbedding("openai/text-embedding-3-small")'),
     "ids": ("new_id", "a maker of ids"),
     "recorder": ("append", 'a recorder, for example lmb.SqliteRecorder("runs.db")'),

@@ -179,7 +179,7 @@ def test_a_call_refuses_what_it_cannot_use_before_anything_is_recorded(wrong: An
     [
         ({"recorder": "runs.db"}, 'recorder= is a recorder, for example lmb.SqliteRecorder("runs.db"), not str'),
         ({"recorder": InMemoryRecorder}, "recorder=InMemoryRecorder is a class; make an object of it"),
-        ({"clock": 3}, "clock= is a clock, not int"),
+        ({"clock": 3}, "clock= is a clock: an object with now_ns, monotonic_ns, sleep and asleep, not int"),
         ({"ids": 3}, "ids= is a maker of ids, not int"),
     ],
 )
