@@ -20,12 +20,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 __all__ = [
-    "CERTIFICATE",
     "Broken",
     "ClientLeft",
     "Exchange",
@@ -40,10 +38,6 @@ __all__ = [
     "Wire",
     "refusing_port",
 ]
-
-
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
-"""Of 127.0.0.1 and localhost, with its key, for a hundred years; nobody trusts it but who is told to."""
 
 
 class ClientLeft(Exception):
@@ -276,10 +270,12 @@ class LoopbackServer:
     Attributes:
         exchanges: every request so far, in the order of arrival. The tests' proof of how many there were.
         respond: makes the reply to a request for which nothing is scripted.
-        tls: encrypted, with a certificate that signs itself: CERTIFICATE.
+        tls: what it is encrypted with.
     """
 
-    def __init__(self, respond: Callable[[Exchange], Reply] | None = None, *, tls: bool = False) -> None:
+    def __init__(
+        self, respond: Callable[[Exchange], Reply] | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.respond = respond
         self._scheme = "https" if tls else "http"
         self.exchanges: list[Exchange] = []
@@ -287,9 +283,7 @@ class LoopbackServer:
         self._lock = threading.Lock()
         self._server = _Sockets(("127.0.0.1", 0), self._handler())
         if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE)
-            self._server.socket = context.wrap_socket(self._server.socket, True, do_handshake_on_connect=False)
+            self._server.socket = tls.wrap_socket(self._server.socket, True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
 
     @property

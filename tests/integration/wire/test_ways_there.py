@@ -8,11 +8,13 @@ import ssl
 import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 from tests.integration.providers.ways import ALL, Way, asking, raised, shown_by
 from tests.servers.chat import ChatServer, anything, failure
-from tests.servers.loopback import CERTIFICATE, Broken, Raw, Tunnel
+from tests.servers.loopback import Broken, Raw, Tunnel
 
 import llamabot as lmb
 from llamabot.adapters.wire import http1
@@ -25,9 +27,23 @@ BASIC = f"Basic {base64.b64encode(b'me:pass-canary-77').decode()}"
 
 
 @pytest.fixture(scope="module")
-def encrypted() -> Iterator[ChatServer]:
-    with ChatServer(anything, tls=True) as server:
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def encrypted(authority: trustme.CA) -> Iterator[ChatServer]:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(tls)
+    with ChatServer(anything, tls=tls) as server:
         yield server
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
@@ -41,21 +57,24 @@ def test_trusts_nobody_that_the_system_does_not_trust(encrypted: ChatServer, way
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_trusts_whom_the_environment_names(encrypted: ChatServer, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+def test_trusts_whom_the_environment_names(
+    authority: trustme.CA, encrypted: ChatServer, way: Way, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "trusted.pem"
+    authority.cert_pem.write_to_path(trusted)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
     with lmb.WireCompletion(base_url=encrypted.api_base, api_key=CANARY) as port:
         assert way(port, asking()).message.text == "fine"
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_takes_settings_of_its_own(encrypted: ChatServer, way: Way) -> None:
-    tls = ssl.create_default_context(cafile=str(CERTIFICATE))
+def test_takes_settings_of_its_own(encrypted: ChatServer, tls: ssl.SSLContext, way: Way) -> None:
     with lmb.WireCompletion(base_url=encrypted.api_base.replace("127.0.0.1", "localhost"), tls=tls) as port:
         assert way(port, asking()).message.text == "fine"
 
 
-def test_keeps_encrypted_connections(encrypted: ChatServer) -> None:
-    before, tls = encrypted.connections_made, ssl.create_default_context(cafile=str(CERTIFICATE))
+def test_keeps_encrypted_connections(encrypted: ChatServer, tls: ssl.SSLContext) -> None:
+    before = encrypted.connections_made
 
     async def ask() -> list[str]:
         return [(await port.acomplete(asking())).message.text for _ in range(3)]
@@ -96,13 +115,12 @@ def test_shows_a_proxy_no_key_on_an_encrypted_way(
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
 def test_talks_through_a_proxy_that_opens_the_way(
-    server: ChatServer, encrypted: ChatServer, way: Way, monkeypatch: pytest.MonkeyPatch
+    server: ChatServer, encrypted: ChatServer, tls: ssl.SSLContext, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.delenv("no_proxy")
     monkeypatch.setenv("HTTPS_PROXY", server.url.replace("http://", "http://me:pass-canary-77@"))
     server.respond = lambda exchange: Tunnel(encrypted.port)
-    tls = ssl.create_default_context(cafile=str(CERTIFICATE))
     with lmb.WireCompletion(base_url=encrypted.api_base, api_key=CANARY, tls=tls) as port:
         assert way(port, asking()).message.text == "fine"
     (opened,) = server.exchanges
