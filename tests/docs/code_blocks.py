@@ -184,10 +184,11 @@ def _close_the_network() -> None:
 
 
 def _let_hypothesis_take_its_time() -> None:
-    """Say that drawing slowly is no fault: a machine may be busy."""
+    """Search alike each time, and not for long; drawing slowly is no fault, for a machine may be busy."""
     from hypothesis import HealthCheck, settings
 
-    settings.register_profile("documents", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile("documents", **patient, max_examples=60, derandomize=True, database=None)
     settings.load_profile("documents")
 
 

@@ -459,7 +459,7 @@ def _turns_until_too_late(cancelled_after: Callable[[int], Any]) -> int:
 
 def test_a_slow_memory_is_not_left_half_written(recorder: InMemoryRecorder, port: Any) -> None:
     """A sync-only memory under an async bot: cancelled while its thread writes, the turn is stored whole."""
-    writing, go_on = threading.Event(), threading.Event()
+    writing, go_on, written = threading.Event(), threading.Event(), threading.Event()
     stored: list[Message] = []
 
     class SyncOnly:
@@ -470,6 +470,7 @@ def test_a_slow_memory_is_not_left_half_written(recorder: InMemoryRecorder, port
             writing.set()
             go_on.wait(5)
             stored.extend(turn)
+            written.set()
 
     async def run() -> None:
         memory: Any = SyncOnly()
@@ -481,8 +482,6 @@ def test_a_slow_memory_is_not_left_half_written(recorder: InMemoryRecorder, port
         go_on.set()
 
     asyncio.run(run())
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.daemon:
-            thread.join(2)
+    assert written.wait(5)
     assert [message.text for message in stored] == ["?", "abc"]
     assert statuses(recorder) == ["cancelled"]
