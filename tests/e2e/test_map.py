@@ -49,7 +49,7 @@ def test_ctrl_c_waits_for_answers_and_a_second_one_leaves_them() -> None:
     assert _values() == ["A", "B"]
     Path("quick").touch()
     with Terminal(*shlex.split(hint.replace("out.jsonl", "-"))[1:], program=LLAMABOT, columns=300) as terminal:
-        assert terminal.end() == 0
+        assert terminal.end() == 0, terminal.text
         assert "━" not in terminal.text, "a bar is drawn among the answers"
         *lines, summary = terminal.text.splitlines()
         assert [json.loads(line)["value"] for line in lines] == ["A", "B", "SLOW", "D"]

@@ -15,6 +15,7 @@ from llamabot.protocols.sse import EventParser, ServerSentEvent
 __all__ = ["check_answer", "check_events", "pieces"]
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_BYTE_BY_BYTE = 60  # so many at the beginning of a stream come one by one
 Read = tuple[list[CompletionChunk], str]
 
 
@@ -28,7 +29,8 @@ def check_events(data: bytes, cuts: Sequence[int]) -> None:
     """The events are those of the standard, wherever the bytes are cut; what broke off is the last one at the end."""
     expected = list(_by_the_standard(data))
     unended = list(_by_the_standard(data + b"\n\n"))[len(expected) :]
-    for parts in (pieces(data, cuts), pieces(data, range(len(data)))):
+    everywhere = range(min(len(data), _BYTE_BY_BYTE))
+    for parts in (pieces(data, cuts), pieces(data, everywhere)):
         parser = EventParser()
         assert [event for part in parts for event in parser.feed(part)] == expected
         assert parser.end() == unended
