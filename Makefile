@@ -5,8 +5,8 @@
 .NOTPARALLEL:
 SHELL := /bin/sh
 BIN := .venv/bin
-# Two workers; each test file stays with one, so that its servers and builds are made once.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# Three workers for two cores, for many tests wait; each test file stays with one, so that its servers are made once.
+PYTEST_ARGS ?= -n 3 --dist loadfile
 BENCH_ARGS ?=
 FALSIFY_RUNS ?= 20
 LOCK_ARGS ?=
