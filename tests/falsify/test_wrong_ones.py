@@ -22,6 +22,7 @@ def _found_and_not_shrunk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = settings()
     settings.register_profile(
         "falsify",
+        max_examples=100,  # as many as users have by default, whatever the profile of this run
         derandomize=True,
         database=None,
         deadline=None,
