@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from llamabot.domain.answer import Answer, answer_from
 from llamabot.domain.arguments import check_kinds, check_where, shows
@@ -66,8 +66,8 @@ class QuerySettings(BotSettings, total=False):
     not_found: str
 
 
-class QueryCallSettings(CallSettings, total=False):
-    """The keyword arguments of one call of a `QueryBot`.
+class PassageSettings(TypedDict, total=False):
+    """Which passages a call looks for and sends.
 
     Attributes:
         docstore: instead of the bot's.
@@ -84,22 +84,12 @@ class QueryCallSettings(CallSettings, total=False):
     min_score: float | None
 
 
-class QueryMapSettings(MapSettings, total=False):
-    """The keyword arguments of `map` of a `QueryBot`.
+class QueryCallSettings(CallSettings, PassageSettings, total=False):
+    """The keyword arguments of one call of a `QueryBot`."""
 
-    Attributes:
-        docstore: instead of the bot's.
-        k: instead of the bot's.
-        where: instead of the bot's; None for all documents.
-        context_tokens: instead of the bot's.
-        min_score: instead of the bot's.
-    """
 
-    docstore: AnyDocStore | None
-    k: int
-    where: Metadata | None
-    context_tokens: int
-    min_score: float | None
+class QueryMapSettings(MapSettings, PassageSettings, total=False):
+    """The keyword arguments of `map` of a `QueryBot`."""
 
 
 class QueryResumeSettings(ResumeSettings, total=False):
@@ -189,22 +179,22 @@ class QueryBody(Bot[Answer]):
 class QueryBot(QueryBody, SyncShell[Answer]):
     """A bot that answers from documents: `bot("…")` is an `Answer`, with its sources and what it cites of them."""
 
-    @shows(QueryCallSettings, CallSettings)
+    @shows(QueryCallSettings, PassageSettings, CallSettings)
     def __call__(self, *inputs: MessageLike, **call: Unpack[QueryCallSettings]) -> Answer:
         """Return the answer: `run(…).value`."""
         return drive(*self._begin(inputs, call)).value
 
-    @shows(QueryCallSettings, CallSettings)
+    @shows(QueryCallSettings, PassageSettings, CallSettings)
     def run(self, *inputs: MessageLike, **call: Unpack[QueryCallSettings]) -> Result[Answer]:
         """Return the answer with its transcript, usage, cost and the run's id."""
         return drive(*self._begin(inputs, call))
 
-    @shows(QueryCallSettings, CallSettings)
+    @shows(QueryCallSettings, PassageSettings, CallSettings)
     def stream(self, *inputs: MessageLike, **call: Unpack[QueryCallSettings]) -> EventStream[Answer]:
         """Return the run as events, `Retrieved` before the first text; leaving early stops the provider."""
         return EventStream(drive_stream(*self._begin(inputs, call)))
 
-    @shows(QueryMapSettings, MapSettings)
+    @shows(QueryMapSettings, PassageSettings, MapSettings)
     def map(self, inputs: Iterable[Any], **settings: Unpack[QueryMapSettings]) -> MapItems[Answer]:
         """Return an item for each input, with its answer or its error; several are worked on at once, on threads."""
         from llamabot.domain.mapping.items import MapItems
@@ -226,22 +216,22 @@ class QueryBot(QueryBody, SyncShell[Answer]):
 class AsyncQueryBot(QueryBody, AsyncShell[Answer]):
     """As `QueryBot`, awaited. A store that is only sync is searched in a thread."""
 
-    @shows(QueryCallSettings, CallSettings)
+    @shows(QueryCallSettings, PassageSettings, CallSettings)
     async def __call__(self, *inputs: MessageLike, **call: Unpack[QueryCallSettings]) -> Answer:
         """Return the answer: `(await run(…)).value`."""
         return (await adrive(*self._begin(inputs, call))).value
 
-    @shows(QueryCallSettings, CallSettings)
+    @shows(QueryCallSettings, PassageSettings, CallSettings)
     async def run(self, *inputs: MessageLike, **call: Unpack[QueryCallSettings]) -> Result[Answer]:
         """Return the answer with its transcript, usage, cost and the run's id."""
         return await adrive(*self._begin(inputs, call))
 
-    @shows(QueryCallSettings, CallSettings)
+    @shows(QueryCallSettings, PassageSettings, CallSettings)
     def stream(self, *inputs: MessageLike, **call: Unpack[QueryCallSettings]) -> AsyncEventStream[Answer]:
         """Return the run as events, `Retrieved` before the first text; leaving early stops the provider."""
         return AsyncEventStream(adrive_stream(*self._begin(inputs, call)))
 
-    @shows(QueryMapSettings, MapSettings)
+    @shows(QueryMapSettings, PassageSettings, MapSettings)
     def map(
         self, inputs: Iterable[Any] | AsyncIterable[Any], **settings: Unpack[QueryMapSettings]
     ) -> AsyncMapItems[Answer]:
