@@ -5,11 +5,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.contract.splitter_contract import SplitterContract, documents
 
 from llamabot.adapters.splitting import SemanticSplitter
 from llamabot.ports.documents import Document, Place, Section
 from llamabot.ports.errors import ConfigurationError
+from llamabot.testing.contracts import SplitterContract
+from llamabot.testing.contracts.splitter import documents_to_split
 
 CODE = '''
 class Queue:
@@ -26,13 +27,13 @@ class TestSemanticSplitter(SplitterContract):
         return SemanticSplitter(size=40, overlap=10)
 
     @settings(max_examples=50)
-    @given(documents(), st.integers(1, 60), st.integers(0, 59))
+    @given(documents_to_split(), st.integers(1, 60), st.integers(0, 59))
     def test_no_passage_is_longer_than_its_size(self, document: Document, size: int, overlap: int) -> None:
         passages = SemanticSplitter(size=size, overlap=min(overlap, size - 1)).split(document)
         assert all(len(passage.text) <= size for passage in passages)
 
     @settings(max_examples=30)
-    @given(documents())
+    @given(documents_to_split())
     def test_without_an_overlap_nothing_is_said_twice(self, document: Document) -> None:
         places = [passage.place for passage in SemanticSplitter(size=30, overlap=0).split(document)]
         assert all(one.end <= other.start for one, other in pairwise(places))

@@ -15,6 +15,8 @@ from tests.falsify import (
     memories,
     recorder_runs,
     recorders,
+    source_searches,
+    splitters,
     toolboxes,
     wrong,
 )
@@ -29,6 +31,8 @@ MODULES = (
     memories,
     docstores,
     docstore_searches,
+    source_searches,
+    splitters,
     recorders,
     recorder_runs,
     toolboxes,

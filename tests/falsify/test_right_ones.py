@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from tests.falsify.memories import MemoryHooks, PlainMemory
 from tests.falsify.plain_completion import CompletionHooks, PlainCompletion
+from tests.falsify.plain_docstore import StoreHooks
+from tests.falsify.plain_splitter import PlainSplitter, SplitterHooks
+from tests.falsify.source_searches import PlainSourceSearch
 
-from llamabot.testing.contracts import AsyncCompletionContract, AsyncMemoryContract, CompletionContract, MemoryContract
+from llamabot.testing.contracts import (
+    AsyncCompletionContract,
+    AsyncMemoryContract,
+    CompletionContract,
+    MemoryContract,
+    SourceSearchContract,
+    SplitterContract,
+)
 
 
 class TestPlainCompletion(CompletionHooks, CompletionContract):
@@ -26,3 +36,12 @@ class TestPlainMemory(MemoryHooks, MemoryContract):
 class TestAsyncPlainMemory(MemoryHooks, AsyncMemoryContract):
     adapter = PlainMemory
     examples = 5
+
+
+class TestPlainSplitter(SplitterHooks, SplitterContract):
+    adapter = PlainSplitter
+    examples = 10
+
+
+class TestPlainSourceSearch(StoreHooks, SourceSearchContract):
+    adapter = PlainSourceSearch

@@ -22,6 +22,9 @@ class SplitterPort(Protocol):
     def split(self, document: Document) -> tuple[Passage, ...]:
         """Return the passages of a document in their order, () if there is nothing but white space in it.
 
-        Law: each passage is `document.text[place.start:place.end]`; together they leave out nothing but white space;
-        they may overlap. The heading and page of each are those of the section that it begins in.
+        Any text is legal: half a character too, and one of any length.
+
+        Law: each passage is `document.text[place.start:place.end]`, and not white space alone; together they leave out
+        nothing but white space; they may overlap. They begin in their order, and are numbered from 0. The heading and
+        page of each are those of the section that it begins in, the last of those that start there.
         """

@@ -33,6 +33,7 @@ pytest.register_assert_rewrite(
             "recorder_machine",
             "shared_store",
             "source_search",
+            "splitter",
             "toolbox",
         )
     )
@@ -47,6 +48,7 @@ from llamabot.testing.contracts.embedding import AsyncEmbeddingContract, Embeddi
 from llamabot.testing.contracts.memory import AsyncMemoryContract, MemoryContract  # noqa: E402 - see above
 from llamabot.testing.contracts.recorder import RecorderContract  # noqa: E402 - see above
 from llamabot.testing.contracts.source_search import SourceSearchContract  # noqa: E402 - see above
+from llamabot.testing.contracts.splitter import SplitterContract  # noqa: E402 - see above
 from llamabot.testing.contracts.toolbox import AsyncToolboxContract, ToolboxContract  # noqa: E402 - see above
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "MemoryContract",
     "RecorderContract",
     "SourceSearchContract",
+    "SplitterContract",
     "ToolboxContract",
     "needs",
 ]

@@ -13,8 +13,13 @@ from llamabot.testing.contracts.contract import Contract, not_made
 
 __all__ = ["SourceSearchContract"]
 
-_SOURCES = ("", "a", "a.md", "a/", "a/b.md", "a/b/c.md", "ab.md", "ab/c.md", "%/c.md", "A/b.md", "\N{LLAMA}/b.md")
-_ASKED = ((), ("",), ("a",), ("a/",), ("a/b/", "ab.md"), ("%/",), ("_.md", "/"), ("\N{LLAMA}/", "a/b.md"), _SOURCES)
+_FOLDERS = ("a/", "a/b/", "ab/", "%/", "*/", "A/", "c/a/", "\N{LLAMA}/")
+_SOURCES = ("", "a", "a.md", "a/", "ab.md", *(f"{folder}b.md" for folder in _FOLDERS))
+_ASKED: tuple[tuple[str, ...], ...] = (
+    *((), ("",), ("a",), ("a/",), ("a/b/", "ab.md"), ("%/",), ("*/", "?.md"), ("_.md", "/")),
+    *(("\N{LLAMA}/", "a/b.md"), _SOURCES),
+)
+_CLOSER = 30
 _ALL = 99
 
 
@@ -47,6 +52,7 @@ class SourceSearchContract(Contract):
                 for place, source in enumerate(_SOURCES)
                 for number in range(3)
             )
+            store.add(Document(f"closer-{number}", "linker symbol", source="closer.md") for number in range(_CLOSER))
             for where in (None, {"n": 1}):
                 seen = [match for match in self._everything(store, where) if _is_of(match, names)]
                 for k in (0, 1, 4, _ALL):
