@@ -1,8 +1,8 @@
 """The four drivers: the only place where sync, async and streaming differ.
 
-Each performs the operations of one run until it ends. The loops have the same shape on purpose; they cannot be one,
-because a colour is syntax. What an effect means on a port stands in `performing`, how a streamed answer is read in
-`reading`.
+Each performs the operations of one run until it ends. The loops have the same shape on purpose: a colour is syntax,
+and what they could share costs more than it saves (docs/adr/0003-effects.md). What an effect means on a port stands in
+`performing`, how a streamed answer is read in `reading`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from llamabot.ports.clock import ClockPort
 from llamabot.ports.completion import Completion, CompletionChunk
 from llamabot.ports.errors import SharedStateError
 
-__all__ = ["Ask", "Do", "Give", "Hearing", "Steps", "acquired", "calling", "noting", "sleeping"]
+__all__ = ["Ask", "Do", "Give", "Hearing", "Operation", "Steps", "acquired", "calling", "noting", "sleeping"]
 
 
 class Shared(Protocol):
