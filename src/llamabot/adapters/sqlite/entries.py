@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from itertools import chain, islice
@@ -17,7 +17,16 @@ import msgspec
 
 from llamabot.adapters.sqlite.connection import transaction
 from llamabot.ports.errors import PortError
-from llamabot.ports.recorder import Blob, RunEvent, RunFinished, RunPaused, RunResumed, RunStarted, encode_event
+from llamabot.ports.recorder import (
+    Blob,
+    RunEvent,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    RunStatus,
+    as_json,
+)
 
 __all__ = ["Entry", "are_written", "encode_entry", "write_entries"]
 
@@ -25,24 +34,33 @@ _OVERHEAD_BYTES = 100
 _BLOBS_AT_ONCE = 100
 _MOST_STORED = 10_000
 _STANDING = frozenset({RunPaused, RunResumed, RunFinished})
-# SQLite reads 1,000 levels of JSON, the array around the events included, and refuses a whole batch for one more.
+# SQLite reads 1,000 levels of JSON, and would not find a run by its tags or times for one more.
 _MOST_LEVELS = 990
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BRACKET = re.compile(rb"[][{}]")
 
+_encode = msgspec.json.Encoder(enc_hook=as_json).encode
+_RUNNING, _PAUSED = _encode(RunStatus.RUNNING), _encode(RunStatus.PAUSED)
+_SIZE_BITS = 32  # of a place in `batches.rows`: what remains says where an event begins
+
+# What the columns are is told in log_0002.sql.
 _BATCH = """
-    INSERT INTO batches (starts, events, stands, refers)
-    VALUES (CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT))
+    INSERT INTO batches (rows, bodies, starts, tags, stands, refers)
+    VALUES (CAST(? AS TEXT), ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT))
 """
 _UNKNOWN = """
     SELECT value FROM json_each(CAST(? AS TEXT)) WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE digest = value)
 """
 _ANY_OF = """
     SELECT EXISTS (
-        SELECT 1 FROM json_each(CAST(? AS TEXT)) AS row JOIN events
-        ON events.run_id = json_extract(row.value, '$.run_id') AND events.body = row.value
+        SELECT 1 FROM json_each(CAST(?1 AS TEXT)) AS row JOIN events ON events.run_id = row.key
+        AND events.body = CAST(substr(?2, row.value >> 32, row.value & 4294967295) AS TEXT)
     )
 """
+
+
+_Start = tuple[bytes, bytes, bytes]
+"""A run that begins; its row in `batches.starts` but for how it stands; `run: tags`, or nothing if it has none."""
 
 
 class Entry(msgspec.Struct, gc=False, eq=False):
@@ -51,18 +69,20 @@ class Entry(msgspec.Struct, gc=False, eq=False):
     Thousands may wait at a time, so an entry is made of what the garbage collector need not look at.
 
     Attributes:
-        rows: every event but the blobs, joined by commas.
-        starts: those that begin a run, once more.
-        stands: those that say how one stands: paused, resumed or ended, once more.
+        rows: every event but the blobs, each with its run.
+        starts: the runs that begin.
+        stands: the runs that are paused, resumed or ended, each with how it stands then.
         count: how many events it has.
         size_bytes: roughly what it takes of the memory; 0 if it has no events.
         ticket: who waits for the entry to be committed.
         last: after it nobody tries again to write what cannot be written.
+
+    All bytes are JSON texts.
     """
 
-    rows: bytes = b""
-    starts: bytes = b""
-    stands: bytes = b""
+    rows: tuple[tuple[bytes, bytes], ...] = ()
+    starts: tuple[_Start, ...] = ()
+    stands: tuple[tuple[bytes, bytes], ...] = ()
     blobs: tuple[Blob, ...] = ()
     count: int = 0
     size_bytes: int = 0
@@ -88,34 +108,46 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
     Raises:
         ValueError: one is nested so deeply that SQLite could not read it.
     """
-    rows: list[bytes] = []
-    starts: list[bytes] = []
-    stands: list[bytes] = []
+    rows: list[tuple[bytes, bytes]] = []
+    starts: tuple[_Start, ...] = ()
+    stands: tuple[tuple[bytes, bytes], ...] = ()
     blobs: tuple[Blob, ...] = ()
-    size = 0
+    size = len(events) * _OVERHEAD_BYTES
     for event in events:
         if isinstance(event, Blob):
             # A blob waits as it is: most are in the file already, and are never encoded.
             blobs += (event,)
             size += len(event.data)
             continue
-        row = encode_event(event)
-        rows.append(row)
-        kind = type(event)
-        if kind is RunStarted:
-            starts.append(row)
-        elif kind in _STANDING:
-            stands.append(row)
-    joined = b",".join(rows)
-    if len(joined) > 2 * _MOST_LEVELS and joined.count(b"[") + joined.count(b"{") > _MOST_LEVELS:
-        _check_levels(joined)  # seldom: most events are too short
-    size += len(joined) + len(events) * _OVERHEAD_BYTES
-    return Entry(joined, b",".join(starts), b",".join(stands), blobs, len(events), size)
+        run, body = _encode(event.run_id), _encode(event)
+        if len(body) > 2 * _MOST_LEVELS:  # seldom
+            _check_levels(body)
+        rows.append((run, body))
+        size += len(body)
+        if isinstance(event, RunStarted):
+            starts += (_start(run, event),)
+        elif type(event) in _STANDING:
+            stands += ((run, _standing(event)),)
+    return Entry(tuple(rows), starts, stands, blobs, len(events), size)
 
 
-def _check_levels(rows: bytes) -> None:
+def _start(run: bytes, event: RunStarted) -> _Start:
+    row = _encode((event.run_id, event.at_ns, event.parent_id))[:-1]
+    return run, row, b"%b:%b" % (run, _encode(event.tags)) if event.tags else b""
+
+
+def _standing(event: RunEvent) -> bytes:
+    """Return how a run stands after an event that says so."""
+    if isinstance(event, RunFinished):
+        return _encode(event.status)
+    return _PAUSED if isinstance(event, RunPaused) else _RUNNING
+
+
+def _check_levels(body: bytes) -> None:
+    if body.count(b"[") + body.count(b"{") <= _MOST_LEVELS:
+        return
     level = 0
-    for bracket in _BRACKET.finditer(_STRING.sub(b"", rows)):
+    for bracket in _BRACKET.finditer(_STRING.sub(b"", body)):
         level += 1 if bracket.group() in b"[{" else -1
         if level > _MOST_LEVELS:
             raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
@@ -130,10 +162,9 @@ def write_entries(connection: sqlite3.Connection, entries: Sequence[Entry], stor
     blobs = [blob for entry in entries for blob in entry.blobs]
     data = {blob.digest: blob.data for blob in blobs}
     batch = (
-        _array(entry.starts for entry in entries),
-        _array(entry.rows for entry in entries),
-        _array(entry.stands for entry in entries),
-        msgspec.json.encode([(blob.run_id, blob.digest) for blob in blobs]) if blobs else None,
+        *_places(entries),
+        *_standings(entries),
+        _object([b"%b:%b" % (_encode(blob.run_id), _encode(blob.digest)) for blob in blobs]),
     )
     if not (stored.issuperset(data) and _write(connection, batch)):
         # All in one transaction: no deletion can come between a blob and what refers to it.
@@ -147,11 +178,42 @@ def write_entries(connection: sqlite3.Connection, entries: Sequence[Entry], stor
 
 def are_written(connection: sqlite3.Connection, entries: Sequence[Entry]) -> bool:
     """Say whether entries were committed. Without events there is nothing to be seen, nor to be written twice."""
-    rows = _array(entry.rows for entry in entries)
-    return bool(rows and connection.execute(_ANY_OF, (rows,)).fetchone()[0])
+    rows, bodies = _places(entries)
+    return bool(rows and connection.execute(_ANY_OF, (rows, bodies)).fetchone()[0])
 
 
-def _write(connection: sqlite3.Connection, batch: tuple[bytes | None, ...]) -> bool:
+def _places(entries: Sequence[Entry]) -> tuple[bytes | None, bytes]:
+    """Return the columns `rows` and `bodies` of a batch."""
+    places: list[bytes] = []
+    bodies: list[bytes] = []
+    place = 1
+    for entry in entries:
+        for run, body in entry.rows:
+            size = len(body)
+            places.append(b"%b:%d" % (run, place << _SIZE_BITS | size))
+            bodies.append(body)
+            place += size
+    return _object(places), b"".join(bodies)
+
+
+def _standings(entries: Sequence[Entry]) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Return the columns `starts`, `tags` and `stands`. The last of a batch decides how a run stands."""
+    begun = [start for entry in entries for start in entry.starts]
+    stands = {run: standing for entry in entries for run, standing in entry.stands}
+    rows = []
+    for run, row, _ in begun:
+        standing = stands.get(run, _RUNNING)
+        if standing != _RUNNING:
+            del stands[run]
+        rows.append(b"%b,%b]" % (row, standing))
+    return (
+        b"[%b]" % b",".join(rows) if rows else None,
+        _object([tags for *_, tags in begun if tags]),
+        _object([b"%b:%b" % item for item in stands.items()]),
+    )
+
+
+def _write(connection: sqlite3.Connection, batch: Sequence[bytes | None]) -> bool:
     """Commit a batch; False if the file refuses it."""
     try:
         connection.execute(_BATCH, batch)
@@ -160,10 +222,9 @@ def _write(connection: sqlite3.Connection, batch: tuple[bytes | None, ...]) -> b
     return True
 
 
-def _array(rows: Iterable[bytes]) -> bytes | None:
-    """Return encoded events as one JSON array, None if there are none."""
-    joined = b",".join(filter(None, rows))
-    return b"[" + joined + b"]" if joined else None
+def _object(items: Sequence[bytes]) -> bytes | None:
+    """Return encoded items as one JSON object, None if there are none."""
+    return b"{%b}" % b",".join(items) if items else None
 
 
 def _store_blobs(connection: sqlite3.Connection, data: Mapping[str, str]) -> None:

@@ -32,7 +32,7 @@ class Schema(msgspec.Struct, frozen=True):
 
 
 DOCS = Schema("llamabot.docs", ("docs_0001",))
-LOG = Schema("llamabot.log", ("log_0001",))
+LOG = Schema("llamabot.log", ("log_0001", "log_0002"))
 MEMORY = Schema("llamabot.memory", ("memory_0001",))
 SHARED = Schema("llamabot.shared", ("shared_0001",))
 
