@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 from llamabot.domain.result import Finished, Result, StreamEvent, TextDelta
+from llamabot.ports.closing import AsyncClosing, Closing
 from llamabot.ports.errors import UsageError
 
 __all__ = ["AsyncEventStream", "EventStream"]
@@ -43,7 +43,7 @@ class _Events(Generic[T]):
             warnings.warn(_DROPPED, ResourceWarning, source=self, stacklevel=3)
 
 
-class EventStream(_Events[T]):
+class EventStream(_Events[T], Closing):
     """The events of one run, as they happen. The run starts with the first event asked for.
 
     Leaving the `with` block, or `close()`, stops the provider.
@@ -76,20 +76,12 @@ class EventStream(_Events[T]):
         self._open = False
         self._events.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __del__(self) -> None:
         self._warn_if_open()
         self.close()
 
 
-class AsyncEventStream(_Events[T]):
+class AsyncEventStream(_Events[T], AsyncClosing):
     """As `EventStream`, for `async with` and `async for`."""
 
     def __init__(self, events: AsyncGenerator[StreamEvent[T], None]) -> None:
@@ -120,14 +112,6 @@ class AsyncEventStream(_Events[T]):
         """Stop the run and the provider; nothing happens if it is over."""
         self._open = False
         await self._events.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     def __del__(self) -> None:
         # The event loop closes the generator itself once it is collected; only telling is left to do.

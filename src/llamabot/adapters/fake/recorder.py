@@ -15,11 +15,10 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
-from types import TracebackType
-from typing import Self
 
 from llamabot.adapters.fake.forks import FORKS
 from llamabot.adapters.fake.runs import EVENT_OVERHEAD, HeldRun, RunBlobs, RunLog, upwards, with_inner
+from llamabot.ports.closing import Closing
 from llamabot.ports.errors import ConfigurationError, RecorderError
 from llamabot.ports.exports import export_run
 from llamabot.ports.recorder import (
@@ -41,7 +40,7 @@ _OF_THE_RUN = frozenset({RunStarted, RunFinished, RunResumed})
 _NS_PER_DAY = 86_400 * 10**9
 
 
-class InMemoryRecorder:
+class InMemoryRecorder(Closing):
     """Keeps the last runs, within a bound on their number and one on their bytes.
 
     Beyond a bound whole runs go: those that finished longest ago first, then those that began to be recorded longest
@@ -163,14 +162,6 @@ class InMemoryRecorder:
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"InMemoryRecorder(max_runs={self._max_runs}, max_bytes={self._max_bytes})"

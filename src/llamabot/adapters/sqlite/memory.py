@@ -6,13 +6,12 @@ import os
 import weakref
 from collections.abc import Sequence
 from itertools import chain
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
 from llamabot.adapters.sqlite.connection import KeptConnection, SqliteFile, file_at
 from llamabot.adapters.sqlite.schema import MEMORY
+from llamabot.ports.closing import Closing
 from llamabot.ports.errors import ConfigurationError, MemoryFailed
 from llamabot.ports.memory import check_turns
 from llamabot.ports.messages import Message
@@ -27,7 +26,7 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[tuple[Message, ...]] = msgspec.json.Decoder(tuple[Message, ...])
 
 
-class SqliteMemory:
+class SqliteMemory(Closing):
     """Keeps a conversation in a SQLite file, which may hold many, and which processes may share.
 
     The file and its folder are made with the first turn, readable by their owner alone. Nothing is ever taken out of
@@ -99,14 +98,6 @@ class SqliteMemory:
     def close(self) -> None:
         """Let the file go. Using the memory again opens it again."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"SqliteMemory({str(self.path)!r}, {self.conversation!r}, turns={self._turns})"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import ssl
 from collections.abc import Mapping
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llamabot.adapters.wire.address import Address, address_of
 from llamabot.adapters.wire.connection import default_tls
 from llamabot.adapters.wire.setup import Setup
+from llamabot.ports.closing import AsyncClosing, Closing
 from llamabot.ports.secrets import Secret, Secrets, split_secrets
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class _Connections:
         self.close()
 
 
-class WireClient:
+class WireClient(Closing, AsyncClosing):
     """A server, how it is asked, and the connections to it.
 
     Closing closes the connections that wait; one in use is closed when its answer has been read. A closed adapter can
@@ -103,22 +104,6 @@ class WireClient:
     async def aclose(self) -> None:
         """Close the connections, those of this event loop before this returns."""
         await self._connections.aclose()
-
-    def __enter__(self: C) -> C:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self: C) -> C:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     @property
     def _blocking(self) -> BlockingConnections:

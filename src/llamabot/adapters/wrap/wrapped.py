@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from types import MethodType, TracebackType
+from types import MethodType
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 from llamabot.adapters.wrap.driving import adrive, adrive_stream, drive, drive_stream
 from llamabot.adapters.wrap.steps import Steps
 from llamabot.ports.clock import ClockPort
+from llamabot.ports.closing import AsyncClosing, Closing
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
 from llamabot.ports.effect_context import EffectContext
 from llamabot.ports.embedding import Vectors
@@ -46,7 +47,7 @@ def _of_the_port(function: F) -> F:
     return cast(F, _OfThePort(function))
 
 
-class Wrapped:
+class Wrapped(Closing, AsyncClosing):
     """A port with something around it. Safe to share by threads and event loops if the port is.
 
     It has the methods and colours of the port; what it does not know (`close`, …) it passes through. It can be pickled
@@ -157,22 +158,6 @@ class Wrapped:
     def _parts(self) -> list[Any]:
         """Return what is closed with this."""
         return [self._port]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _check_port(decorator: str, port: Any, wraps: Sequence[str]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from llamabot.domain.mapping.item import MapItem
 from llamabot.domain.mapping.loops import in_tasks, in_threads
 from llamabot.domain.mapping.plan import Plan
+from llamabot.ports.closing import AsyncClosing, Closing
 
 __all__ = ["AsyncMapItems", "MapItems"]
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 _DROPPED = "a map was dropped before its end; use it in a `with` block or close it"
 
 
-class MapItems(Generic[T]):
+class MapItems(Closing, Generic[T]):
     """The items of one map. Nothing happens before the first one is asked for.
 
     Leaving the `with` block, or `close()`, draws no more inputs and begins nothing more; what a thread is in the middle
@@ -48,14 +48,6 @@ class MapItems(Generic[T]):
         """Have `close` wait for nothing: what threads are in the middle of is left to them. For signal handlers too."""
         self._plan.is_dropped = True
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __del__(self) -> None:
         if self._open:
             warnings.warn(_DROPPED, ResourceWarning, source=self, stacklevel=2)
@@ -63,7 +55,7 @@ class MapItems(Generic[T]):
             self.close()
 
 
-class AsyncMapItems(Generic[T]):
+class AsyncMapItems(AsyncClosing, Generic[T]):
     """As `MapItems`, for `async with` and `async for`. Leaving early cancels what is at work."""
 
     def __init__(self, plan: Plan[T], inputs: Iterable[Any] | AsyncIterable[Any]) -> None:
@@ -86,14 +78,6 @@ class AsyncMapItems(Generic[T]):
         """Stop the map; nothing happens if it is over."""
         self._open = False
         await self._items.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     def __del__(self) -> None:
         if self._open:  # the event loop closes the generator itself once it is collected; only telling is left to do

@@ -6,8 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 from llamabot.adapters.sqlite.connection import file_at
 from llamabot.adapters.sqlite.docstore.building import Addition
@@ -22,6 +21,7 @@ from llamabot.adapters.sqlite.docstore.removing import remove
 from llamabot.adapters.sqlite.docstore.saved_index import IndexFiles
 from llamabot.adapters.sqlite.docstore.state import State, read_state
 from llamabot.adapters.sqlite.docstore.storage import FileStorage, MemoryStorage, Storage
+from llamabot.ports.closing import Closing
 from llamabot.ports.docstore import AddReport, Known, check_search
 from llamabot.ports.documents import Document, Match, Metadata
 from llamabot.ports.embedding import EmbeddingPort, Vectors
@@ -38,7 +38,7 @@ FILE = "documents.db"
 _Lent: TypeAlias = tuple[sqlite3.Connection, State, VectorIndex | None]
 
 
-class SqliteDocStore:
+class SqliteDocStore(Closing):
     """Keeps documents in a folder, or in memory. Safe to share by threads; processes may share the folder.
 
     One writes at a time, many read meanwhile, and all of them see each `add` whole or not at all. The folder is made
@@ -182,14 +182,6 @@ class SqliteDocStore:
                 self._cache.close()
         finally:
             self._storage.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({None if self.path is None else str(self.path)!r})"
