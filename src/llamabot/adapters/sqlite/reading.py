@@ -44,12 +44,13 @@ def _conditions(wanted: RunFilter) -> Iterator[tuple[str, object]]:
 
 def read_events(connection: KeptConnection, run_id: str) -> tuple[RunEvent, ...]:
     """Return a run's blobs and then its events in the order of appending; () for a run that is not known."""
-    with connection.file.errors("read runs from"), connection.existing(keep=False) as opened:
+    with connection.file.errors("read runs from"), connection.existing(keep=True) as opened:
         if opened is None:
             return ()
         opened.execute("BEGIN")  # both are read from the same state of the file
         blobs = opened.execute(_BLOBS, (run_id,)).fetchall()
         bodies = opened.execute(_EVENTS, (run_id,)).fetchall()
+        opened.execute("COMMIT")
     events = [_decoded(body, run_id) for (body,) in bodies]
     return (*(Blob(run_id, digest, data) for digest, data in blobs), *events)
 
@@ -73,7 +74,7 @@ def _page(
     connection: KeptConnection, wanted: RunFilter, before: tuple[int, int] | None, size: int
 ) -> tuple[list[RunSummary], tuple[int, int] | None]:
     """Return the next summaries, and where the page after them begins: None if there is none."""
-    with connection.file.errors("read runs from"), connection.existing(keep=False) as opened:
+    with connection.file.errors("read runs from"), connection.existing(keep=True) as opened:
         if opened is None:
             return [], None
         rows = _find(opened, wanted, before, size)

@@ -75,7 +75,8 @@ class LogWriter:
         Raises:
             RecorderError: it could not be, or not in time.
         """
-        if self._is_at_work():
+        # An entry leaves the backlog when it is committed: if it is empty, the thread need not be woken to say so.
+        if len(self.backlog):
             self._wait_for(Entry(), timeout_s)
 
     def stop(self, timeout_s: float) -> None:
