@@ -36,6 +36,7 @@ class Address:
         authorization: the header that the address itself asks for, or "".
         proxy: where to connect to instead, or None.
         proxy_authorization: the header that the proxy asks for, or "".
+        route: what connections have in common that can stand in for each other.
     """
 
     def __init__(self, base: str) -> None:
@@ -49,14 +50,10 @@ class Address:
         proxy = _proxy(parts.scheme, self.place)
         self.proxy = _place(proxy) if proxy else None
         self.proxy_authorization = _basic(proxy) if proxy else ""
+        self.route: tuple[object, ...] = (self.is_tls, self.place, self.proxy)
 
     def __repr__(self) -> str:
         return f"Address({self.host!r})"
-
-    @property
-    def route(self) -> tuple[object, ...]:
-        """What connections have in common that can stand in for each other."""
-        return self.is_tls, self.place, self.proxy
 
     @property
     def origin(self) -> str:

@@ -6,16 +6,18 @@ import asyncio
 import ssl
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from typing import TypeVar
 
-from llamabot.adapters.wire.address import Address
-from llamabot.adapters.wire.awaited_line import AwaitedLine, connected
+from llamabot.adapters.wire.awaited_line import AwaitedLine, go
 from llamabot.adapters.wire.call import Call
-from llamabot.adapters.wire.connection import KEPT_S, raise_meaning
-from llamabot.adapters.wire.exchange import Answer
+from llamabot.adapters.wire.connection import FAILURES, KEPT_S, meaning_of
+from llamabot.adapters.wire.way import way
 from llamabot.protocols.loops import close_with_loop
 
-__all__ = ["AwaitedConnections", "AwaitedExchange"]
+__all__ = ["AwaitedConnections"]
+
+T = TypeVar("T")
 
 _UNSEEN_S = 0.2
 
@@ -37,35 +39,32 @@ class AwaitedConnections:
         self._owner = object()
         weakref.finalize(self, _close_all, self._idle)
 
-    async def post(self, call: Call) -> AwaitedExchange:
-        """Send a request; return the answer, of which the head has come; raises as the blocking transport."""
-        lines = await self._lines(call.address)
-        answer = Answer()
-        line = await self._taken(lines)
+    async def asked(self, call: Call) -> AwaitedLine:
+        """Send a request; return the line on which its answer comes, which is told what goes wrong on the way."""
+        line = await self._taken(call.address.route) or AwaitedLine()
         try:
-            if line is None:
-                line = await connected(call.address, call.deadline, self._tls)
-            line.ask(call.request_bytes(), answer)
-            while not answer.has_head():
-                await line.wait(call.deadline)
-        except BaseException as error:
-            if line is not None:
-                line.abort()
-            if isinstance(error, OSError):
-                raise_meaning(error)
+            if not line.is_open:
+                await go(way(line, call.address, call.deadline, self._tls))
+            line.ask(call.request_bytes(), call.answer, call.deadline)
+        except FAILURES as error:
+            call.answer.fail(meaning_of(error))
+        except BaseException:
+            line.close()
             raise
-        return AwaitedExchange(lines, line, answer)
+        return line
 
-    async def fetch(self, call: Call) -> None:
-        """Have a call answered as a whole; raises as `post`, and what the call raises."""
-        exchange = await self.post(call)
+    async def answered(self, call: Call, exchange: Generator[None, None, T]) -> T:
+        """Ask, go through an exchange, and return what it comes to; raises what it raises."""
+        line = await self.asked(call)
         try:
-            call.begin(exchange.answer)
-            while data := await exchange.read(call.deadline):
-                call.take(data)
-            exchange.keep()
+            while True:
+                next(exchange)
+                await line.receive(call.deadline)
+        except StopIteration as end:
+            result: T = end.value
+            return result
         finally:
-            exchange.close()
+            self._let_go(line, call)
 
     async def aclose(self) -> None:
         """Close the connections of this loop now, and those of others as soon as they come to it."""
@@ -76,18 +75,8 @@ class AwaitedConnections:
         """Close all connections, those of loops that run as soon as they come to it."""
         _close_all(self._idle)
 
-    async def _lines(self, address: Address) -> list[AwaitedLine]:
-        """Return the connections to a server that wait in the running loop."""
-        loop = asyncio.get_running_loop()
-        routes = self._idle.get(loop)
-        if routes is None:
-            for ended in [one for one in list(self._idle) if one.is_closed()]:
-                self._idle.pop(ended, None)
-            routes = self._idle[loop] = {}
-            await close_with_loop(self._owner, _closing(self._idle))
-        return routes.setdefault(address.route, [])
-
-    async def _taken(self, lines: list[AwaitedLine]) -> AwaitedLine | None:
+    async def _taken(self, route: _Route) -> AwaitedLine | None:
+        lines = await self._lines(route)
         while lines:
             line = lines.pop()
             idle_s = time.monotonic() - line.idle_since
@@ -97,42 +86,28 @@ class AwaitedConnections:
                 await asyncio.sleep(0)
             if idle_s < KEPT_S and line.is_alive:
                 return line
-            line.abort()
+            line.close()
         return None
 
+    async def _lines(self, route: _Route) -> list[AwaitedLine]:
+        """Return the connections that wait in the running loop."""
+        loop = asyncio.get_running_loop()
+        routes = self._idle.get(loop)
+        if routes is None:
+            for ended in [one for one in list(self._idle) if one.is_closed()]:
+                self._idle.pop(ended, None)
+            routes = self._idle[loop] = {}
+            await close_with_loop(self._owner, _closing(self._idle))
+        return routes.setdefault(route, [])
 
-class AwaitedExchange:
-    """One answer whose head has come."""
-
-    def __init__(self, home: list[AwaitedLine], line: AwaitedLine, answer: Answer) -> None:
-        self._home = home
-        self._line: AwaitedLine | None = line
-        self.answer = answer
-
-    async def read(self, deadline: float) -> bytes:
-        """Return the next piece of the body, b"" at its end; raises as `AwaitedConnections.post`."""
-        while (data := self.answer.taken()) is None:
-            if self._line is None:
-                return b""
-            await self._line.wait(deadline)
-        return data
-
-    def keep(self) -> None:
-        """Let the connection be used again, if that is safe."""
-        line, self._line = self._line, None
-        if line is None:
+    def _let_go(self, line: AwaitedLine, call: Call) -> None:
+        """Keep a connection whose answer has been read to its end, if that is safe, and close any other."""
+        routes = self._idle.get(line.loop)  # none, where they were closed meanwhile
+        if routes is None or not call.answer.may_be_followed() or not line.is_alive:
+            line.close()
             return
-        if self.answer.may_be_followed() and line.is_alive:
-            line.rest()
-            self._home.append(line)
-        else:
-            line.abort()
-
-    def close(self) -> None:
-        """Close the connection, unless it was kept."""
-        line, self._line = self._line, None
-        if line is not None:
-            line.abort()
+        line.rest()
+        routes.setdefault(call.address.route, []).append(line)
 
 
 def _closing(idle: _Idle) -> Callable[[_Loop], Awaitable[None]]:
@@ -154,4 +129,4 @@ def _close_all(idle: _Idle) -> None:
 def _abort_all(idle: _Idle, loop: _Loop) -> None:
     for lines in idle.pop(loop, {}).values():
         while lines:
-            lines.pop().abort()
+            lines.pop().close()

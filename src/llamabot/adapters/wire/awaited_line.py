@@ -1,4 +1,4 @@
-"""One connection of an event loop: how it is made, what is sent on it, what comes."""
+"""One connection of an event loop: the steps of the way to a server, what is sent on it, what comes."""
 
 from __future__ import annotations
 
@@ -6,63 +6,89 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from typing import Any
 
-from llamabot.adapters.wire.address import Address
-from llamabot.adapters.wire.connection import (
-    ConnectionFailed,
-    check_tunnel,
-    left_s,
-    patience_s,
-    raise_meaning,
-    tunnel_request,
-)
-from llamabot.adapters.wire.exchange import Answer
+from llamabot.adapters.wire.answer import Answer
+from llamabot.adapters.wire.connection import left_s, meaning_of
+from llamabot.adapters.wire.way import Way
 
-__all__ = ["AwaitedLine", "connected"]
+__all__ = ["AwaitedLine", "go"]
 
 _MOST_UNREAD_BYTES = 1024 * 1024
 
 
 class AwaitedLine(asyncio.Protocol):
-    """One connection.
+    """One connection, of the running loop. What goes wrong with an answer is told to it.
 
     Attributes:
-        transport: asyncio's side of it.
+        loop: whose it is.
         idle_since: when it was kept, by the monotonic clock.
     """
 
     def __init__(self) -> None:
-        self.transport: Any = None
         self.idle_since = 0.0
+        self.loop = asyncio.get_running_loop()
+        self._transport: Any = None
         self._answer: Answer | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._unread_bytes = 0
         self._has_ended = False
 
     @property
+    def is_open(self) -> bool:
+        """Whether the connection has been made."""
+        return self._transport is not None
+
+    @property
     def is_alive(self) -> bool:
         """Whether the server keeps it open, and has said nothing that nobody asked for."""
-        return not self._has_ended and not self.transport.is_closing()
+        return not self._has_ended and not self._transport.is_closing()
 
-    def ask(self, request: bytes, answer: Answer) -> None:
+    async def resolve(self, host: str, port: int, deadline: float) -> list[Any]:
+        """Return the addresses of a host."""
+        async with asyncio.timeout(left_s(deadline)):
+            return await self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+    async def open(self, place: Any, patience_s: float) -> None:
+        """Connect to one address."""
+        family, kind, protocol, _, where = place
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            async with asyncio.timeout(patience_s):
+                await self.loop.sock_connect(sock, where)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await self.loop.create_connection(lambda: self, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    async def encrypt(self, tls: ssl.SSLContext, host: str, deadline: float) -> None:
+        """Encrypt what follows."""
+        async with asyncio.timeout(left_s(deadline)):
+            self._transport = await self.loop.start_tls(self._transport, self, tls, server_hostname=host)
+
+    def ask(self, request: bytes, answer: Answer, deadline: float) -> None:
         """Send a request, whose answer is received from then on."""
         self._answer = answer
         if self._has_ended:
             answer.receive(b"")
-        self.transport.write(request)
+        self._transport.write(request)
 
-    async def wait(self, deadline: float) -> None:
+    async def receive(self, deadline: float) -> None:
         """Wait until something of the answer has come, or its end."""
-        loop = asyncio.get_running_loop()
-        self._waiter = waiter = loop.create_future()
+        self._waiter = waiter = self.loop.create_future()
         self._read_on()
-        timer = loop.call_later(left_s(deadline), _time_out, waiter)
         try:
-            await waiter
+            timer = self.loop.call_later(left_s(deadline), _time_out, waiter)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+        except TimeoutError as error:
+            if self._answer is not None:
+                self._answer.fail(error)
         finally:
-            timer.cancel()
             self._waiter = None
 
     def rest(self) -> None:
@@ -71,26 +97,26 @@ class AwaitedLine(asyncio.Protocol):
         self._read_on()
         self.idle_since = time.monotonic()
 
-    def abort(self) -> None:
-        """Close the connection at once."""
+    def close(self) -> None:
+        """Close the connection at once, if it has been made."""
         self._answer = None
-        if self.transport is not None:
-            self.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     def connection_made(self, transport: Any) -> None:
         """Begin."""
-        self.transport = transport
+        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Hand what has come to the answer; where nobody has asked for one, the connection is good for nothing."""
         if self._answer is None:
             self._has_ended = True
-            self.transport.abort()
+            self._transport.abort()
             return
         self._answer.receive(data)
         self._unread_bytes += len(data)
         if self._unread_bytes > _MOST_UNREAD_BYTES:
-            self.transport.pause_reading()
+            self._transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
@@ -99,11 +125,8 @@ class AwaitedLine(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Say why there is no more."""
-        if isinstance(exc, OSError) and self._answer is not None:
-            try:
-                raise_meaning(exc)
-            except ConnectionFailed as failure:
-                self._answer.fail(failure)
+        if self._answer is not None and isinstance(exc, OSError):
+            self._answer.fail(meaning_of(exc))
         self._end()
 
     def _end(self) -> None:
@@ -117,8 +140,8 @@ class AwaitedLine(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def _read_on(self) -> None:
-        if self._unread_bytes > _MOST_UNREAD_BYTES and not self.transport.is_closing():
-            self.transport.resume_reading()
+        if self._unread_bytes > _MOST_UNREAD_BYTES and not self._transport.is_closing():
+            self._transport.resume_reading()
         self._unread_bytes = 0
 
 
@@ -127,57 +150,16 @@ def _time_out(waiter: asyncio.Future[None]) -> None:
         waiter.set_exception(TimeoutError())
 
 
-async def connected(address: Address, deadline: float, tls: Callable[[], ssl.SSLContext]) -> AwaitedLine:
-    """Return a new connection to a server, through its proxy if it has one, encrypted if its address says so."""
-    loop, line = asyncio.get_running_loop(), AwaitedLine()
-    sock = await _reached(*(address.proxy or address.place), deadline)
+async def go(way: Way) -> None:
+    """Go a way whose steps are awaited."""
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        async with asyncio.timeout(left_s(deadline)):
-            encrypted: dict[str, Any] = {}
-            if address.is_tls:
-                encrypted = {"ssl": tls(), "server_hostname": address.place.host}
-            if address.is_tls and address.proxy is not None:
-                await loop.create_connection(lambda: line, sock=sock)
-                await _tunnel(line, address, deadline)
-                line.transport = await loop.start_tls(
-                    line.transport, line, encrypted["ssl"], server_hostname=address.place.host
-                )
+        step = next(way)
+        while True:
+            try:
+                done = await step
+            except OSError as error:
+                step = way.throw(error)
             else:
-                await loop.create_connection(lambda: line, sock=sock, **encrypted)
-    except BaseException:
-        line.abort()
-        sock.close()
-        raise
-    return line
-
-
-async def _reached(host: str, port: int, deadline: float) -> socket.socket:
-    """Return a connected socket, to the first of the host's addresses that answers."""
-    loop = asyncio.get_running_loop()
-    failure: OSError = ConnectionError("the host has no address")
-    async with asyncio.timeout(left_s(deadline)):
-        places = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for number, (family, kind, protocol, _, place) in enumerate(places, 1):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setblocking(False)
-            async with asyncio.timeout(patience_s(deadline, is_last=number == len(places))):
-                await loop.sock_connect(sock, place)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise failure
-
-
-async def _tunnel(line: AwaitedLine, address: Address, deadline: float) -> None:
-    answer = Answer()
-    line.ask(tunnel_request(address), answer)
-    while not answer.has_head():
-        await line.wait(deadline)
-    check_tunnel(answer)
+                step = way.send(done)
+    except StopIteration:
+        return

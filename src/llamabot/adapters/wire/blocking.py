@@ -7,14 +7,17 @@ import ssl
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from llamabot.adapters.wire.call import Call
-from llamabot.adapters.wire.connection import KEPT_S, raise_meaning
-from llamabot.adapters.wire.exchange import Answer
-from llamabot.adapters.wire.line import Line, connected
+from llamabot.adapters.wire.connection import FAILURES, KEPT_S, meaning_of
+from llamabot.adapters.wire.line import Line, go
+from llamabot.adapters.wire.way import way
 
-__all__ = ["BlockingConnections", "BlockingExchange"]
+__all__ = ["BlockingConnections"]
+
+T = TypeVar("T")
 
 _MOST_IDLE = 100
 
@@ -37,42 +40,42 @@ class BlockingConnections:
         self._generation = 0
         weakref.finalize(self, _close_all, self._idle)
 
-    def post(self, call: Call) -> BlockingExchange:
-        """Send a request; return the answer, of which the head has come.
-
-        Raises:
-            ConnectionFailed: there is none.
-            TimeoutError: it did not come before the call's deadline.
-        """
-        route, answer = call.address.route, Answer()
-        line = self._taken(route)
+    def asked(self, call: Call) -> Line:
+        """Send a request; return the line on which its answer comes, which is told what goes wrong on the way."""
+        line = self._taken(call.address.route) or Line(self._generation)
         try:
-            if line is None:
-                line = connected(call.address, call.deadline, self._tls, self._generation)
-            line.ask(call.request_bytes(), answer, call.deadline)
-        except BaseException as error:
-            if line is not None:
-                line.close()
-            if isinstance(error, OSError):
-                raise_meaning(error)
+            if not line.is_open:
+                go(way(line, call.address, call.deadline, self._tls))
+            line.ask(call.request_bytes(), call.answer, call.deadline)
+        except FAILURES as error:
+            call.answer.fail(meaning_of(error))
+        except BaseException:
+            line.close()
             raise
-        return BlockingExchange(self, route, line, answer)
+        return line
 
-    def fetch(self, call: Call) -> None:
-        """Have a call answered as a whole; raises as `post`, and what the call raises."""
-        exchange = self.post(call)
+    def answered(self, call: Call, exchange: Generator[None, None, T]) -> T:
+        """Ask, go through an exchange, and return what it comes to; raises what it raises."""
+        line = self.asked(call)
         try:
-            call.begin(exchange.answer)
-            while data := exchange.read(call.deadline):
-                call.take(data)
-            exchange.keep()
+            while True:
+                next(exchange)
+                line.receive(call.deadline)
+        except StopIteration as end:
+            result: T = end.value
+            return result
         finally:
-            exchange.close()
+            self._let_go(line, call)
 
-    def keep(self, route: _Route, line: Line) -> None:
-        """Take a connection back whose answer has been read to its end."""
-        lines = self._lines().setdefault(route, deque())
-        if line.generation != self._generation or len(lines) >= _MOST_IDLE:
+    def close(self) -> None:
+        """Close what waits; what is in use is closed when it has been used."""
+        self._generation += 1
+        _close_all(self._idle)
+
+    def _let_go(self, line: Line, call: Call) -> None:
+        """Keep a connection whose answer has been read to its end, if that is safe, and close any other."""
+        lines = self._lines().setdefault(call.address.route, deque())
+        if line.generation != self._generation or len(lines) >= _MOST_IDLE or not call.answer.may_be_followed():
             line.close()
             return
         line.idle_since = time.monotonic()
@@ -82,11 +85,6 @@ class BlockingConnections:
                 lines.popleft().close()
             except IndexError:  # another thread was quicker
                 break
-
-    def close(self) -> None:
-        """Close what waits; what is in use is closed when it has been used."""
-        self._generation += 1
-        _close_all(self._idle)
 
     def _taken(self, route: _Route) -> Line | None:
         lines = self._lines().get(route)
@@ -106,43 +104,6 @@ class BlockingConnections:
             self._process = os.getpid()
             _close_all(self._idle)
         return self._idle
-
-
-class BlockingExchange:
-    """One answer whose head has come."""
-
-    def __init__(self, home: BlockingConnections, route: _Route, line: Line, answer: Answer) -> None:
-        self._home = home
-        self._route = route
-        self._line: Line | None = line
-        self.answer = answer
-
-    def read(self, deadline: float) -> bytes:
-        """Return the next piece of the body, b"" at its end; raises as `BlockingConnections.post`."""
-        while (data := self.answer.taken()) is None:
-            if self._line is None:
-                return b""
-            try:
-                self._line.receive(self.answer, deadline)
-            except OSError as error:
-                raise_meaning(error)
-        return data
-
-    def keep(self) -> None:
-        """Let the connection be used again, if that is safe."""
-        line, self._line = self._line, None
-        if line is None:
-            return
-        if self.answer.may_be_followed():
-            self._home.keep(self._route, line)
-        else:
-            line.close()
-
-    def close(self) -> None:
-        """Close the connection, unless it was kept."""
-        line, self._line = self._line, None
-        if line is not None:
-            line.close()
 
 
 def _close_all(idle: _Idle) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from llamabot.adapters.wire.address import Address
+from llamabot.adapters.wire.answer import Answer
 from llamabot.adapters.wire.connection import ConnectionFailed
-from llamabot.adapters.wire.exchange import Answer
 from llamabot.adapters.wire.setup import Setup
 from llamabot.ports.completion import Completion, CompletionChunk
 from llamabot.ports.errors import (
@@ -65,10 +65,9 @@ class Call:
 
     Attributes:
         address: where it goes.
+        answer: to it, as it is received.
         body: of the request.
         deadline: until when the next wait may last, by the monotonic clock.
-        lasts: whether the connection may be used again. Behind a stream some servers close it without a word, and a
-            request that meets the end on its way is lost; OpenAI's own client closes it too.
         is_done: whether the answer has said that nothing more comes.
     """
 
@@ -76,6 +75,7 @@ class Call:
         self, setup: Setup, endpoint: str, body: bytes, *, model: str, timeout_s: float, streamed: bool
     ) -> None:
         self.address: Address = setup.address
+        self.answer = Answer()
         self.body = body
         self._setup = setup
         self._endpoint = endpoint
@@ -89,20 +89,22 @@ class Call:
         self._reading: StreamReading | None = None
         self._parts: list[bytes] = []
         self._outer = sys.exception()
-        self.lasts = not streamed
         self.is_done = False
         self.deadline = time.monotonic() + self._timeout_s
 
     def request_bytes(self) -> bytes:
         """Return the whole request, the key in it: therefore no local variable of a frame that raises."""
-        return self._setup.request_bytes(self._endpoint, self.body, lasts=self.lasts)
+        # Behind a stream some servers close a connection without a word, and a request that meets the end on its way is
+        # lost; OpenAI's own client closes it too.
+        return self._setup.request_bytes(self._endpoint, self.body, lasts=not self._streamed)
 
-    def begin(self, head: Answer) -> None:
+    def begin(self) -> None:
         """Take in the head of the answer.
 
         Raises:
             NotUnpacked: its body is packed in a way that nobody asked for.
         """
+        head = self.answer
         self._status = head.status
         self._kind = (head.header("content-type") or "").lower().partition(";")[0].strip()
         self._retry_after = head.header("retry-after")

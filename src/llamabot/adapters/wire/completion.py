@@ -1,7 +1,7 @@
 """The completion ports on a server that speaks the chat-completions wire: one request a call, in both colours.
 
-What a call sends and what comes back is in `call.py`, how it is carried in `blocking.py` and `awaited.py`. Here is only
-what differs between the colours: the lines that wait.
+What a call sends and what comes back is in `call.py`, an exchange from end to end in `exchange.py`; `blocking.py` and
+`awaited.py` carry it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from llamabot.adapters.wire.call import Call
 from llamabot.adapters.wire.client import WireClient
+from llamabot.adapters.wire.exchange import fragments, whole
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
 from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets
 from llamabot.protocols.chat_completions import encoded, request_fields
@@ -71,64 +72,38 @@ class WireCompletion(WireClient):
     def complete(self, request: CompletionRequest) -> Completion:
         """Return the whole answer."""
         call = self._call(request, streamed=False)
-        try:
-            self._blocking.fetch(call)
-            return call.completion()
-        except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
-            failure = call.failure(error)
-        raise failure.error from failure.cause
+        return self._blocking.answered(call, whole(call, call.completion))
 
     async def acomplete(self, request: CompletionRequest) -> Completion:
         """Return the whole answer."""
         call = self._call(request, streamed=False)
-        try:
-            await self._awaited.fetch(call)
-            return call.completion()
-        except Exception as error:  # noqa: BLE001 - as above
-            failure = call.failure(error)
-        raise failure.error from failure.cause
+        return await self._awaited.answered(call, whole(call, call.completion))
 
     def stream(self, request: CompletionRequest) -> Generator[CompletionChunk, None, None]:
         """Yield the answer in fragments; closing the generator stops the provider."""
         call = self._call(request, streamed=True)
-        exchange, failure = None, None
+        line = self._blocking.asked(call)
         try:
-            exchange = self._blocking.post(call)
-            call.begin(exchange.answer)
-            while not call.is_done and (data := exchange.read(call.deadline)):
-                for chunk in call.chunks(data):
+            for chunk in fragments(call):
+                if chunk is None:
+                    line.receive(call.deadline)
+                else:
                     yield chunk
-            call.check_stream()
-        except Exception as error:  # noqa: BLE001 - as above
-            failure = call.failure_of_stream(error)
         finally:
-            if exchange is not None:
-                exchange.close()
-        if failure is not None:
-            raise failure.error from failure.cause
-        for chunk in call.rest():
-            yield chunk
+            line.close()
 
     async def astream(self, request: CompletionRequest) -> AsyncGenerator[CompletionChunk, None]:
         """Yield the answer in fragments; closing the generator, or cancelling its task, stops the provider."""
         call = self._call(request, streamed=True)
-        exchange, failure = None, None
+        line = await self._awaited.asked(call)
         try:
-            exchange = await self._awaited.post(call)
-            call.begin(exchange.answer)
-            while not call.is_done and (data := await exchange.read(call.deadline)):
-                for chunk in call.chunks(data):
+            for chunk in fragments(call):
+                if chunk is None:
+                    await line.receive(call.deadline)
+                else:
                     yield chunk
-            call.check_stream()
-        except Exception as error:  # noqa: BLE001 - as above
-            failure = call.failure_of_stream(error)
         finally:
-            if exchange is not None:
-                exchange.close()
-        if failure is not None:
-            raise failure.error from failure.cause
-        for chunk in call.rest():
-            yield chunk
+            line.close()
 
     def capabilities(self, model: str) -> ModelCapabilities:
         """Say what the adapter was told of its server's models."""

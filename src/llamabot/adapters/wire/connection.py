@@ -6,23 +6,24 @@ import os
 import ssl
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from llamabot.adapters.wire.address import Address
 
 if TYPE_CHECKING:
-    from llamabot.adapters.wire.exchange import Answer
+    from llamabot.adapters.wire.answer import Answer
 
 __all__ = [
     "CLOSED",
+    "FAILURES",
     "KEPT_S",
     "PIECE_BYTES",
     "ConnectionFailed",
     "check_tunnel",
     "default_tls",
     "left_s",
+    "meaning_of",
     "patience_s",
-    "raise_meaning",
     "tunnel_request",
 ]
 
@@ -42,6 +43,10 @@ class ConnectionFailed(Exception):
     """A connection could not be made, broke, or carried something else than HTTP."""
 
 
+FAILURES = (ConnectionFailed, OSError)
+"""What may go wrong on the way to a server and back; a TimeoutError is one of the system's."""
+
+
 def left_s(deadline: float) -> float:
     """Return how long a wait may last; raises TimeoutError where no time is left."""
     left = deadline - time.monotonic()
@@ -55,13 +60,13 @@ def patience_s(deadline: float, *, is_last: bool) -> float:
     return left_s(deadline) if is_last else min(left_s(deadline), _NEXT_ADDRESS_S)
 
 
-def raise_meaning(error: Exception) -> NoReturn:
-    """Raise what an error of a socket means; to be called where it is handled."""
-    if isinstance(error, TimeoutError) and error.errno is None:
-        raise error
-    if isinstance(error, OSError):
-        raise ConnectionFailed(_words_of(error)) from error
-    raise error
+def meaning_of(error: ConnectionFailed | OSError) -> ConnectionFailed | TimeoutError:
+    """Return what a failure means: no time is left, or the connection has failed."""
+    if isinstance(error, ConnectionFailed) or (isinstance(error, TimeoutError) and error.errno is None):
+        return error
+    failed = ConnectionFailed(_words_of(error))
+    failed.__cause__ = error
+    return failed
 
 
 def _words_of(error: OSError) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from llamabot.adapters.wire.call import Call
 from llamabot.adapters.wire.client import WireClient
+from llamabot.adapters.wire.exchange import whole
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets
 from llamabot.protocols.chat_completions import encoded
@@ -77,32 +79,15 @@ class WireEmbedding(WireClient):
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return a vector for each text."""
-        return self._plan.joined([self._ask(call, count) for call, count in self._calls(texts)], len(texts))
+        parts = [self._blocking.answered(call, exchange) for call, exchange in self._exchanges(texts)]
+        return self._plan.joined(parts, len(texts))
 
     async def aembed(self, texts: Sequence[str]) -> Vectors:
         """Return a vector for each text."""
-        return self._plan.joined([await self._aask(call, count) for call, count in self._calls(texts)], len(texts))
+        parts = [await self._awaited.answered(call, exchange) for call, exchange in self._exchanges(texts)]
+        return self._plan.joined(parts, len(texts))
 
-    def _ask(self, call: Call, count: int) -> Vectors:
-        try:
-            self._blocking.fetch(call)
-            return self._vectors(call, count)
-        except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
-            failure = embedding_failure(call.failure(error))
-        raise failure.error from failure.cause
-
-    async def _aask(self, call: Call, count: int) -> Vectors:
-        try:
-            await self._awaited.fetch(call)
-            return self._vectors(call, count)
-        except Exception as error:  # noqa: BLE001 - as above
-            failure = embedding_failure(call.failure(error))
-        raise failure.error from failure.cause
-
-    def _vectors(self, call: Call, count: int) -> Vectors:
-        return self._plan.vectors(items_in(call.body_of_answer()), count)
-
-    def _calls(self, texts: Sequence[str]) -> Iterator[tuple[Call, int]]:
+    def _exchanges(self, texts: Sequence[str]) -> Iterator[tuple[Call, Generator[None, None, Vectors]]]:
         """Yield what must be asked; where there are no texts and nothing is known of the vectors, for one of them."""
         vendor()  # before anything is asked and paid for
         refuse_offline("the embedder of this machine: embedding='embedded/minilm'")
@@ -111,4 +96,8 @@ class WireEmbedding(WireClient):
         model = self._plan.model.removeprefix("wire/")
         for batch in self._plan.batches(texts):
             body = encoded({"model": model, "input": batch, **wanted, **setup.fields})
-            yield Call(setup, _ENDPOINT, body, model=model, timeout_s=self._timeout_s, streamed=False), len(batch)
+            call = Call(setup, _ENDPOINT, body, model=model, timeout_s=self._timeout_s, streamed=False)
+            yield call, whole(call, partial(self._vectors, call, len(batch)), embedding_failure)
+
+    def _vectors(self, call: Call, count: int) -> Vectors:
+        return self._plan.vectors(items_in(call.body_of_answer()), count)

@@ -1,69 +1,58 @@
-"""One answer on one connection, whatever its colour: what has come of it, and whether the connection may be kept."""
+"""An exchange, written once for both colours: what is made of an answer while it comes.
+
+Nothing here waits. Where more of the answer has to come first, `None` is yielded, and the transport that goes through
+the exchange (`blocking.py`, `awaited.py`) waits for it. What goes wrong meanwhile it tells the answer.
+"""
 
 from __future__ import annotations
 
-from llamabot.adapters.wire.connection import CLOSED, ConnectionFailed
-from llamabot.adapters.wire.http1 import AnswerReader, NoHttp
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
-__all__ = ["Answer"]
+from llamabot.adapters.wire.call import Call
+from llamabot.ports.completion import CompletionChunk
+from llamabot.protocols.failures import Failure
+
+__all__ = ["fragments", "whole"]
+
+T = TypeVar("T")
 
 
-class Answer:
-    """An answer as a transport receives it."""
-
-    def __init__(self) -> None:
-        self._reader = AnswerReader()
-        self._body = b""
-        self._has_begun = False
-        self._broken: ConnectionFailed | None = None
-
-    @property
-    def status(self) -> int:
-        """Of the answer, 0 until its head has come."""
-        return self._reader.status
-
-    def header(self, name: str) -> str | None:
-        """Return the value of a header, by its name in lower case."""
-        return self._reader.headers.get(name)
-
-    def receive(self, data: bytes) -> None:
-        """Take in what has come, b"" for the end of the connection."""
-        try:
-            if data:
-                self._has_begun = True
-                body = self._reader.feed(data)
-                self._body = self._body + body if self._body else body
+def whole(
+    call: Call, meaning: Callable[[], T], told: Callable[[Failure], Failure] = lambda failure: failure
+) -> Generator[None, None, T]:
+    """Return what an answer means when all of it has come; raises our error, as `told` has it."""
+    answer = call.answer
+    try:
+        while not answer.has_head():
+            yield
+        call.begin()
+        while (data := answer.taken()) != b"":
+            if data is None:
+                yield
             else:
-                self._reader.end()
-        except NoHttp as error:
-            self.fail(ConnectionFailed(str(error) if self._has_begun else CLOSED))
+                call.take(data)
+        return meaning()
+    except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
+        failure = told(call.failure(error))
+    raise failure.error from failure.cause
 
-    def fail(self, error: ConnectionFailed) -> None:
-        """Take in that nothing more comes, and why."""
-        self._broken = self._broken or error
 
-    def has_head(self) -> bool:
-        """Whether the head has come; raises ConnectionFailed if it will not."""
-        if not self._reader.status and self._broken is not None:
-            raise self._broken
-        return bool(self._reader.status)
-
-    def taken(self) -> bytes | None:
-        """Return what has come of the body since, b"" at its end, None where it is to be waited for.
-
-        Raises:
-            ConnectionFailed: nothing more comes, and the end has not.
-        """
-        body, self._body = self._body, b""
-        if body:
-            return body
-        if self._reader.is_over:
-            return b""
-        if self._broken is not None:
-            raise self._broken
-        return None
-
-    def may_be_followed(self) -> bool:
-        """Whether another request may be sent on the connection: all of this has come, and nothing else has."""
-        reader = self._reader
-        return reader.is_over and reader.keeps_alive and not reader.has_more and self._broken is None
+def fragments(call: Call) -> Generator[CompletionChunk | None, None, None]:
+    """Yield the chunks of a stream as they come, None before what has to come first; raises our error."""
+    answer, failure = call.answer, None
+    try:
+        while not answer.has_head():
+            yield None
+        call.begin()
+        while not call.is_done and (data := answer.taken()) != b"":
+            if data is None:
+                yield None
+            else:
+                yield from call.chunks(data)
+        call.check_stream()
+    except Exception as error:  # noqa: BLE001 - as above
+        failure = call.failure_of_stream(error)
+    if failure is not None:
+        raise failure.error from failure.cause
+    yield from call.rest()

@@ -1,4 +1,4 @@
-"""One blocking connection: how it is made, what is sent on it, what comes.
+"""One blocking connection: the steps of the way to a server, what is sent on it, what comes.
 
 Each wait is for what is left until a deadline, so that a server which trickles cannot draw it out.
 """
@@ -7,42 +7,74 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from typing import Any
 
-from llamabot.adapters.wire.address import Address
-from llamabot.adapters.wire.connection import PIECE_BYTES, check_tunnel, left_s, patience_s, tunnel_request
-from llamabot.adapters.wire.exchange import Answer
+from llamabot.adapters.wire.answer import Answer
+from llamabot.adapters.wire.connection import PIECE_BYTES, left_s, meaning_of
+from llamabot.adapters.wire.way import Way
 
-__all__ = ["Line", "connected"]
+__all__ = ["Line", "go"]
 
 
 class Line:
-    """One connection.
+    """One connection. What goes wrong with an answer is told to it.
 
     Attributes:
         idle_since: when it was kept, by the monotonic clock.
         generation: of the connections that it belongs to.
     """
 
-    def __init__(self, sock: socket.socket, generation: int = 0) -> None:
-        self._socket = sock
+    def __init__(self, generation: int) -> None:
         self.idle_since = 0.0
         self.generation = generation
+        self._socket: Any = None
+        self._answer: Any = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection has been made."""
+        return self._socket is not None
+
+    def resolve(self, host: str, port: int, deadline: float) -> list[Any]:
+        """Return the addresses of a host; how long that takes is the system's affair."""
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+    def open(self, place: Any, patience_s: float) -> None:
+        """Connect to one address."""
+        family, kind, protocol, _, where = place
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(patience_s)
+            sock.connect(where)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except BaseException:
+            sock.close()
+            raise
+        self._socket = sock
+
+    def encrypt(self, tls: ssl.SSLContext, host: str, deadline: float) -> None:
+        """Encrypt what follows."""
+        self._socket.settimeout(left_s(deadline))
+        self._socket = tls.wrap_socket(self._socket, server_hostname=host)
 
     def ask(self, request: bytes, answer: Answer, deadline: float) -> None:
-        """Send a request, and receive the head of its answer."""
+        """Send a request, whose answer is received from then on."""
+        self._answer = answer
         try:
             self._socket.settimeout(left_s(deadline))
             self._socket.sendall(request)
         except (BrokenPipeError, ConnectionResetError):
             pass  # who refuses a request before its end, and says so, is worth listening to
-        while not answer.has_head():
-            self.receive(answer, deadline)
+        except OSError as error:
+            answer.fail(meaning_of(error))
 
-    def receive(self, answer: Answer, deadline: float) -> None:
-        """Wait for a piece of an answer."""
-        self._socket.settimeout(left_s(deadline))
-        answer.receive(self._socket.recv(PIECE_BYTES))
+    def receive(self, deadline: float) -> None:
+        """Wait for a piece of the answer, or its end."""
+        try:
+            self._socket.settimeout(left_s(deadline))
+            self._answer.receive(self._socket.recv(PIECE_BYTES))
+        except OSError as error:
+            self._answer.fail(meaning_of(error))
 
     def is_alive(self) -> bool:
         """Whether the server keeps it open, and silent."""
@@ -56,43 +88,16 @@ class Line:
         return False
 
     def close(self) -> None:
-        """Close the connection."""
-        self._socket.close()
+        """Close the connection, if it has been made."""
+        if self._socket is not None:
+            self._socket.close()
 
 
-def connected(address: Address, deadline: float, tls: Callable[[], ssl.SSLContext], generation: int) -> Line:
-    """Return a new connection to a server, through its proxy if it has one, encrypted if its address says so."""
-    sock = _reached(*(address.proxy or address.place), deadline)
+def go(way: Way) -> None:
+    """Go a way whose steps are done by the time that they are yielded."""
+    done = None
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if address.is_tls and address.proxy:
-            answer = Answer()
-            Line(sock).ask(tunnel_request(address), answer, deadline)
-            check_tunnel(answer)
-        if address.is_tls:
-            sock.settimeout(left_s(deadline))
-            sock = tls().wrap_socket(sock, server_hostname=address.place.host)
-    except BaseException:
-        sock.close()
-        raise
-    return Line(sock, generation)
-
-
-def _reached(host: str, port: int, deadline: float) -> socket.socket:
-    """Return a connected socket, to the first of the host's addresses that answers."""
-    failure: OSError = ConnectionError("the host has no address")
-    places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for number, (family, kind, protocol, _, place) in enumerate(places, 1):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.settimeout(patience_s(deadline, is_last=number == len(places)))
-            sock.connect(place)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise failure
+        while True:
+            done = way.send(done)
+    except StopIteration:
+        return
