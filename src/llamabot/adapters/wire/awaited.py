@@ -23,7 +23,8 @@ _UNSEEN_S = 0.2
 
 _Route = tuple[object, ...]
 _Loop = asyncio.AbstractEventLoop
-_Idle = dict[_Loop, dict[_Route, list[AwaitedLine]]]
+_Routes = dict[_Route, list[AwaitedLine]]
+_Idle = dict[_Loop, _Routes]
 
 
 class AwaitedConnections:
@@ -76,7 +77,11 @@ class AwaitedConnections:
         _close_all(self._idle)
 
     async def _taken(self, route: _Route) -> AwaitedLine | None:
-        lines = await self._lines(route)
+        loop = asyncio.get_running_loop()
+        routes = self._idle.get(loop)
+        if routes is None:
+            routes = await self._home(loop)
+        lines = routes.setdefault(route, [])
         while lines:
             line = lines.pop()
             idle_s = time.monotonic() - line.idle_since
@@ -89,16 +94,13 @@ class AwaitedConnections:
             line.close()
         return None
 
-    async def _lines(self, route: _Route) -> list[AwaitedLine]:
-        """Return the connections that wait in the running loop."""
-        loop = asyncio.get_running_loop()
-        routes = self._idle.get(loop)
-        if routes is None:
-            for ended in [one for one in list(self._idle) if one.is_closed()]:
-                self._idle.pop(ended, None)
-            routes = self._idle[loop] = {}
-            await close_with_loop(self._owner, _closing(self._idle))
-        return routes.setdefault(route, [])
+    async def _home(self, loop: _Loop) -> _Routes:
+        """Make a place for the connections that will wait in a loop, which are closed when it ends."""
+        for ended in [one for one in list(self._idle) if one.is_closed()]:
+            self._idle.pop(ended, None)
+        routes = self._idle[loop] = {}
+        await close_with_loop(self._owner, _closing(self._idle))
+        return routes
 
     def _let_go(self, line: AwaitedLine, call: Call) -> None:
         """Keep a connection whose answer has been read to its end, if that is safe, and close any other."""

@@ -74,7 +74,7 @@ class BlockingConnections:
 
     def _let_go(self, line: Line, call: Call) -> None:
         """Keep a connection whose answer has been read to its end, if that is safe, and close any other."""
-        lines = self._lines().setdefault(call.address.route, deque())
+        lines = self._idle.setdefault(call.address.route, deque())
         if line.generation != self._generation or len(lines) >= _MOST_IDLE or not call.answer.may_be_followed():
             line.close()
             return

@@ -24,6 +24,7 @@ class AnswerReader:
     Attributes:
         status: of it, 0 until its head has come.
         headers: by their names in lower case; several of a name are one, with commas.
+        is_over: whether all of the answer has come.
         has_more: whether something came behind the end of the answer.
 
     Law: the body and the head are the same for any split of the bytes.
@@ -33,18 +34,12 @@ class AnswerReader:
         h11, request = _h11()
         self.status = 0
         self.headers: Mapping[str, str] = {}
+        self.is_over = False
         self.has_more = False
         self._h11 = h11
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD_BYTES)
         self._connection.send(request)
-        self._connection.send(h11.EndOfMessage())
-        self._is_over = False
         self._wrong = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all of the answer has come."""
-        return self._is_over
 
     @property
     def keeps_alive(self) -> bool:
@@ -60,7 +55,7 @@ class AnswerReader:
             NoHttp: there is nothing good, and something wrong.
         """
         self._check()
-        if self._is_over:
+        if self.is_over:
             self.has_more = self.has_more or bool(data)
             return b""
         body = self._read(data)
@@ -75,7 +70,7 @@ class AnswerReader:
             NoHttp: the answer has not.
         """
         self._check()
-        if not self._is_over:
+        if not self.is_over:
             self._read(b"")
             self._check()
 
@@ -95,7 +90,7 @@ class AnswerReader:
                 elif kind is h11.Response:
                     self._begin(event)
                 elif kind is h11.EndOfMessage:
-                    self._is_over = True
+                    self.is_over = True
                     self.has_more = bool(connection.trailing_data[0])
                     break
                 elif kind is h11.ConnectionClosed:
@@ -118,6 +113,8 @@ class AnswerReader:
 @cache
 def _h11() -> tuple[Any, Any]:
     """Return h11, and a request for its bookkeeping: it reads the answer to a POST otherwise than that to a HEAD.
+
+    The body of the request it is not told of, for it makes nothing of it.
 
     Raises:
         MissingExtra: it is not installed.

@@ -5,6 +5,7 @@ Each wait is for what is left until a deadline, so that a server which trickles 
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 from typing import Any
@@ -14,6 +15,9 @@ from llamabot.adapters.wire.connection import PIECE_BYTES, left_s, meaning_of
 from llamabot.adapters.wire.way import Way
 
 __all__ = ["Line", "go"]
+
+_EXACT_S = 0.01
+_UNTOLD_S = -1.0
 
 
 class Line:
@@ -29,6 +33,8 @@ class Line:
         self.generation = generation
         self._socket: Any = None
         self._answer: Any = None
+        self._poll: Any = None
+        self._timeout_s = _UNTOLD_S
 
     @property
     def is_open(self) -> bool:
@@ -51,17 +57,21 @@ class Line:
             sock.close()
             raise
         self._socket = sock
+        if hasattr(select, "poll"):  # not on Windows
+            self._poll = select.poll()
+            self._poll.register(sock, select.POLLIN)
 
     def encrypt(self, tls: ssl.SSLContext, host: str, deadline: float) -> None:
         """Encrypt what follows."""
-        self._socket.settimeout(left_s(deadline))
+        self._wait_until(deadline)
         self._socket = tls.wrap_socket(self._socket, server_hostname=host)
+        self._poll = None  # TLS has things to say of its own, and they mean no harm
 
     def ask(self, request: bytes, answer: Answer, deadline: float) -> None:
         """Send a request, whose answer is received from then on."""
         self._answer = answer
         try:
-            self._socket.settimeout(left_s(deadline))
+            self._wait_until(deadline)
             self._socket.sendall(request)
         except (BrokenPipeError, ConnectionResetError):
             pass  # who refuses a request before its end, and says so, is worth listening to
@@ -71,14 +81,17 @@ class Line:
     def receive(self, deadline: float) -> None:
         """Wait for a piece of the answer, or its end."""
         try:
-            self._socket.settimeout(left_s(deadline))
+            self._wait_until(deadline)
             self._answer.receive(self._socket.recv(PIECE_BYTES))
         except OSError as error:
             self._answer.fail(meaning_of(error))
 
     def is_alive(self) -> bool:
         """Whether the server keeps it open, and silent."""
+        if self._poll is not None:
+            return not self._poll.poll(0)
         try:
+            self._timeout_s = _UNTOLD_S
             self._socket.settimeout(0)
             self._socket.recv(1)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -91,6 +104,13 @@ class Line:
         """Close the connection, if it has been made."""
         if self._socket is not None:
             self._socket.close()
+
+    def _wait_until(self, deadline: float) -> None:
+        """Let waits last until a deadline, to the hundredth of a second; to tell the socket is a call of the system."""
+        left = left_s(deadline)
+        if abs(left - self._timeout_s) > _EXACT_S:
+            self._timeout_s = left
+            self._socket.settimeout(left)
 
 
 def go(way: Way) -> None:

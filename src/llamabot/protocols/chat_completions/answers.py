@@ -73,18 +73,22 @@ def completion_in(body: bytes) -> Completion:
 
 
 def _message(fields: Mapping[str, Any]) -> AssistantMessage:
-    own = own_fields(fields)
-    calls = fields.get("tool_calls") or ()
-    if not isinstance(calls, list | tuple) or not all(isinstance(call, dict) for call in calls):
-        raise BadCompletion("the provider's answer is not made as one: its calls are no list of objects")
-    if any(more := [call_fields(call) for call in calls]):
-        own[CALL_FIELDS] = more
+    own, calls = own_fields(fields), fields.get("tool_calls")
+    if calls:
+        _check_calls(calls)
+        if any(more := [call_fields(call) for call in calls]):
+            own[CALL_FIELDS] = more
     return AssistantMessage(
         content=text_in(fields, "content") or refusal_in(fields),
-        tool_calls=tuple(map(_call, calls)),
+        tool_calls=tuple(map(_call, calls)) if calls else (),
         reasoning=text_in(fields, "reasoning_content") or text_in(fields, "reasoning") or None,
         provider_data=own or None,
     )
+
+
+def _check_calls(calls: Any) -> None:
+    if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+        raise BadCompletion("the provider's answer is not made as one: its calls are no list of objects")
 
 
 def _call(call: Mapping[str, Any]) -> ToolCall:

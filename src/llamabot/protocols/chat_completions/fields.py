@@ -93,16 +93,20 @@ def finish_reason(reason: str | None) -> FinishReason:
 
 def usage_in(counts: Any) -> Usage | None:
     """Return the tokens, or None where the provider counted none."""
+    if not isinstance(counts, dict):
+        return None
     prompt, completion = _count(counts, "prompt_tokens"), _count(counts, "completion_tokens")
     if not prompt and not completion:
         return None
     sent, generated = counts.get("prompt_tokens_details"), counts.get("completion_tokens_details")
-    return Usage(prompt, completion, _count(sent, "cached_tokens"), _count(generated, "reasoning_tokens"))
+    cached = _count(sent, "cached_tokens") if isinstance(sent, dict) else 0
+    reasoning = _count(generated, "reasoning_tokens") if isinstance(generated, dict) else 0
+    return Usage(prompt, completion, cached, reasoning)
 
 
-def _count(counts: Any, name: str) -> int:
-    value = counts.get(name) if isinstance(counts, dict) else None
-    return max(0, value) if type(value) is int else 0
+def _count(counts: Mapping[str, Any], name: str) -> int:
+    value = counts.get(name)
+    return value if type(value) is int and value > 0 else 0
 
 
 def cost_in(counts: Any) -> float | None:
@@ -125,16 +129,14 @@ def text_in(fields: Mapping[str, Any], name: str) -> str:
         BadCompletion: it is something else.
     """
     text = fields.get(name)
-    if text is None:
-        return ""
+    if text is None or isinstance(text, str):
+        return text or ""
     if isinstance(text, list):
         parts = [part.get("text") if isinstance(part, dict) else None for part in text]
         texts = [part for part in parts if isinstance(part, str)]
         if len(texts) == len(parts):
             return "".join(texts)
-    if not isinstance(text, str):
-        raise BadCompletion(f"the provider's {name!r} is no text but a {type(text).__name__}")
-    return text
+    raise BadCompletion(f"the provider's {name!r} is no text but a {type(text).__name__}")
 
 
 def refusal_in(fields: Mapping[str, Any]) -> str:

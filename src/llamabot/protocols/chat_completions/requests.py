@@ -16,10 +16,10 @@ from llamabot.ports.completion import CompletionRequest, OutputSchema
 from llamabot.ports.errors import ConfigurationError, RequestRejected
 from llamabot.ports.messages import (
     AssistantMessage,
-    Content,
     DeveloperMessage,
     Image,
     Message,
+    Part,
     SystemMessage,
     Text,
     ToolMessage,
@@ -46,11 +46,7 @@ def request_fields(request: CompletionRequest, *, streamed: bool, developer: str
         streamed: that the answer comes in fragments.
         developer: the role of a developer's messages; most servers know none but `system`.
     """
-    messages = [wire_message(message) for message in request.messages]
-    for message in messages:
-        if message["role"] == "developer":
-            message["role"] = developer
-    fields: dict[str, Any] = {"messages": messages}
+    fields: dict[str, Any] = {"messages": [wire_message(message, developer) for message in request.messages]}
     if request.temperature is not None:
         fields["temperature"] = request.temperature
     if request.max_tokens is not None:
@@ -123,25 +119,23 @@ def _tool_choice(choice: str) -> Any:
     return choice if choice in ("required", "none") else {"type": "function", "function": {"name": choice}}
 
 
-def wire_message(message: Message) -> dict[str, Any]:
-    """Return a message as the chat-completions wire has it."""
+def wire_message(message: Message, developer: str = "developer") -> dict[str, Any]:
+    """Return a message as the chat-completions wire has it; `developer` is the role of a developer's."""
     if isinstance(message, AssistantMessage):
         return _assistant(message)
-    content = _content(message.content)
-    if isinstance(message, ToolMessage):
-        return {"role": "tool", "tool_call_id": message.call_id, "content": content}
+    content = message.content if isinstance(message.content, str) else _parts(message.content)
     if isinstance(message, SystemMessage):
         return {"role": "system", "content": content}
-    if isinstance(message, DeveloperMessage):
-        return {"role": "developer", "content": content}
-    return {"role": "user", "content": content}
+    if isinstance(message, ToolMessage):
+        return {"role": "tool", "tool_call_id": message.call_id, "content": content}
+    return {"role": developer if isinstance(message, DeveloperMessage) else "user", "content": content}
 
 
-def _content(content: Content) -> str | list[dict[str, Any]]:
-    return content if isinstance(content, str) else [_part(part) for part in content]
+def _parts(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    return [_part(part) for part in parts]
 
 
-def _part(part: Text | Image) -> dict[str, Any]:
+def _part(part: Part) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     return {"type": "image_url", "image_url": {"url": part.url if part.data is None else _data_url(part)}}
@@ -155,7 +149,7 @@ def _assistant(message: AssistantMessage) -> dict[str, Any]:
     """Return what the assistant said together with the provider's own fields, as they came."""
     fields = dict(message.provider_data or {})
     call_fields = fields.pop(CALL_FIELDS, ())
-    content = _content(message.content)
+    content = message.content if isinstance(message.content, str) else _parts(message.content)
     wire: dict[str, Any] = {"role": "assistant", "content": content if content or not message.tool_calls else None}
     if message.reasoning:
         wire["reasoning_content"] = message.reasoning
