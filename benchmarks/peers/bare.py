@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import h11
 import msgspec
@@ -68,18 +68,9 @@ def bare_http(address: str) -> Tasks:
     place = (where.hostname or "", where.port or 80)
     kept = _Line(place)
 
-    def request(body: bytes) -> h11.Request:
-        headers = [
-            ("Host", where.netloc),
-            ("Authorization", "Bearer none"),
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-        ]
-        return h11.Request(method="POST", target=f"{where.path}/chat/completions", headers=headers)
-
     def call() -> str:
         body = msgspec.json.encode(_BODY)
-        return _text(b"".join(kept.ask(request(body), body)))
+        return _text(b"".join(kept.ask(_request(where, body), body)))
 
     def acall() -> Ask:
         idle: list[_AwaitedLine] = []
@@ -87,23 +78,38 @@ def bare_http(address: str) -> Tasks:
         async def ask() -> str:
             body = msgspec.json.encode(_BODY)
             line = idle.pop() if idle else _AwaitedLine(await asyncio.open_connection(*place))
-            answer = await line.ask(request(body), body)
+            answer = await line.ask(_request(where, body), body)
             idle.append(line)
             return _text(answer)
 
         return ask
 
     def stream() -> Iterator[str]:
-        body, rest = msgspec.json.encode(_STREAMED), b""
-        for piece in kept.ask(request(body), body):
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                if line.startswith(b"data: {"):
-                    choices: Any = msgspec.json.decode(line[6:])["choices"]
-                    if choices and (text := choices[0]["delta"].get("content")):
-                        yield text
+        body = msgspec.json.encode(_STREAMED)
+        return _texts(kept.ask(_request(where, body), body))
 
     return Tasks(call=call, acall=acall, stream=stream)
+
+
+def _request(where: SplitResult, body: bytes) -> h11.Request:
+    headers = [
+        ("Host", where.netloc),
+        ("Authorization", "Bearer none"),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+    ]
+    return h11.Request(method="POST", target=f"{where.path}/chat/completions", headers=headers)
+
+
+def _texts(pieces: Iterator[bytes]) -> Iterator[str]:
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data: {"):
+                choices: Any = msgspec.json.decode(line[6:])["choices"]
+                if choices and (text := choices[0]["delta"].get("content")):
+                    yield text
 
 
 def _written(connection: h11.Connection, request: h11.Request, body: bytes) -> bytes:

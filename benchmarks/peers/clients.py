@@ -8,11 +8,10 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from benchmarks.peers.tasks import PROMPT, QUESTION, Tasks
+from benchmarks.peers.tasks import MODEL, PROMPT, QUESTION, SUM, Tasks
 
 __all__ = ["httpx_client", "litellm_client", "openai_client"]
 
-_MODEL = "canned"
 _MESSAGES = ({"role": "system", "content": PROMPT}, {"role": "user", "content": QUESTION})
 _USAGE = {"include_usage": True}
 _TOOL = {
@@ -32,7 +31,7 @@ def httpx_client(address: str) -> Tasks:
     client = httpx.Client(base_url=address, headers={"Authorization": "Bearer none"})
 
     def call() -> str:
-        answer = client.post("chat/completions", json={"model": _MODEL, "messages": _MESSAGES})
+        answer = client.post("chat/completions", json={"model": MODEL, "messages": _MESSAGES})
         return str(answer.json()["choices"][0]["message"]["content"])
 
     return Tasks(call=call)
@@ -49,13 +48,13 @@ def openai_client(address: str) -> Tasks:
         waiting = openai.AsyncOpenAI(**settings)
 
         async def ask() -> str:
-            answer = await waiting.chat.completions.create(model=_MODEL, messages=_MESSAGES)
+            answer = await waiting.chat.completions.create(model=MODEL, messages=_MESSAGES)
             return str(answer.choices[0].message.content)
 
         return ask
 
     def ask(messages: Any, **more: Any) -> Any:
-        return client.chat.completions.create(model=_MODEL, messages=messages, **more)
+        return client.chat.completions.create(model=MODEL, messages=messages, **more)
 
     return Tasks(
         call=lambda: str(ask(_MESSAGES).choices[0].message.content),
@@ -67,7 +66,7 @@ def openai_client(address: str) -> Tasks:
 
 def litellm_client(address: str) -> Tasks:
     """Return LiteLLM with the switches that our adapter sets."""
-    os.environ |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
+    os.environ |= {"LITELLM_LOCALMODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
     import litellm
 
     for switch in ("suppress_debug_info", "disable_streaming_logging", "disable_aiohttp_transport"):
@@ -76,7 +75,7 @@ def litellm_client(address: str) -> Tasks:
     litellm.disable_hf_tokenizer_download = True
     litellm.REPEATED_STREAMING_CHUNK_LIMIT = sys.maxsize
     settings: dict[str, Any] = {"timeout": 600.0, "max_retries": 0, "num_retries": 0, "api_base": address}
-    settings |= {"model": f"openai/{_MODEL}", "api_key": "none"}
+    settings |= {"model": f"openai/{MODEL}", "api_key": "none"}
 
     async def ask_once() -> str:
         answer = await litellm.acompletion(messages=list(_MESSAGES), **settings)
@@ -101,7 +100,7 @@ def _texts(stream: Any) -> Iterator[str]:
 
 def _by_hand(ask: Callable[[list[Any]], Any]) -> str:
     """Call the tool as long as the model asks for it."""
-    messages: list[Any] = [{"role": "system", "content": "You add."}, {"role": "user", "content": "1 + 2?"}]
+    messages: list[Any] = [{"role": "system", "content": "You add."}, {"role": "user", "content": SUM}]
     while True:
         message = ask(messages).choices[0].message
         messages.append(message.model_dump(exclude_none=True))

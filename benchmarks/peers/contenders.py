@@ -62,7 +62,6 @@ def _locked_versions() -> tuple[str, ...]:
     return tuple(re.findall(r"^([\w.\-]+==[^\s\\;]+)", lock, re.MULTILINE))
 
 
-_FRAMEWORK = "frameworks"
 BARE = Entry(
     "bare HTTP",
     ("bare", "bare_http"),
@@ -86,25 +85,30 @@ CONTENDERS = (
     OURS_ON_WIRE,
     OURS_ON_LITELLM,
     Entry(
-        "llamabot 0.19.16", (_FRAMEWORK, "original"), "llamabot", ("llamabot==0.19.16",), ("litellm",), patient=False
+        "llamabot 0.19.16",
+        ("frameworks.llamabot_0_19", "llamabot_0_19"),
+        "llamabot",
+        ("llamabot==0.19.16",),
+        ("litellm",),
+        patient=False,
     ),
     Entry(
         "pydantic-ai",
-        (_FRAMEWORK, "pydantic_ai_agent"),
+        ("frameworks.pydantic_ai", "pydantic_ai"),
         "pydantic_ai",
         ("pydantic-ai-slim[openai]==2.66.0",),
         ("pydantic-ai-slim", "openai"),
     ),
     Entry(
         "openai-agents",
-        (_FRAMEWORK, "openai_agents"),
+        ("frameworks.openai_agents", "openai_agents"),
         "agents",
         ("openai-agents==0.24.0",),
         ("openai-agents", "openai"),
     ),
     Entry(
         "langgraph",
-        (_FRAMEWORK, "langgraph_agent"),
+        ("frameworks.langgraph", "langgraph"),
         "langchain.agents, langchain_openai",
         ("langgraph==1.2.24", "langchain==1.5.2", "langchain-openai==1.7.4"),
         ("langgraph", "langchain", "langchain-openai"),

@@ -7,26 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import llamabot as lmb
-from benchmarks.peers.tasks import PROMPT, QUESTION, STEPS, Tasks
+from benchmarks.peers.tasks import ANSWER, MODEL, PROMPT, QUESTION, STEPS, SUM, Tasks, add
 
 __all__ = ["on_litellm", "on_wire", "start_injected", "start_through_container"]
-
-_SUM = "1 + 2?"
-
-
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
 
 
 def on_wire(address: str) -> Tasks:
     """Return bots on the direct adapter."""
-    return _bots(model="canned", completion=lmb.WireCompletion(base_url=address, api_key="none"))
+    return _bots(model=MODEL, completion=lmb.WireCompletion(base_url=address, api_key="none"))
 
 
 def on_litellm(address: str) -> Tasks:
     """Return bots on LiteLLM."""
-    return _bots(model="openai/canned", options={"api_base": address, "api_key": "none"})
+    return _bots(model=f"openai/{MODEL}", options={"api_base": address, "api_key": "none"})
 
 
 def start_injected(address: str) -> Tasks:
@@ -35,7 +28,7 @@ def start_injected(address: str) -> Tasks:
         "completion": lmb.WireCompletion(base_url=address, api_key="none"),
         "recorder": lmb.InMemoryRecorder(),
     }
-    return Tasks(call=lambda: lmb.SimpleBot(PROMPT, model="canned", **ports)(QUESTION).text)
+    return Tasks(call=lambda: lmb.SimpleBot(PROMPT, model=MODEL, **ports)(QUESTION).text)
 
 
 def start_through_container(address: str) -> Tasks:
@@ -50,7 +43,7 @@ def start_through_container(address: str) -> Tasks:
                 recorder=Path(folder) / "runs.db",
                 options={"base_url": address, "api_key": "none"},
             )
-            text = lmb.SimpleBot(PROMPT, model="wire/canned")(QUESTION).text
+            text = lmb.SimpleBot(PROMPT, model=f"wire/{MODEL}")(QUESTION).text
             lmb.close()
             return text
 
@@ -80,15 +73,15 @@ def _bots(**given: Any) -> Tasks:
         call=lambda: bot(QUESTION).text,
         acall=lambda: ask,
         stream=stream,
-        agent=lambda: agent.run(_SUM, limits=limits),
+        agent=lambda: agent.run(SUM, limits=limits),
         fake_turn=lambda: fake_bot(QUESTION),
-        fake_agent=lambda: fake_agent.run(_SUM, limits=limits),
+        fake_agent=lambda: fake_agent.run(SUM, limits=limits),
     )
 
 
 def _reply(request: lmb.CompletionRequest) -> Any:
     asked = sum(isinstance(message, lmb.AssistantMessage) for message in request.messages)
     if not request.tools or asked >= STEPS:
-        return "Light and matter, one photon at a time."
+        return ANSWER
     call = lmb.ToolCall(f"call-{asked}", "add", '{"a": 1, "b": 2}')
     return lmb.Completion(lmb.AssistantMessage("", tool_calls=(call,)), lmb.FinishReason.TOOL_CALLS)

@@ -34,7 +34,7 @@ __all__ = ["measure"]
 
 _ROUNDS = 5
 _FIGURES = ("call", "acall", "at once", "fragment", "step", "fake turn", "fake step")
-_FRAMEWORKS = tuple(entry for entry in CONTENDERS if entry.place[0] == "frameworks")
+_FRAMEWORKS = tuple(entry for entry in CONTENDERS if entry.place[0].startswith("frameworks."))
 _TEXT = f"""
 Every contender has an environment and a process of its own; the server of fixed answers is one more process. All ask
 the same question in the same form, {CALLS} times in each of {_ROUNDS} rounds, then {AT_ONCE} times at once, then

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
-__all__ = ["PROMPT", "QUESTION", "STEPS", "Ask", "Tasks"]
+__all__ = ["ANSWER", "MODEL", "PROMPT", "QUESTION", "STEPS", "SUM", "Ask", "Tasks", "add"]
 
 STEPS = 10
+MODEL = "canned"
 PROMPT, QUESTION = "You are Feynman.", "Explain QED."
 """What everybody is told and asked."""
+SUM = "1 + 2?"
+"""What an agent is asked."""
+ANSWER = "Light and matter, one photon at a time."
+"""What a fake says."""
 
 Ask = Callable[[], Awaitable[str]]
 
@@ -34,3 +39,8 @@ class Tasks(NamedTuple):
     agent: Callable[[], Any] | None = None
     fake_turn: Callable[[], Any] | None = None
     fake_agent: Callable[[], Any] | None = None
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
