@@ -6,7 +6,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # Three workers for two cores, for many tests wait; each test file stays with one, so that its servers are made once.
-PYTEST_ARGS ?= -n 3 --dist loadfile
+# In the order of their names the last files are short, and no worker waits for another's.
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 BENCH_ARGS ?=
 FALSIFY_RUNS ?= 20
 LOCK_ARGS ?=
