@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,9 +37,15 @@ map_commands.add_to(application)
 
 def run(arguments: list[str]) -> None:
     """Run a command. Its errors are raised; typer's own handling of them is left out."""
-    command = typer.main.get_command(application)
+    command = _command()
     with command.make_context("llamabot", arguments) as context:
         command.invoke(context)
+
+
+@cache
+def _command() -> Any:
+    """Return the application as typer runs it: reading the options of all commands takes longer than many a command."""
+    return typer.main.get_command(application)
 
 
 def _version(wanted: bool) -> None:
