@@ -72,6 +72,11 @@ def test_inputs_that_ask_the_same_are_two(store: Store) -> None:
     assert model.asked == {"a": 2}
 
 
+def test_runs_of_a_job_follow_each_other_in_a_log_that_is_kept_in_order(store: Store) -> None:
+    ids = [item.run_id or "" for item in store.mapped(Model(), [f"{place}" for place in range(20)])]
+    assert ids == sorted(ids)
+
+
 def test_an_input_is_known_by_its_key_wherever_it_stands(store: Store) -> None:
     rows = [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]
     how: dict[str, Any] = {"key": lambda row: row["id"], "prompt": lambda row: row["text"]}
