@@ -24,7 +24,6 @@ from llamabot.ports.recorder import (
     RunPaused,
     RunResumed,
     RunStarted,
-    RunStatus,
     as_json,
 )
 
@@ -40,26 +39,26 @@ _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BRACKET = re.compile(rb"[][{}]")
 
 _encode = msgspec.json.Encoder(enc_hook=as_json).encode
-_RUNNING, _PAUSED = _encode(RunStatus.RUNNING), _encode(RunStatus.PAUSED)
+_RUNNING, _PAUSED = '"running"', '"paused"'
 _SIZE_BITS = 32  # of a place in `batches.rows`: what remains says where an event begins
 
 # What the columns are is told in log_0002.sql.
 _BATCH = """
     INSERT INTO batches (rows, bodies, starts, tags, stands, refers)
-    VALUES (CAST(? AS TEXT), ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT))
+    VALUES (?, ?, ?, ?, ?, ?)
 """
 _UNKNOWN = """
     SELECT value FROM json_each(CAST(? AS TEXT)) WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE digest = value)
 """
 _ANY_OF = """
     SELECT EXISTS (
-        SELECT 1 FROM json_each(CAST(?1 AS TEXT)) AS row JOIN events ON events.run_id = row.key
+        SELECT 1 FROM json_each(?1) AS row JOIN events ON events.run_id = row.key
         AND events.body = CAST(substr(?2, row.value >> 32, row.value & 4294967295) AS TEXT)
     )
 """
 
 
-_Start = tuple[bytes, bytes, bytes]
+_Start = tuple[str, str, str]
 """A run that begins; its row in `batches.starts` but for how it stands; `run: tags`, or nothing if it has none."""
 
 
@@ -77,12 +76,12 @@ class Entry(msgspec.Struct, gc=False, eq=False):
         ticket: who waits for the entry to be committed.
         last: after it nobody tries again to write what cannot be written.
 
-    All bytes are JSON texts.
+    Bodies, runs and how they stand are JSON.
     """
 
-    rows: tuple[tuple[bytes, bytes], ...] = ()
+    rows: tuple[tuple[str, bytes], ...] = ()
     starts: tuple[_Start, ...] = ()
-    stands: tuple[tuple[bytes, bytes], ...] = ()
+    stands: tuple[tuple[str, str], ...] = ()
     blobs: tuple[Blob, ...] = ()
     count: int = 0
     size_bytes: int = 0
@@ -108,9 +107,9 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
     Raises:
         ValueError: one is nested so deeply that SQLite could not read it.
     """
-    rows: list[tuple[bytes, bytes]] = []
+    rows: list[tuple[str, bytes]] = []
     starts: tuple[_Start, ...] = ()
-    stands: tuple[tuple[bytes, bytes], ...] = ()
+    stands: tuple[tuple[str, str], ...] = ()
     blobs: tuple[Blob, ...] = ()
     size = len(events) * _OVERHEAD_BYTES
     for event in events:
@@ -119,7 +118,7 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
             blobs += (event,)
             size += len(event.data)
             continue
-        run, body = _encode(event.run_id), _encode(event)
+        run, body = _name(event.run_id), _encode(event)
         if len(body) > 2 * _MOST_LEVELS:  # seldom
             _check_levels(body)
         rows.append((run, body))
@@ -131,15 +130,20 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
     return Entry(tuple(rows), starts, stands, blobs, len(events), size)
 
 
-def _start(run: bytes, event: RunStarted) -> _Start:
-    row = _encode((event.run_id, event.at_ns, event.parent_id))[:-1]
-    return run, row, b"%b:%b" % (run, _encode(event.tags)) if event.tags else b""
+def _name(value: str | None) -> str:
+    """Return an id, or None, as JSON."""
+    return _encode(value).decode()
 
 
-def _standing(event: RunEvent) -> bytes:
+def _start(run: str, event: RunStarted) -> _Start:
+    tags = f"{run}:{_encode(event.tags).decode()}" if event.tags else ""
+    return run, f"[{run},{event.at_ns},{_name(event.parent_id)}", tags
+
+
+def _standing(event: RunEvent) -> str:
     """Return how a run stands after an event that says so."""
     if isinstance(event, RunFinished):
-        return _encode(event.status)
+        return _encode(event.status).decode()
     return _PAUSED if isinstance(event, RunPaused) else _RUNNING
 
 
@@ -164,7 +168,7 @@ def write_entries(connection: sqlite3.Connection, entries: Sequence[Entry], stor
     batch = (
         *_places(entries),
         *_standings(entries),
-        _object([b"%b:%b" % (_encode(blob.run_id), _encode(blob.digest)) for blob in blobs]),
+        _object([f"{_name(blob.run_id)}:{_name(blob.digest)}" for blob in blobs]),
     )
     if not (stored.issuperset(data) and _write(connection, batch)):
         # All in one transaction: no deletion can come between a blob and what refers to it.
@@ -182,38 +186,36 @@ def are_written(connection: sqlite3.Connection, entries: Sequence[Entry]) -> boo
     return bool(rows and connection.execute(_ANY_OF, (rows, bodies)).fetchone()[0])
 
 
-def _places(entries: Sequence[Entry]) -> tuple[bytes | None, bytes]:
+def _places(entries: Sequence[Entry]) -> tuple[str | None, bytes]:
     """Return the columns `rows` and `bodies` of a batch."""
-    places: list[bytes] = []
-    bodies: list[bytes] = []
+    rows = [row for entry in entries for row in entry.rows]
+    places: list[str] = []
     place = 1
-    for entry in entries:
-        for run, body in entry.rows:
-            size = len(body)
-            places.append(b"%b:%d" % (run, place << _SIZE_BITS | size))
-            bodies.append(body)
-            place += size
-    return _object(places), b"".join(bodies)
+    for run, body in rows:
+        size = len(body)
+        places.append(f"{run}:{place << _SIZE_BITS | size}")
+        place += size
+    return _object(places), b"".join([body for _, body in rows])
 
 
-def _standings(entries: Sequence[Entry]) -> tuple[bytes | None, bytes | None, bytes | None]:
+def _standings(entries: Sequence[Entry]) -> tuple[str | None, str | None, str | None]:
     """Return the columns `starts`, `tags` and `stands`. The last of a batch decides how a run stands."""
     begun = [start for entry in entries for start in entry.starts]
-    stands = {run: standing for entry in entries for run, standing in entry.stands}
+    stands = dict([standing for entry in entries for standing in entry.stands])
     rows = []
     for run, row, _ in begun:
         standing = stands.get(run, _RUNNING)
         if standing != _RUNNING:
             del stands[run]
-        rows.append(b"%b,%b]" % (row, standing))
+        rows.append(f"{row},{standing}]")
     return (
-        b"[%b]" % b",".join(rows) if rows else None,
+        f"[{','.join(rows)}]" if rows else None,
         _object([tags for *_, tags in begun if tags]),
-        _object([b"%b:%b" % item for item in stands.items()]),
+        _object([f"{run}:{standing}" for run, standing in stands.items()]),
     )
 
 
-def _write(connection: sqlite3.Connection, batch: Sequence[bytes | None]) -> bool:
+def _write(connection: sqlite3.Connection, batch: Sequence[str | bytes | None]) -> bool:
     """Commit a batch; False if the file refuses it."""
     try:
         connection.execute(_BATCH, batch)
@@ -222,9 +224,9 @@ def _write(connection: sqlite3.Connection, batch: Sequence[bytes | None]) -> boo
     return True
 
 
-def _object(items: Sequence[bytes]) -> bytes | None:
+def _object(items: Sequence[str]) -> str | None:
     """Return encoded items as one JSON object, None if there are none."""
-    return b"{%b}" % b",".join(items) if items else None
+    return f"{{{','.join(items)}}}" if items else None
 
 
 def _store_blobs(connection: sqlite3.Connection, data: Mapping[str, str]) -> None:
