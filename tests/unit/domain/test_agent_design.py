@@ -42,10 +42,18 @@ def test_numbers_the_requirements_without_gaps() -> None:
         assert int(digits) == counted[kind]
 
 
-def test_links_every_test_of_the_steps_and_of_survival() -> None:
+@pytest.mark.parametrize(
+    "concept",
+    [
+        *("decide", "tools", "at_once", "graph", "limits", "streams"),
+        *("resume", "approvals", "stopping", "replay"),
+    ],
+)
+def test_links_every_test_of_what_an_agent_does(concept: str) -> None:
     linked = {name for _, text in REQUIREMENTS for _, name in LINKED.findall(text)}
-    for path in ("unit/domain/test_agent_steps.py", "unit/domain/test_agent_survival.py"):
-        assert {name for name in _tests_of(path) if name.startswith("test_")} <= linked
+    tests = {name for name in _tests_of(f"unit/domain/test_agent_{concept}.py") if name.startswith("test_")}
+    assert tests
+    assert tests <= linked
 
 
 def test_shows_the_picture_that_the_agent_draws() -> None:
