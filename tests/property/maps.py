@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import strategies as st
 
 import llamabot as lmb
 from llamabot.ports.completion import Completion, CompletionRequest, FinishReason
 from llamabot.testing import CountingIds, FunctionCompletion, InMemoryRecorder, VirtualClock
 
-__all__ = ["BOTS", "COLOURS", "Fate", "Model", "bot", "fates", "mapped", "seen"]
+__all__ = ["BOTH", "BOTS", "COLOURS", "Fate", "Model", "bot", "fates", "mapped", "seen"]
 
 COLOURS = ("sync", "async")
+BOTH = pytest.mark.parametrize("colour", COLOURS)
 BOTS: Mapping[str, type[Any]] = {"sync": lmb.SimpleBot, "async": lmb.AsyncSimpleBot}
 
 

@@ -8,23 +8,19 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from tests.property.maps import COLOURS, Fate, Model, bot, mapped, seen
+from tests.property.maps import BOTH, Fate, Model, bot, mapped, seen
 
 import llamabot as lmb
-from llamabot.adapters.wrap.metadata import MetadataRecorder
 from llamabot.testing import (
     CountingIds,
     FunctionCompletion,
     InMemoryDocStore,
     InMemoryRecorder,
     ScriptedCompletion,
-    VirtualClock,
 )
 
-BOTH = pytest.mark.parametrize("colour", COLOURS)
 
-
-def _texts(items: Any) -> list[str]:
+def texts(items: Any) -> list[str]:
     return [item.unwrap().text for item in items]
 
 
@@ -53,104 +49,6 @@ def test_every_bot_maps(kind: str, colour: str) -> None:
     result = asyncio.run(alone) if colour == "async" else alone
     assert [item.unwrap() for item in items] == [result.value] * 2
     assert items[0].usage == result.usage
-
-
-@BOTH
-def test_tries_three_times_and_waits_longer_each_time(colour: str) -> None:
-    clock = VirtualClock()
-    model = Model({"a": Fate(failures=2), "b": Fate(failures=3)})
-    one, other = mapped(bot(colour, model, clock=clock), ["a", "b"], concurrency=1)
-    assert one.unwrap().text == "A"
-    assert isinstance(other.error, lmb.errors.ProviderUnavailable)
-    assert model.asked == {"a": 3, "b": 3}
-    assert 2 * (0.5 + 1) <= clock.elapsed_s <= 2 * (1 + 2)
-
-
-@BOTH
-def test_waits_as_long_as_the_provider_asks(colour: str) -> None:
-    clock = VirtualClock()
-    script = [lmb.errors.RateLimited("slow down", retry_after_s=20), "yes"]
-    (item,) = mapped(bot(colour, ScriptedCompletion(script), clock=clock), ["a"])
-    assert item.unwrap().text == "yes"
-    assert clock.elapsed_s >= 20
-
-
-@BOTH
-def test_tries_once_without_a_retry(colour: str) -> None:
-    model = Model({"a": Fate(failures=1)})
-    (item,) = mapped(bot(colour, model), ["a"], retry=None)
-    assert isinstance(item.error, lmb.errors.ProviderUnavailable)
-    assert item.run_id == item.error.run_id
-    assert model.asked == {"a": 1}
-
-
-@BOTH
-def test_tries_as_often_as_it_is_told(colour: str) -> None:
-    model = Model({"a": Fate(failures=4)})
-    (item,) = mapped(bot(colour, model), ["a"], retry=lmb.RetryPolicy(attempts=5))
-    assert item.unwrap().text == "A"
-
-
-@BOTH
-@pytest.mark.parametrize("kept", [True, False])
-def test_a_second_try_goes_on_where_the_first_failed(colour: str, kept: bool) -> None:
-    noted: list[str] = []
-
-    def note(text: str) -> str:
-        """Note a text."""
-        noted.append(text)
-        return "noted"
-
-    script = [[("note", {"text": "x"})], lmb.errors.ProviderUnavailable("busy"), "done"]
-    steps = iter([script[0], script[1], "done"] if kept else [script[0], script[1], script[0], "done"])
-
-    def reply(request: Any) -> Any:
-        step = next(steps)
-        if isinstance(step, list):
-            return lmb.AssistantMessage("", tool_calls=(lmb.ToolCall("c1", "note", '{"text": "x"}'),))
-        return step
-
-    make: Any = lmb.AgentBot if colour == "sync" else lmb.AsyncAgentBot
-    recorder = InMemoryRecorder() if kept else None
-    one = make(tools=[note], model="fake", completion=FunctionCompletion(reply), clock=VirtualClock())
-    with lmb.override(recorder=recorder):
-        (item,) = mapped(one, ["go"])
-    assert item.unwrap().text == "done"
-    assert noted == ["x"] * (1 if kept else 2), "what had finished was done again"
-    if recorder:
-        (run,) = recorder.runs()
-        assert (run.run_id, run.status) == (item.run_id, "completed")
-
-
-@BOTH
-def test_tries_anew_where_the_log_has_no_contents(colour: str) -> None:
-    model, recorder = Model({"a": Fate(failures=1)}), InMemoryRecorder()
-    (item,) = mapped(bot(colour, model, recorder=MetadataRecorder(recorder)), ["a"])
-    assert item.unwrap().text == "A"
-    assert [str(run.status) for run in recorder.runs()] == ["completed", "failed"]
-
-
-@BOTH
-def test_counts_the_tokens_of_every_try(colour: str) -> None:
-    def reply(request: Any) -> Any:
-        step = next(steps)
-        if step == "call":
-            return lmb.AssistantMessage("I wait", tool_calls=(lmb.ToolCall("c1", "wait", "{}"),))
-        return step
-
-    def wait() -> str:
-        """Wait."""
-        return "waited"
-
-    usage = []
-    for recorder in (None, InMemoryRecorder()):
-        steps = iter(["call", lmb.errors.ProviderUnavailable("busy"), *([] if recorder else ["call"]), "done"])
-        make: Any = lmb.AgentBot if colour == "sync" else lmb.AsyncAgentBot
-        one = make(tools=[wait], model="fake", completion=FunctionCompletion(reply), clock=VirtualClock())
-        with lmb.override(recorder=recorder):
-            (item,) = mapped(one, ["go"])
-        usage.append(item.usage.completion_tokens)
-    assert usage == [2 + 2 + 1, 2 + 1]
 
 
 @BOTH
@@ -184,7 +82,7 @@ def test_ports_are_those_in_force_when_it_was_called(colour: str) -> None:
     async def awaited() -> list[Any]:
         return [item async for item in items]
 
-    assert _texts(asyncio.run(awaited()) if colour == "async" else items) == ["A", "B"]
+    assert texts(asyncio.run(awaited()) if colour == "async" else items) == ["A", "B"]
 
 
 @BOTH
@@ -199,7 +97,7 @@ def test_runs_are_inside_of_the_span_around_it(colour: str) -> None:
 def test_a_prompt_is_made_of_an_input_and_may_fail_for_one(colour: str) -> None:
     rows = [{"text": "a"}, {}, {"text": "c"}]
     one, none, other = mapped(bot(colour), rows, prompt=lambda row: row["text"])
-    assert _texts([one, other]) == ["A", "C"]
+    assert texts([one, other]) == ["A", "C"]
     assert isinstance(none.error, KeyError)
     assert none.run_id is None
     assert [item.input for item in (one, none, other)] == rows
@@ -278,7 +176,7 @@ def test_an_async_source_is_drawn_in_one_task_and_its_error_is_raised_last() -> 
 
 def test_a_sync_map_works_inside_a_running_event_loop() -> None:
     async def awaited() -> list[str]:
-        return _texts(bot("sync").map(["a", "b"]))
+        return texts(bot("sync").map(["a", "b"]))
 
     assert asyncio.run(awaited()) == ["A", "B"]
 
@@ -291,7 +189,7 @@ def test_inputs_are_drawn_on_the_thread_that_takes_the_items() -> None:
             threads.add(threading.get_ident())
             yield text
 
-    assert _texts(bot("sync").map(source())) == ["A", "B", "C"]
+    assert texts(bot("sync").map(source())) == ["A", "B", "C"]
     assert threads == {threading.get_ident()}
 
 
@@ -317,69 +215,6 @@ def test_whoever_wants_is_told_how_far_it_is(colour: str) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize(
-    ("inputs", "settings", "said"),
-    [
-        ("a question", {}, "several inputs"),
-        (lmb.user("a"), {}, "several inputs"),
-        ({"a": 1}, {}, "several inputs"),
-        (7, {}, "several inputs"),
-        ([], {"concurrency": 0}, "from 1 on"),
-        ([], {"concurrency": True}, "from 1 on"),
-        ([], {"concurrent": 3}, "did you mean 'concurrency'"),
-        ([], {"retry": 3}, "RetryPolicy"),
-        ([], {"resume": ""}, "not empty"),
-        ([], {"resume": "a", "key": "id"}, "function"),
-        ([], {"prompt": "{x}"}, "function"),
-        ([], {"key": str}, "resume="),
-        ([], {"accept_changes": True}, "resume="),
-        ([], {"tags": {"map": "x"}}, "call it otherwise"),
-        ([], {"tags": {"user": 7}}, "tags are text"),
-        ([], {"limits": 7}, "lmb.Limits"),
-    ],
-)
-def test_refuses_at_once_what_it_cannot_do(colour: str, inputs: Any, settings: Any, said: str) -> None:
-    with pytest.raises(lmb.errors.UsageError, match=said):
-        bot(colour).map(inputs, **settings)
-
-
-@BOTH
-def test_inputs_that_cannot_be_gone_through_say_so_themselves(colour: str) -> None:
-    class Torn:
-        def __iter__(self) -> Iterator[str]:
-            raise OSError("the file is torn")
-
-    with pytest.raises(OSError, match="torn"):
-        bot(colour).map(Torn())
-
-
-def test_a_sync_bot_refuses_inputs_that_are_awaited() -> None:
-    async def source() -> AsyncIterator[str]:
-        yield "a"
-
-    inputs: Any = source()
-    with pytest.raises(lmb.errors.UsageError, match="async_generator can only be awaited"):
-        bot("sync").map(inputs)
-
-
-@BOTH
-def test_refuses_at_once_a_bot_that_no_input_could_be_given(colour: str) -> None:
-    with pytest.raises(lmb.errors.ConfigurationError, match="no model is set"):
-        (lmb.SimpleBot if colour == "sync" else lmb.AsyncSimpleBot)().map(["a"])
-    query: Any = lmb.QueryBot if colour == "sync" else lmb.AsyncQueryBot
-    with pytest.raises(lmb.errors.ConfigurationError, match="docstore"):
-        query(model="fake", completion=Model(), recorder=InMemoryRecorder()).map(["a"])
-
-
-def test_a_query_bot_takes_what_its_calls_take() -> None:
-    store = InMemoryDocStore()
-    store.add([lmb.Document("d", "The sky is blue.")])
-    one = lmb.QueryBot(model="fake", completion=FunctionCompletion(lambda _: "Blue [1]."), recorder=InMemoryRecorder())
-    (item,) = one.map(["Of what colour is the sky?"], docstore=store, k=1, min_score=0.0)
-    assert item.unwrap().text == "Blue [1]."
-
-
-@BOTH
 def test_one_bot_maps_twice_at_once(colour: str) -> None:
     one = bot(colour, ids=CountingIds())
 
@@ -393,5 +228,5 @@ def test_one_bot_maps_twice_at_once(colour: str) -> None:
         some, others = asyncio.run(both())
     else:
         some, others = zip(*zip(one.map(["a", "b", "c"]), one.map(["d", "e", "f"]), strict=True), strict=True)
-    assert _texts(some) == ["A", "B", "C"]
+    assert texts(some) == ["A", "B", "C"]
     assert [row[:2] for row in seen(others)] == [(0, "d"), (1, "e"), (2, "f")]

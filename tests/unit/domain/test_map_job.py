@@ -6,15 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.property.maps import COLOURS, Fate, Model, bot, mapped, seen
+from tests.property.maps import BOTH, COLOURS, Fate, Model, bot, mapped, seen
 
 import llamabot as lmb
 from llamabot.adapters.wrap.metadata import MetadataRecorder
 from llamabot.ports.recorder import RecorderPort
 from llamabot.testing import FunctionCompletion, InMemoryRecorder, ScriptedCompletion
 from llamabot.testing.laws import Dying, Killed
-
-BOTH = pytest.mark.parametrize("colour", COLOURS)
 
 
 def _texts(items: Any) -> list[str]:

@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.property.maps import COLOURS, Model, bot, mapped
+from tests.property.maps import BOTH, Model, bot, mapped
 
 import llamabot as lmb
 from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.testing import FunctionCompletion, InMemoryRecorder, VirtualClock
-
-BOTH = pytest.mark.parametrize("colour", COLOURS)
 
 
 def _statuses(recorder: Any) -> list[str]:
