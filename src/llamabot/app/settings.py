@@ -55,6 +55,7 @@ _HARMLESS_OPTIONS = frozenset(
         "frequency_penalty",
         "logit_bias",
         "min_p",
+        "output_schema",
         "presence_penalty",
         "reasoning_effort",
         "seed",

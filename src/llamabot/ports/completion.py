@@ -86,8 +86,10 @@ class OutputSchema(msgspec.Struct, frozen=True, omit_defaults=True):
     strict: bool = False
 
 
-CONNECTION_OPTIONS = frozenset({"api_base", "api_type", "api_version", "base_url", "organization", "timeout"})
-"""Options that say where and how the provider is reached, and nothing of what the model is asked."""
+CONNECTION_OPTIONS = frozenset(
+    {"api_base", "api_type", "api_version", "base_url", "organization", "output_schema", "timeout"}
+)
+"""Options that say where the provider is, how it is reached and what it can, and nothing of what the model is asked."""
 
 ToolChoice: TypeAlias = str
 """`auto`, `required`, `none`, or the name of a tool."""

@@ -17,6 +17,10 @@ from llamabot.ports.errors import ConfigurationError
 __all__ = ["HIDDEN", "NO_SECRETS", "Secret", "Secrets", "is_secret_name", "split_secrets"]
 
 HIDDEN = "[secret]"
+_NOT_PICKLED = (
+    "keys are not pickled, for a pickle may be written to a disk: give the other process its key by the environment "
+    "(the provider's variable, or LLAMABOT_WIRE_KEY), or make there what needs the key"
+)
 _HIDDEN_WHOLE: Any = object()
 
 _SECRET_ENDINGS = frozenset(
@@ -76,7 +80,10 @@ class Secret:
         return hash(self._value)
 
     def __reduce__(self) -> Any:
-        raise TypeError("a Secret is not pickled")
+        raise ConfigurationError(_NOT_PICKLED)
+
+    def __deepcopy__(self, memo: Any) -> Secret:
+        return self
 
 
 class Secrets:
@@ -96,7 +103,7 @@ class Secrets:
     def __reduce__(self) -> Any:
         if not self._tree:  # of a bot without keys, which may be pickled
             return Secrets, ()
-        raise TypeError("Secrets are not pickled: give the other process the key by its environment")
+        raise ConfigurationError(f"{_NOT_PICKLED} ({', '.join(map(str, self._tree))})")
 
     def __deepcopy__(self, memo: Any) -> Secrets:
         return self  # nothing in it changes

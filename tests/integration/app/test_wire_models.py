@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from tests.servers.chat import ChatServer, anything
+from tests.servers.chat import ChatServer, answer, anything
 from tests.servers.vectors import hashed
 
 import llamabot as lmb
@@ -18,6 +19,10 @@ from llamabot.ports.errors import ConfigurationError
 pytestmark = [pytest.mark.loopback, pytest.mark.usefixtures("provider")]
 
 CANARY = "sk-canary-4711"
+
+
+class Person(msgspec.Struct):
+    name: str
 
 
 @pytest.fixture
@@ -79,6 +84,23 @@ def test_takes_the_server_and_its_key_from_the_options_where_the_environment_nam
     lmb.configure(options={"api_base": server.api_base, "api_key": "sk-own-key"})
     lmb.SimpleBot(model="wire/m")("hi")
     assert asked(server) == ("m", "Bearer sk-own-key")
+
+
+def test_holds_its_models_to_a_schema_where_the_settings_say_that_the_server_does(
+    own_server: ChatServer, tmp_path: Path
+) -> None:
+    """The file may be a stranger's: this sends nothing anywhere."""
+    own_server.respond = lambda exchange: answer('{"name": "Ana"}')
+    bot = lmb.StructuredBot(output=Person, model="wire/m")
+    assert bot("Who?") == Person("Ana")
+    assert "response_format" not in own_server.exchanges[-1].body
+    told = tmp_path / "told"
+    told.mkdir()
+    (told / "llamabot.toml").write_text("[options]\noutput_schema = true")
+    os.chdir(told)
+    assert bot("Who?") == Person("Ana")
+    assert own_server.exchanges[-1].body["response_format"]["type"] == "json_schema"
+    assert "output_schema" not in own_server.exchanges[-1].body
 
 
 def test_a_strangers_file_names_no_server(server: ChatServer, tmp_path: Path) -> None:

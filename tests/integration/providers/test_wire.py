@@ -144,6 +144,23 @@ def test_lets_a_calls_options_beat_the_adapters(make: Make, server: ChatServer, 
     assert body["top_p"] == 0.1
 
 
+def test_believes_what_it_is_told_of_the_servers_schemas_and_sends_no_word_of_it(
+    server: ChatServer, make: Make
+) -> None:
+    for said in (True, False):
+        port = make({"api_base": server.api_base, "api_key": "sk-test", "output_schema": said})
+        assert port.capabilities("openai/scripted").output_schema is said
+        assert "output_schema" not in sent(server, port, asking())
+    with pytest.raises(ConfigurationError, match="true or false"):
+        make({"output_schema": "yes"})
+
+
+def test_is_told_of_the_servers_schemas_by_no_single_request(server: ChatServer, port: Port) -> None:
+    with pytest.raises(ConfigurationError, match="said of a server"):
+        port.complete(asking(options={"output_schema": True}))
+    assert server.exchanges == []
+
+
 @pytest.mark.parametrize("name", ["messages", "model", "stream"])
 def test_refuses_options_that_are_part_of_the_request(server: ChatServer, port: Port, name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"'{name}' is not an option"):

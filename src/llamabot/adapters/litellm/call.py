@@ -15,7 +15,7 @@ from llamabot.adapters.litellm.reading import Reading
 from llamabot.adapters.litellm.wire import arguments
 from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.ports.secrets import Secrets
-from llamabot.protocols.chat_completions import refuse_wrong_options
+from llamabot.protocols.chat_completions import OUTPUT_SCHEMA, refuse_of_a_request, refuse_wrong_options
 from llamabot.protocols.failures import Failure, refuse_offline, refuse_without_model
 from llamabot.protocols.words import Scrubber
 
@@ -39,8 +39,10 @@ class Call:
     ) -> None:
         refuse_offline("a model of this machine: model='embedded/smollm2'")
         refuse_without_model(request.model)
+        refuse_of_a_request(request.options)
         refuse_wrong_options({**options, **request.options}, secrets)
         merged = secrets.merged_into({**options, **request.options})
+        merged.pop(OUTPUT_SCHEMA, None)
         self.arguments = arguments(request, merged, streamed=streamed)
         if not _RETRYING & merged.keys():
             self.arguments["logger_fn"] = self._watch

@@ -7,7 +7,6 @@ Here is only what differs between the colours: the lines that wait.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -19,25 +18,26 @@ from llamabot.adapters.litellm.leaving import aclose_stream, close_stream, settl
 from llamabot.adapters.litellm.loading import aload, load
 from llamabot.adapters.litellm.loops import close_clients_with_loop
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
-from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
+from llamabot.ports.secrets import NO_SECRETS, Secrets
+from llamabot.protocols.chat_completions import takes_output_schema
+from llamabot.protocols.options import NO_OPTIONS, WithOptions
 
 __all__ = ["LiteLLMCompletion"]
 
-_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
-
-class LiteLLMCompletion:
+class LiteLLMCompletion(WithOptions):
     """Answers with any model that LiteLLM knows or that speaks the chat-completions wire. Safe to share by threads.
+
+    The option `output_schema` says whether the server holds its models to a JSON schema; it beats LiteLLM's table.
 
     Attributes:
         options: what may be seen of the options for every call.
     """
 
-    def __init__(self, options: Mapping[str, Any] = _NO_OPTIONS, secrets: Secrets = NO_SECRETS) -> None:
-        visible, hidden = split_secrets(options)
-        self.options: Mapping[str, Any] = MappingProxyType(visible)
-        self._secrets = hidden | secrets
+    def __init__(self, options: Mapping[str, Any] = NO_OPTIONS, secrets: Secrets = NO_SECRETS) -> None:
+        super().__init__(options, secrets)
         self._capabilities: dict[str, ModelCapabilities] = {}
+        self._takes_schema = takes_output_schema(options)
 
     def __repr__(self) -> str:
         return f"LiteLLMCompletion({dict(self.options)!r}, {self._secrets!r})"
@@ -132,12 +132,12 @@ class LiteLLMCompletion:
             litellm = load()
             takes_schema = litellm.supports_response_schema(model, self.options.get("custom_llm_provider"))
         except Exception:  # noqa: BLE001 - a name that LiteLLM cannot read is a model it does not know
-            return ModelCapabilities()
+            return ModelCapabilities(output_schema=self._takes_schema)
         entries = [litellm.model_cost.get(name, {}) for name in (model, model.partition("/")[2])]
         prices: Mapping[str, Any] = next((entry for entry in entries if "input_cost_per_token" in entry), {})
         return ModelCapabilities(
             # Its table says False of every model that it has never heard of.
-            output_schema=True if takes_schema else None,
+            output_schema=(True if takes_schema else None) if self._takes_schema is None else self._takes_schema,
             priced=True if prices else None,
             usd_per_prompt_token=prices.get("input_cost_per_token"),
             usd_per_completion_token=prices.get("output_cost_per_token"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from llamabot.adapters.litellm.callbacks import untold
@@ -13,16 +12,15 @@ from llamabot.adapters.litellm.loading import aload, load
 from llamabot.adapters.litellm.loops import close_clients_with_loop
 from llamabot.adapters.litellm.vectors import VectorRequest
 from llamabot.ports.embedding import Vectors
-from llamabot.ports.secrets import NO_SECRETS, Secrets, split_secrets
+from llamabot.ports.secrets import NO_SECRETS, Secrets
 from llamabot.protocols.chat_completions import refuse_wrong_options
 from llamabot.protocols.embeddings import Plan, vendor
+from llamabot.protocols.options import NO_OPTIONS, WithOptions
 
 __all__ = ["LiteLLMEmbedding"]
 
-_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
-
-class LiteLLMEmbedding:
+class LiteLLMEmbedding(WithOptions):
     """Embeds with any model that LiteLLM knows. Safe to share by threads; serves both colours.
 
     Texts go out in order, in as many requests as they need, each made once and never retried. A text of white space
@@ -45,7 +43,7 @@ class LiteLLMEmbedding:
     def __init__(
         self,
         model: str,
-        options: Mapping[str, Any] = _NO_OPTIONS,
+        options: Mapping[str, Any] = NO_OPTIONS,
         *,
         dimensions: int | None = None,
         batch_size: int = 64,
@@ -53,10 +51,8 @@ class LiteLLMEmbedding:
         timeout_s: float = 60.0,
         secrets: Secrets = NO_SECRETS,
     ) -> None:
+        super().__init__(options, secrets)
         self._plan = Plan(model, dimensions, batch_size, max_bytes)
-        visible, hidden = split_secrets(options)
-        self.options: Mapping[str, Any] = MappingProxyType(visible)
-        self._secrets = hidden | secrets
         self._timeout_s = timeout_s
 
     @property

@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 import ssl
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llamabot.adapters.wire.address import Address, address_of
 from llamabot.adapters.wire.connection import default_tls
 from llamabot.adapters.wire.setup import Setup
 from llamabot.ports.closing import AsyncClosing, Closing
-from llamabot.ports.secrets import Secret, Secrets, split_secrets
+from llamabot.ports.errors import ConfigurationError
+from llamabot.ports.secrets import Secret, Secrets
+from llamabot.protocols.chat_completions import refuse_of_a_request
+from llamabot.protocols.options import WithOptions
 
 if TYPE_CHECKING:
     from llamabot.adapters.wire.awaited import AwaitedConnections
@@ -27,10 +29,21 @@ class _Connections:
     """The connections of an adapter and of its copies, each colour's made when it is first used."""
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._given = tls
         self._tls = default_tls(tls)
         self._addresses: dict[str, Address] = {}
         self._blocking: BlockingConnections | None = None
         self._awaited: AwaitedConnections | None = None
+
+    def __reduce__(self) -> Any:
+        if self._given is None:
+            return _Connections, (None,)
+        raise ConfigurationError(
+            "tls= is not pickled: name the certificates by SSL_CERT_FILE, or make the adapter in the other process"
+        )
+
+    def __deepcopy__(self, memo: Any) -> _Connections:
+        return self
 
     @property
     def blocking(self) -> BlockingConnections:
@@ -66,7 +79,7 @@ class _Connections:
         self.close()
 
 
-class WireClient(Closing, AsyncClosing):
+class WireClient(WithOptions, Closing, AsyncClosing):
     """A server, how it is asked, and the connections to it.
 
     Closing closes the connections that wait; one in use is closed when its answer has been read. A closed adapter can
@@ -82,14 +95,15 @@ class WireClient(Closing, AsyncClosing):
         tls: ssl.SSLContext | None,
     ) -> None:
         given = {"api_base": base_url, **({} if api_key is None else {"api_key": api_key}), **options}
-        visible, hidden = split_secrets(given)
-        self.options: Mapping[str, Any] = MappingProxyType(visible)
-        self._secrets = hidden | secrets
+        super().__init__(given, secrets)
         self._connections = _Connections(tls)
         self._setup: Setup | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({dict(self.options)!r}, {self._secrets!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_setup": None}  # it holds the keys as they are sent
 
     def with_secrets(self: C, secrets: Secrets) -> C:
         """Return a copy, with the same connections, that authorises its requests with these secrets too."""
@@ -116,6 +130,7 @@ class WireClient(Closing, AsyncClosing):
     def _setup_for(self, options: Mapping[str, Any]) -> Setup:
         """Return how to ask with these options; without any, as always."""
         if options:
+            refuse_of_a_request(options)
             return Setup({**self.options, **options}, self._secrets, self._connections.address_of)
         if self._setup is None:
             self._setup = Setup(self.options, self._secrets, self._connections.address_of)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator, Generator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -18,12 +17,12 @@ from llamabot.adapters.wire.client import WireClient
 from llamabot.adapters.wire.exchange import fragments, whole
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
 from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets
-from llamabot.protocols.chat_completions import encoded, request_fields
+from llamabot.protocols.chat_completions import encoded, request_fields, takes_output_schema
 from llamabot.protocols.failures import refuse_offline, refuse_without_model
+from llamabot.protocols.options import NO_OPTIONS
 
 __all__ = ["WireCompletion"]
 
-_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 _ENDPOINT = "chat/completions"
 _PREFIX = "wire/"
 
@@ -40,7 +39,8 @@ class WireCompletion(WireClient):
         model: the name for requests that name none.
         options: for every request. `extra_headers`, `extra_body`, `timeout` and `organization` mean what they do for
             `LiteLLMCompletion`; what is no option of the connection becomes a field of the request's body.
-        output_schema: whether the server holds its models to a JSON schema; None is unknown.
+        output_schema: whether the server holds its models to a JSON schema; None is what the option of that name says,
+            and unknown where none does.
         tls: settings of encrypted connections, in place of the system's.
         secrets: more of the options.
 
@@ -54,14 +54,15 @@ class WireCompletion(WireClient):
         base_url: str,
         api_key: str | Secret | None = None,
         model: str = "",
-        options: Mapping[str, Any] = _NO_OPTIONS,
+        options: Mapping[str, Any] = NO_OPTIONS,
         output_schema: bool | None = None,
         tls: ssl.SSLContext | None = None,
         secrets: Secrets = NO_SECRETS,
     ) -> None:
         super().__init__(base_url, api_key, options, secrets, tls)
         self._model = model
-        self._capabilities = ModelCapabilities(output_schema=output_schema)
+        takes_schema = takes_output_schema(options) if output_schema is None else output_schema
+        self._capabilities = ModelCapabilities(output_schema=takes_schema)
 
     @property
     def identity(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from llamabot.adapters.wire.call import Call
@@ -16,10 +15,10 @@ from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets
 from llamabot.protocols.chat_completions import encoded
 from llamabot.protocols.embeddings import Plan, items_in, vendor
 from llamabot.protocols.failures import embedding_failure, refuse_offline
+from llamabot.protocols.options import NO_OPTIONS
 
 __all__ = ["WireEmbedding"]
 
-_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 _ENDPOINT = "embeddings"
 
 
@@ -51,7 +50,7 @@ class WireEmbedding(WireClient):
         *,
         base_url: str,
         api_key: str | Secret | None = None,
-        options: Mapping[str, Any] = _NO_OPTIONS,
+        options: Mapping[str, Any] = NO_OPTIONS,
         dimensions: int | None = None,
         batch_size: int = 64,
         max_bytes: int = 8000,

@@ -8,13 +8,16 @@ from typing import Any
 from llamabot.adapters.wire.address import Address
 from llamabot.ports.errors import ConfigurationError
 from llamabot.ports.secrets import Secrets
-from llamabot.protocols.chat_completions import refuse_wrong_options
+from llamabot.protocols.chat_completions import OUTPUT_SCHEMA, refuse_wrong_options
 from llamabot.protocols.words import Scrubber
 
 __all__ = ["Setup"]
 
 _CONNECTION = frozenset(
-    {"api_base", "api_key", "base_url", "extra_body", "extra_headers", "headers", "organization", "timeout"}
+    {
+        *("api_base", "api_key", "base_url", "extra_body", "extra_headers", "headers", "organization", "timeout"),
+        OUTPUT_SCHEMA,
+    }
 )
 # What says something to LiteLLM alone, which a project may have set once for all its models.
 _OF_LITELLM = frozenset(

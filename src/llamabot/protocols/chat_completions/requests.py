@@ -27,10 +27,22 @@ from llamabot.ports.messages import (
 from llamabot.ports.secrets import Secrets
 from llamabot.ports.tools import ToolCall, ToolSpec
 
-__all__ = ["CALL_FIELDS", "encoded", "refuse_wrong_options", "request_fields", "wire_message"]
+__all__ = [
+    "CALL_FIELDS",
+    "OUTPUT_SCHEMA",
+    "encoded",
+    "refuse_of_a_request",
+    "refuse_wrong_options",
+    "request_fields",
+    "takes_output_schema",
+    "wire_message",
+]
 
 CALL_FIELDS = "tool_calls"
 """Where in `provider_data` the further fields of the calls are, one mapping a call."""
+
+OUTPUT_SCHEMA = "output_schema"
+"""The option of an adapter that says whether the server holds its models to a JSON schema."""
 
 _NOT_OPTIONS = ("messages", "model", "stream")
 _TEXTS = ("api_base", "api_key", "api_version", "base_url", "organization")
@@ -74,6 +86,31 @@ def encoded(fields: Mapping[str, Any]) -> bytes:
         return json.dumps(fields, ensure_ascii=False, default=msgspec.to_builtins).encode("utf-8", "replace")
     except (TypeError, ValueError, RecursionError) as error:
         raise RequestRejected(f"the request cannot be written as JSON: {error}") from error
+
+
+def takes_output_schema(options: Mapping[str, Any]) -> bool | None:
+    """Return whether the server holds its models to a JSON schema, as the options of an adapter say; None: they do not.
+
+    Raises:
+        ConfigurationError: what they say is neither yes nor no.
+    """
+    said = options.get(OUTPUT_SCHEMA)
+    if said is not None and not isinstance(said, bool):
+        raise ConfigurationError(f"the option {OUTPUT_SCHEMA} is true or false; got {type(said).__name__}")
+    return said
+
+
+def refuse_of_a_request(options: Mapping[str, Any]) -> None:
+    """Refuse among the options of one request what is said of a server.
+
+    Raises:
+        ConfigurationError: it is there.
+    """
+    if OUTPUT_SCHEMA in options:
+        raise ConfigurationError(
+            f"{OUTPUT_SCHEMA} is said of a server and no option of one bot: write it into [options] of llamabot.toml, "
+            "call lmb.configure(options={'output_schema': True}), or give it to the adapter"
+        )
 
 
 def refuse_wrong_options(options: Mapping[str, Any], secrets: Secrets) -> None:
