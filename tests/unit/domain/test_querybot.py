@@ -7,32 +7,23 @@ from typing import Any
 import pytest
 from tests.property.ways import WAYS
 from tests.unit.domain.libraries import Away, bot, linkers
+from tests.unit.domain.querying import QUESTION, ids_of, kind_for
 
 import llamabot as lmb
 from llamabot.domain.quotations import estimated_tokens
-from llamabot.ports.errors import ConfigurationError, ContentRefused, LimitReached, ProviderUnavailable, UsageError
+from llamabot.ports.errors import ConfigurationError, ContentRefused, UsageError
 from llamabot.testing import InMemoryDocStore, InMemoryRecorder
-
-QUESTION = "Which linker?"
-
-
-def _kind(way: str) -> Any:
-    return lmb.AsyncQueryBot if "async" in way else lmb.QueryBot
-
-
-def _ids(matches: Any) -> list[str]:
-    return [match.passage.document_id for match in matches]
 
 
 class TestAnswering:
     @pytest.mark.parametrize("way", WAYS)
     def test_an_answer_has_its_text_its_sources_and_what_it_cites(self, way: str) -> None:
-        asked, _ = bot(["lld [2], or mold [1]; see [2] and [7]."], kind=_kind(way))
+        asked, _ = bot(["lld [2], or mold [1]; see [2] and [7]."], kind=kind_for(way))
         answer = WAYS[way](asked, (QUESTION,)).value
         assert isinstance(answer, lmb.Answer)
         assert str(answer) == answer.text == "lld [2], or mold [1]; see [2] and [7]."
-        assert _ids(answer.sources) == ["mold", "lld", "ld"]
-        assert _ids(answer.citations) == ["lld", "mold"]
+        assert ids_of(answer.sources) == ["mold", "lld", "ld"]
+        assert ids_of(answer.citations) == ["lld", "mold"]
         assert answer.unknown_citations == 1
         assert answer.sources == linkers().search(QUESTION)
 
@@ -49,8 +40,8 @@ class TestAnswering:
     def test_only_as_many_are_sent_as_have_room(self) -> None:
         asked, completion = bot(["b", "c"])
         one = estimated_tokens("[1]\n> tools.md\n>\n> mold is a linker: the fast linker")
-        assert _ids(asked(QUESTION, context_tokens=2 * one).sources) == ["mold", "lld"]
-        assert _ids(asked(QUESTION, k=1).sources) == ["mold"]
+        assert ids_of(asked(QUESTION, context_tokens=2 * one).sources) == ["mold", "lld"]
+        assert ids_of(asked(QUESTION, k=1).sources) == ["mold"]
         assert "mold is a linker: the fast linker" in completion.requests[0].messages[-1].text
 
     def test_of_one_that_is_too_long_the_beginning_is_sent_and_told(self) -> None:
@@ -78,8 +69,8 @@ class TestAnswering:
 
     def test_a_filter_belongs_to_the_bot_or_to_the_call(self) -> None:
         asked, _ = bot(["a", "b"], where={"lang": "de"})
-        assert _ids(asked(QUESTION).sources) == ["ld"]
-        assert _ids(asked(QUESTION, where=None).sources) == ["mold", "lld", "ld"]
+        assert ids_of(asked(QUESTION).sources) == ["ld"]
+        assert ids_of(asked(QUESTION, where=None).sources) == ["mold", "lld", "ld"]
 
     def test_what_surrounds_the_question_stays_where_it_is(self) -> None:
         """A beginning of the answer is the last message."""
@@ -92,7 +83,7 @@ class TestAnswering:
     def test_a_citation_may_begin_in_the_beginning_that_was_given(self) -> None:
         asked, _ = bot(["2], lld is one."])
         answer = asked(QUESTION, lmb.assistant("According to passage ["))
-        assert (answer.text, _ids(answer.citations)) == ("2], lld is one.", ["lld"])
+        assert (answer.text, ids_of(answer.citations)) == ("2], lld is one.", ["lld"])
 
     def test_examples_before_the_question_are_not_looked_up(self) -> None:
         recorder = InMemoryRecorder()
@@ -108,7 +99,7 @@ class TestAnswering:
         picture = lmb.image(data=b"\x89PNG\r\n\x1a\n")
         asked, completion = bot(["mold [1]"])
         answer = asked(lmb.user(QUESTION, picture))
-        assert _ids(answer.sources) == ["mold", "lld", "ld"]
+        assert ids_of(answer.sources) == ["mold", "lld", "ld"]
         content = completion.requests[0].messages[-1].content
         assert content[1:] == (lmb.Text(QUESTION), picture)
 
@@ -127,7 +118,7 @@ class TestAnswering:
 class TestFindingNothing:
     @pytest.mark.parametrize("way", WAYS)
     def test_it_says_so_and_asks_no_model(self, way: str) -> None:
-        asked, completion = bot([], kind=_kind(way), not_found="Nichts.")
+        asked, completion = bot([], kind=kind_for(way), not_found="Nichts.")
         result = WAYS[way](asked, ("Who sings?",))
         assert result.value == lmb.Answer("Nichts.")
         assert (result.text, result.finish_reason, result.usage) == ("Nichts.", lmb.FinishReason.STOP, lmb.Usage())
@@ -141,9 +132,9 @@ class TestFindingNothing:
     def test_what_is_good_enough_is_the_stores_own_unless_it_is_said(self) -> None:
         asked, _ = bot(["a", "b"], docstore=linkers(relevant_score=0.9))
         assert asked(QUESTION).sources == ()
-        assert _ids(asked(QUESTION, min_score=0.0).sources) == ["mold", "lld", "ld"]
+        assert ids_of(asked(QUESTION, min_score=0.0).sources) == ["mold", "lld", "ld"]
         best, second, _ = linkers().search(QUESTION)
-        assert _ids(asked(QUESTION, min_score=second.score).sources) == ["mold", "lld"]
+        assert ids_of(asked(QUESTION, min_score=second.score).sources) == ["mold", "lld"]
         assert asked(QUESTION, min_score=best.score * 1.01).sources == ()
 
     def test_a_store_that_cannot_tell_has_no_threshold(self) -> None:
@@ -154,7 +145,7 @@ class TestFindingNothing:
                 return [lmb.Match(linkers().search("mold")[0].passage, -0.5)]
 
         asked, _ = bot(["a"], docstore=Distant())
-        assert _ids(asked(QUESTION).sources) == ["mold"]
+        assert ids_of(asked(QUESTION).sources) == ["mold"]
 
     def test_the_log_has_it_and_tells_it_again(self) -> None:
         recorder = InMemoryRecorder()
@@ -172,92 +163,13 @@ class TestFindingNothing:
             asked.with_(not_found="Nichts.").replay(result.run_id)
 
 
-class TestFollowingUp:
-    def _memory(self) -> lmb.ChatMemory:
-        memory = lmb.ChatMemory()
-        memory.remember([lmb.user("What is mold?"), lmb.assistant("A linker [1].")])
-        return memory
-
-    @pytest.mark.parametrize("way", WAYS)
-    def test_a_follow_up_is_made_into_a_question_first(self, way: str) -> None:
-        recorder, memory = InMemoryRecorder(), self._memory()
-        asked, completion = bot(['"Is lld fast?"', "Yes [1]."], kind=_kind(way), memory=memory, recorder=recorder)
-        result = WAYS[way](asked, ("and lld?",))
-        rephrasing, asking = completion.requests
-        assert "User: What is mold?\nAssistant: A linker [1]." in rephrasing.messages[-1].text
-        assert "and lld?" in rephrasing.messages[-1].text
-        assert asking.messages[1:3] == memory.recall()[:2]
-        assert "Question: and lld?" in asking.messages[-1].text
-        trace = lmb.read_trace(recorder.events(result.run_id))
-        assert [effect.effect for effect in trace.effects] == ["recall", "rephrase", "retrieve", "complete", "remember"]
-        search = trace.effects[2].search
-        assert search is not None
-        assert search.query == "Is lld fast?"
-        assert _ids(result.value.sources) == _ids(linkers().search("Is lld fast?"))
-
-    def test_the_conversation_has_the_question_and_the_answer_alone(self) -> None:
-        memory = self._memory()
-        asked, _ = bot(["Is lld fast?", "Yes [1]."], memory=memory)
-        asked("and lld?")
-        assert memory.recall()[2:] == (lmb.user("and lld?"), lmb.assistant("Yes [1]."))
-
-    def test_nothing_is_made_of_the_first_question(self) -> None:
-        asked, completion = bot(["mold [1]"], memory=lmb.ChatMemory())
-        asked(QUESTION)
-        assert len(completion.requests) == 1
-
-    @pytest.mark.parametrize(
-        "made",
-        ["", " \n", "so " * 400, lmb.Completion(lmb.AssistantMessage("Is the"), lmb.FinishReason.LENGTH)],
-        ids=["empty", "blank", "long", "cut"],
-    )
-    def test_where_none_was_made_it_is_looked_up_with_the_question_before_it(self, made: Any) -> None:
-        recorder = InMemoryRecorder()
-        asked, _ = bot([made, "Yes [1]."], memory=self._memory(), recorder=recorder)
-        result = asked.run("And who made it?")
-        search = lmb.read_trace(recorder.events(result.run_id)).effects[2].search
-        assert search is not None
-        assert search.query == "What is mold?\nAnd who made it?"
-        assert _ids(result.value.sources)[:1] == ["mold"], "which its own words do not find"
-        assert linkers().search("And who made it?") == ()
-
-    def test_a_provider_that_fails_then_is_asked_again_on_resume(self) -> None:
-        asked, completion = bot([ProviderUnavailable("away"), "Is lld fast?", "Yes [1]."], memory=self._memory())
-        with pytest.raises(ProviderUnavailable) as caught:
-            asked("and lld?")
-        assert asked.resume(str(caught.value.run_id)).text == "Yes [1]."
-        completion.assert_finished()
-
-    def test_what_the_model_was_asked_then_is_no_transcript(self) -> None:
-        recorder = InMemoryRecorder()
-        asked, _ = bot(["Is lld fast?"], memory=self._memory(), docstore=Away(), recorder=recorder)
-        with pytest.raises(lmb.errors.DocStoreError) as caught:
-            asked("and lld?")
-        assert caught.value.messages == lmb.read_trace(recorder.events(str(caught.value.run_id))).messages == ()
-
-    def test_a_refusal_then_is_a_refusal(self) -> None:
-        refusal = lmb.Completion(lmb.AssistantMessage("no"), lmb.FinishReason.CONTENT_FILTER)
-        asked, _ = bot([refusal], memory=self._memory())
-        with pytest.raises(ContentRefused):
-            asked("and lld?")
-
-    def test_it_counts_as_a_completion(self) -> None:
-        asked, completion = bot(["Is lld fast?", "Yes [1]."], memory=self._memory(), limits=lmb.Limits(decisions=1))
-        with pytest.raises(LimitReached) as caught:
-            asked("and lld?")
-        assert caught.value.limit == "decisions"
-        assert caught.value.messages[-1].text.endswith("Question: and lld?")
-        assert asked.resume(str(caught.value.run_id), limits=lmb.Limits(decisions=2)).text == "Yes [1]."
-        completion.assert_finished()
-
-
 class TestStreaming:
     def test_what_was_found_is_told_before_the_first_text(self) -> None:
         asked, _ = bot(["mold [1]"])
         with asked.stream(QUESTION) as events:
             first, second, *_ = events
         assert isinstance(first, lmb.Retrieved)
-        assert _ids(first.matches) == ["mold", "lld", "ld"]
+        assert ids_of(first.matches) == ["mold", "lld", "ld"]
         assert isinstance(second, lmb.TextDelta)
 
     def test_a_question_that_is_made_is_not_the_answer(self) -> None:
@@ -307,11 +219,11 @@ class TestSettings:
         where = {"lang": "de"}
         asked, _ = bot(["a"], where=where)
         where["lang"] = "en"
-        assert _ids(asked(QUESTION).sources) == ["ld"]
+        assert ids_of(asked(QUESTION).sources) == ["ld"]
 
     def test_a_copy_has_other_settings(self) -> None:
         asked, _ = bot(["a", "b"])
-        assert _ids(asked.with_(k=1)(QUESTION).sources) == ["mold"]
+        assert ids_of(asked.with_(k=1)(QUESTION).sources) == ["mold"]
         assert len(asked(QUESTION).sources) == 3
         assert "k=1" in repr(asked.with_(k=1))
 
