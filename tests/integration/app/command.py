@@ -1,12 +1,17 @@
-"""How a command that ran in this process ended."""
+"""How a command that ran in this process ended, and what it has written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
-__all__ = ["Command", "Ended"]
+import llamabot as lmb
+
+__all__ = ["PERSON", "Command", "Ended", "log_of"]
+
+PERSON = {"title": "Person", "type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
 
 
 class Ended(msgspec.Struct):
@@ -18,3 +23,8 @@ class Ended(msgspec.Struct):
 
 
 Command = Callable[..., Ended]
+
+
+def log_of(project: Path) -> lmb.SqliteRecorder:
+    """Return the log of a project."""
+    return lmb.SqliteRecorder(project / ".llamabot" / "runs.db")

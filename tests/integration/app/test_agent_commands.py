@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.app.command import Command, Ended
+from tests.integration.app.command import Command, Ended, log_of
 
 import llamabot as lmb
 from llamabot.ports.errors import RateLimited
@@ -73,12 +73,8 @@ ADD = _calls(("add", {"a": 2, "b": 3}))
 PAY = _calls(("pay", {"amount": 5, "to": "Ana"}))
 
 
-def _log(project: Path) -> lmb.SqliteRecorder:
-    return lmb.SqliteRecorder(project / ".llamabot" / "runs.db")
-
-
 def _last(project: Path) -> lmb.RunTrace:
-    with _log(project) as log:
+    with log_of(project) as log:
         return lmb.read_trace(log.events(next(iter(log.runs())).run_id))
 
 
@@ -314,7 +310,7 @@ def test_promises_nothing_that_a_log_without_contents_cannot_keep(
 def test_leaves_a_run_alone_that_is_in_other_hands(command: Command, project: Path) -> None:
     with lmb.override(completion=ScriptedCompletion([PAY])):
         command("agent", "--tools", "own:pay", "-m", "m", "Pay.")
-        with _log(project) as log:
+        with log_of(project) as log:
             held = log.claim(next(iter(log.runs())).run_id)
             ended = command("resume", "last", "--tools", "own:pay", "--approve", "call_pay")
             held.release()

@@ -25,11 +25,6 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks o
 WHOLE = ["Blob", "RunStarted", "EffectStarted", "EffectFinished", "RunFinished"]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "log" / "runs.db"
-
-
 def ids(path: Path) -> set[str]:
     """Return which runs somebody else finds, after seeing that each is there whole and once, in a sound file."""
     recorder = SqliteRecorder(path)
