@@ -1,3 +1,5 @@
+"""What the command line tells of runs."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""What the command line tells of models, settings and keys, and which it trusts."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 from dependency_injector import providers
+from tests.integration.app.provided import ask_a_bot, go_to
 from tests.servers.chat import ChatServer, answer
 
 import llamabot as lmb
-from llamabot.app.building import Defaults
 from llamabot.app.provider import AppProvider
-from llamabot.app.settings import Settings
 from llamabot.app.trust import trust
 from llamabot.domain.messages import to_messages
 from llamabot.ports.completion import CompletionRequest
-from llamabot.ports.embedding import EmbeddingPort
 from llamabot.ports.errors import ConfigurationError, UnknownArgument, UsageError
-from llamabot.ports.provider import Provider, current_embedding, set_provider_factory
+from llamabot.ports.provider import Provider, set_provider_factory
 from llamabot.testing import CountingIds, HashedEmbedding, InMemoryRecorder, ScriptedCompletion, TickingClock
 
 CANARY = "sk-canary-4711"
-
-
-def _ask(model: str = "openai/gpt-x") -> str:
-    return str(lmb.SimpleBot(model=model)("hi"))
-
-
-def _go_to(folder: Path, text: str) -> Path:
-    folder.mkdir(parents=True)
-    file = folder / "llamabot.toml"
-    file.write_text(text)
-    os.chdir(folder)
-    return file
 
 
 def test_answers_with_what_was_configured(provider: AppProvider) -> None:
@@ -59,7 +43,7 @@ def test_takes_a_model_from_the_argument_then_configure_then_the_settings(
     provider: AppProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = ScriptedCompletion(["a"] * 4)
-    _go_to(tmp_path / "p", 'model = "file"')
+    go_to(tmp_path / "p", 'model = "file"')
     lmb.configure(completion=model)
     lmb.SimpleBot()("hi")
     monkeypatch.setenv("LLAMABOT_MODEL", "environment")
@@ -165,15 +149,6 @@ def test_gives_every_thread_the_same_ports(provider: AppProvider) -> None:
     assert len({tuple(map(id, ports)) for ports in seen}) == 1  # type: ignore[call-overload]  # they are tuples
 
 
-def test_asks_a_container_for_each_model(provider: AppProvider) -> None:
-    from dependency_injector import providers
-
-    container = lmb.Container()
-    container.completion.override(providers.Factory(lambda model, settings: ScriptedCompletion([model])))
-    lmb.configure(container=container)
-    assert [_ask("a"), _ask("b")] == ["a", "b"]
-
-
 @pytest.mark.loopback
 def test_sends_the_key_to_no_address_of_a_strangers_folder(
     provider: AppProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -182,7 +157,7 @@ def test_sends_the_key_to_no_address_of_a_strangers_folder(
         monkeypatch.setenv("OPENAI_API_KEY", CANARY)
         monkeypatch.setenv("OPENAI_API_BASE", ours.api_base)
         ours.script(answer("ours"))
-        file = _go_to(tmp_path / "theirs", f'model = "openai/gpt-x"\n[options]\napi_base = "{theirs.api_base}"')
+        file = go_to(tmp_path / "theirs", f'model = "openai/gpt-x"\n[options]\napi_base = "{theirs.api_base}"')
         with pytest.warns(UserWarning, match=r"options\.api_base"):
             assert str(lmb.SimpleBot()("hi")) == "ours"
         assert theirs.exchanges == []
@@ -207,7 +182,7 @@ def test_sends_the_key_to_no_address_of_a_strangers_folder(
 def test_takes_the_address_of_the_folder_it_is_in(provider: AppProvider, tmp_path: Path) -> None:
     with ChatServer() as first, ChatServer() as second:
         files = [
-            _go_to(tmp_path / name, f'[options]\napi_base = "{server.api_base}"\napi_key = "{CANARY}-{name}"')
+            go_to(tmp_path / name, f'[options]\napi_base = "{server.api_base}"\napi_key = "{CANARY}-{name}"')
             for name, server in (("first", first), ("second", second))
         ]
         for file in files:
@@ -215,7 +190,7 @@ def test_takes_the_address_of_the_folder_it_is_in(provider: AppProvider, tmp_pat
         for file, server in zip(files * 2, (first, second) * 2, strict=True):
             os.chdir(file.parent)
             server.script(answer(file.parent.name))
-            assert _ask() == file.parent.name
+            assert ask_a_bot() == file.parent.name
         for server in (first, second):
             assert len({exchange.headers["authorization"] for exchange in server.exchanges}) == 1
 
@@ -223,15 +198,15 @@ def test_takes_the_address_of_the_folder_it_is_in(provider: AppProvider, tmp_pat
 @pytest.mark.loopback
 def test_takes_configured_options_instead_of_the_files(provider: AppProvider, tmp_path: Path) -> None:
     with ChatServer() as server:
-        _go_to(tmp_path / "p", "options.top_p = 0.5")
+        go_to(tmp_path / "p", "options.top_p = 0.5")
         lmb.configure(options={"api_base": server.api_base, "api_key": CANARY, "seed": 7})
         server.script(answer("a"), answer("b"))
-        assert _ask() == "a"
+        assert ask_a_bot() == "a"
         body = server.exchanges[0].body
         assert (body.get("seed"), body.get("top_p")) == (7, None)
         assert CANARY not in repr(provider.completion("openai/x"))
         lmb.configure(options={"api_base": server.api_base, "api_key": "other"})
-        assert _ask() == "b"
+        assert ask_a_bot() == "b"
         assert server.exchanges[1].headers["authorization"] == "Bearer other"
 
 
@@ -242,72 +217,11 @@ def test_asks_no_provider_while_offline(provider: AppProvider, monkeypatch: pyte
         provider.completion("openai/x").complete(request)  # type: ignore[union-attr]  # the adapter has both colours
 
 
-def test_takes_an_embedder_from_configure_then_the_settings_then_its_own(
-    provider: AppProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = provider.embedding()
-    assert isinstance(own, lmb.OnnxEmbedding)
-    assert provider.embedding() is own
-    _go_to(tmp_path / "p", 'embedding = "embedded/other"')
-    other = provider.embedding()
-    assert "other" in _missing(other)
-    monkeypatch.setenv("LLAMABOT_EMBEDDING", "embedded/another")
-    assert "another" in _missing(provider.embedding())
-    lmb.configure(embedding="embedded/configured")
-    assert "configured" in _missing(provider.embedding())
-    hashed = HashedEmbedding()
-    lmb.configure(embedding=hashed)
-    assert provider.embedding() is hashed
-    lmb.configure(embedding=None)
-    assert "another" in _missing(provider.embedding())
-
-
-def test_replaces_an_embedder_in_a_block(provider: AppProvider) -> None:
-    given, replaced, configured = HashedEmbedding(8), HashedEmbedding(9), HashedEmbedding(10)
-    lmb.configure(embedding=configured)
-    assert current_embedding() is configured
-    assert current_embedding(given) is given
-    with lmb.override(embedding=replaced):
-        assert current_embedding(given) is replaced
-    assert current_embedding(given) is given
-
-
 def test_asks_a_container_for_an_embedder(provider: AppProvider) -> None:
     container, hashed = lmb.Container(), HashedEmbedding()
     container.embedding.override(providers.Object(hashed))
     lmb.configure(container=container)
     assert provider.embedding() is hashed
-
-
-def test_a_store_is_given_the_splitter_of_a_configured_container(provider: AppProvider) -> None:
-    container = lmb.Container()
-    container.splitter.override(providers.Factory(lmb.SemanticSplitter, size=20))
-    documents = [lmb.Document(id="a", text="mold is a linker. lld is one too.")]
-
-    def found() -> list[str]:
-        with lmb.FaissDocStore(embedding=False) as store:
-            store.add(documents)
-            return [match.passage.text for match in store.search("mold")]
-
-    lmb.configure(container=container)
-    assert found() == ["mold is a linker."]
-    lmb.configure(container=None)
-    assert found() == ["mold is a linker. lld is one too."]
-
-
-@pytest.mark.parametrize("wrong", [HashedEmbedding, 384, Path("minilm.onnx")])
-def test_refuses_what_is_no_embedder(provider: AppProvider, wrong: object) -> None:
-    with pytest.raises(ConfigurationError, match="embedding="):
-        lmb.configure(embedding=wrong)  # type: ignore[arg-type]  # it is the test
-    with pytest.raises(ConfigurationError, match="embedding="), lmb.override(embedding=wrong):
-        pass
-
-
-def _missing(embedding: EmbeddingPort) -> str:
-    """Return what an embedder says of its model, which is not here."""
-    with pytest.raises(ConfigurationError, match="is not installed") as caught:
-        embedding.embed(["a"])
-    return str(caught.value)
 
 
 def _read_again() -> None:
@@ -316,45 +230,3 @@ def _read_again() -> None:
     os.chdir("/")
     lmb.recorder()
     os.chdir(here)
-
-
-def _add(left: int, right: int) -> int:
-    return left + right
-
-
-def test_no_container_is_loaded_that_was_not_configured() -> None:
-    """It takes half a second, and a bot's first call would hold the event loop up for it."""
-    code = (
-        "import asyncio, sys, llamabot as lmb\n"
-        "from llamabot.ports.provider import current_provider\n"
-        "from llamabot.testing import ScriptedCompletion\n"
-        "provider = current_provider()\n"
-        "def f(): ...\n"
-        "made = provider.completion('openai/x'), provider.embedding(), provider.splitter(), provider.toolbox([f])\n"
-        "store = lmb.FaissDocStore(embedding=False)\n"
-        "store.add([lmb.Document('a', 'linkers')])\n"
-        "bot = lmb.AsyncQueryBot(docstore=store, completion=ScriptedCompletion(['mold [1]']))\n"
-        "print(asyncio.run(bot('linkers?')).text, {'dependency_injector', 'fastapi'} & {*sys.modules})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "mold [1] set()", done.stderr
-
-
-def test_the_defaults_are_those_of_the_container() -> None:
-    container, defaults = lmb.Container(), Defaults()
-    settings = Settings(model="openai/x")
-    for made in (container, defaults):
-        assert type(made.completion("openai/x", settings=settings)).__name__ == "LiteLLMCompletion"
-    for name in ("splitter", "clock", "ids", "recorder"):
-        assert type(getattr(container, name)()) is type(getattr(defaults, name)())
-    assert type(container.embedding(settings=settings)) is type(defaults.embedding(settings=settings))
-    assert type(container.toolbox([_add])) is type(defaults.toolbox([_add]))
-
-
-def test_makes_the_toolbox_of_a_configured_container(provider: AppProvider) -> None:
-    container, box = lmb.Container(), lmb.LocalToolbox([_add])
-    container.toolbox.override(providers.Object(box))
-    lmb.configure(container=container)
-    assert provider.toolbox([_add]) is box
-    lmb.configure(container=None)
-    assert provider.toolbox([_add]) is not box

@@ -1,3 +1,5 @@
+"""A store to ingest into."""
+
 from __future__ import annotations
 
 import pytest

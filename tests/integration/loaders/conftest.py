@@ -1,3 +1,5 @@
+"""A loader of one file."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

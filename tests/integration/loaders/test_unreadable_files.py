@@ -1,3 +1,5 @@
+"""Files that cannot be read, and any bytes."""
+
 from __future__ import annotations
 
 import io

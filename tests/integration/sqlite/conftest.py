@@ -1,3 +1,5 @@
+"""A log in a folder of its own."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

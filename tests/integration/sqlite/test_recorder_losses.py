@@ -1,3 +1,5 @@
+"""What a recorder cannot keep is lost whole, counted, and told once."""
+
 from __future__ import annotations
 
 import math

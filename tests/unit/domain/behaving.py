@@ -13,7 +13,6 @@ from llamabot.testing import InMemoryRecorder, ScriptedCompletion
 
 __all__ = ["KINDS", "act", "awaited", "both", "calls", "told", "total"]
 
-
 KINDS = (lmb.AgentBot, lmb.AsyncAgentBot)
 both = pytest.mark.parametrize("kind", KINDS)
 

@@ -8,7 +8,6 @@ import llamabot as lmb
 
 __all__ = ["QUESTION", "ids_of", "kind_for"]
 
-
 QUESTION = "Which linker?"
 
 

@@ -1,3 +1,5 @@
+"""What an agent does that waits for a yes. The design links to these tests."""
+
 from __future__ import annotations
 
 from pathlib import Path

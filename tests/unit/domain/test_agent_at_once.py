@@ -1,3 +1,5 @@
+"""Several calls of one decision. The design links to these tests."""
+
 from __future__ import annotations
 
 import asyncio

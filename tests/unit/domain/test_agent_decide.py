@@ -1,3 +1,5 @@
+"""How the reference agent decides. The design links to these tests."""
+
 from __future__ import annotations
 
 from typing import Any

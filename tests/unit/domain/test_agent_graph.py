@@ -1,3 +1,5 @@
+"""The graph that an agent walks. The design links to these tests."""
+
 from __future__ import annotations
 
 import asyncio

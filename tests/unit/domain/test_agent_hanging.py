@@ -1,3 +1,5 @@
+"""Tools that take their time, and where they run."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""What ends an agent that does not end by itself. The design links to these tests."""
+
 from __future__ import annotations
 
 import threading

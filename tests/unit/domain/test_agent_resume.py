@@ -1,3 +1,5 @@
+"""What an agent does whose run broke off. The design links to these tests."""
+
 from __future__ import annotations
 
 from typing import Any

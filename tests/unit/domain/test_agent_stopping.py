@@ -1,3 +1,5 @@
+"""What an agent does that is cancelled or left. The design links to these tests."""
+
 from __future__ import annotations
 
 import asyncio

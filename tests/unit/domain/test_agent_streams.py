@@ -1,3 +1,5 @@
+"""What an agent tells as it happens. The design links to this test."""
+
 from __future__ import annotations
 
 from tests.unit.domain.agents import THREE, add

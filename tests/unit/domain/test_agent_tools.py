@@ -1,3 +1,5 @@
+"""How the reference agent runs tools and ends with one. The design links to these tests."""
+
 from __future__ import annotations
 
 import asyncio

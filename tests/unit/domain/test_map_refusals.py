@@ -1,3 +1,5 @@
+"""What a map refuses at once."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator

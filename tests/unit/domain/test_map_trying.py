@@ -1,3 +1,5 @@
+"""How often a map tries, and where a try begins."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""A question that follows on another is looked up by what it means."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -11,7 +11,6 @@ from llamabot.ports.messages import AssistantMessage
 
 __all__ = ["CHEAP", "budget", "costing"]
 
-
 CHEAP = {"first": (0.001, 0.002)}
 
 

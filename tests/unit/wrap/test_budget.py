@@ -20,12 +20,7 @@ import llamabot as lmb
 from llamabot.adapters.fake.shared import InMemoryLedger
 from llamabot.adapters.wrap.periods import PERIODS, period_at
 from llamabot.ports.completion import Completion, ModelCapabilities
-from llamabot.ports.errors import (
-    BudgetExceeded,
-    CompletionTimeout,
-    ConfigurationError,
-    RateLimited,
-)
+from llamabot.ports.errors import BudgetExceeded, CompletionTimeout, ConfigurationError, RateLimited
 from llamabot.ports.recorder import RunStatus
 from llamabot.testing import FunctionCompletion, HashedEmbedding, InMemoryRecorder, ScriptedCompletion, VirtualClock
 

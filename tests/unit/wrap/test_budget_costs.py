@@ -1,3 +1,5 @@
+"""What is counted against a budget."""
+
 from __future__ import annotations
 
 import asyncio

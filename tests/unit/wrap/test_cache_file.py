@@ -1,3 +1,5 @@
+"""Answers that are kept in a file."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""A bot in each colour that notes what is opened and closed, and a look at the threads that are left."""
+
 from __future__ import annotations
 
 import threading

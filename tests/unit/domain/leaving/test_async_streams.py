@@ -1,3 +1,5 @@
+"""As `test_streams`, in an event loop."""
+
 from __future__ import annotations
 
 import asyncio

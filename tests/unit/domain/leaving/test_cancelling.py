@@ -1,3 +1,5 @@
+"""A task may be cancelled at any await."""
+
 from __future__ import annotations
 
 import asyncio

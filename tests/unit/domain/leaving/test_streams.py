@@ -1,3 +1,5 @@
+"""A stream that is left closes the provider and the core, and its log says so."""
+
 from __future__ import annotations
 
 import gc
