@@ -24,6 +24,7 @@ from llamabot.ports.recorder import (
     RunPaused,
     RunResumed,
     RunStarted,
+    RunStatus,
     as_json,
 )
 
@@ -38,8 +39,7 @@ _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BRACKET = re.compile(rb"[][{}]")
 
 _encode = msgspec.json.Encoder(enc_hook=as_json).encode
-_RUNNING, _PAUSED = '"running"', '"paused"'
-_STANDING: Mapping[type[RunEvent], str] = {RunPaused: _PAUSED, RunResumed: _RUNNING}
+_STANDING: Mapping[type[RunEvent], RunStatus] = {RunPaused: RunStatus.PAUSED, RunResumed: RunStatus.RUNNING}
 _SIZE_BITS = 32  # of a place in `batches.rows`: what remains says where an event begins
 
 # What the columns are is told in log_0002.sql.
@@ -58,8 +58,8 @@ _ANY_OF = """
 """
 
 
-_Start = tuple[str, str, str]
-"""A run that begins; its row in `batches.starts` but for how it stands; `run: tags`, or nothing if it has none."""
+_Start = tuple[str, int, str | None]
+"""A run that begins, when, and its parent."""
 
 
 class Entry(msgspec.Struct, gc=False, eq=False):
@@ -68,22 +68,22 @@ class Entry(msgspec.Struct, gc=False, eq=False):
     Thousands may wait at a time, so an entry is made of what the garbage collector need not look at.
 
     Attributes:
-        bodies: every event but the blobs.
+        bodies: every event but the blobs, as JSON.
         runs: of each body, its run.
         starts: the runs that begin.
+        tags: those of them that have any, each with the JSON of its tags.
         stands: the runs that are paused, resumed or ended, each with how it stands then.
         count: how many events it has.
         size_bytes: roughly what it takes of the memory; 0 if it has no events.
         ticket: who waits for the entry to be committed.
         last: after it nobody tries again to write what cannot be written.
-
-    Bodies, runs and how they stand are JSON.
     """
 
     bodies: tuple[bytes, ...] = ()
     runs: tuple[str, ...] = ()
     starts: tuple[_Start, ...] = ()
-    stands: tuple[tuple[str, str], ...] = ()
+    tags: tuple[tuple[str, bytes], ...] = ()
+    stands: tuple[tuple[str, RunStatus], ...] = ()
     blobs: tuple[Blob, ...] = ()
     count: int = 0
     size_bytes: int = 0
@@ -111,9 +111,9 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
     """
     bodies: list[bytes] = []
     runs: list[str] = []
-    run_id, run = None, ""
     starts: tuple[_Start, ...] = ()
-    stands: tuple[tuple[str, str], ...] = ()
+    tags: tuple[tuple[str, bytes], ...] = ()
+    stands: tuple[tuple[str, RunStatus], ...] = ()
     blobs: tuple[Blob, ...] = ()
     size = len(events) * _OVERHEAD_BYTES
     for event in events:
@@ -123,31 +123,20 @@ def encode_entry(events: Sequence[RunEvent]) -> Entry:
             blobs += (event,)
             size += len(event.data)
             continue
-        if event.run_id is not run_id:
-            run_id, run = event.run_id, _name(event.run_id)
         body = _encode(event)
         if len(body) > 2 * _MOST_LEVELS:  # seldom
             _check_levels(body)
         bodies.append(body)
-        runs.append(run)
+        runs.append(event.run_id)
         size += len(body)
         if type(event) is RunStarted:
-            starts += (_start(run, event),)
+            starts += ((event.run_id, event.at_ns, event.parent_id),)
+            tags += ((event.run_id, _encode(event.tags)),) if event.tags else ()
         elif type(event) is RunFinished:
-            stands += ((run, _name(event.status)),)
+            stands += ((event.run_id, event.status),)
         elif (standing := _STANDING.get(type(event))) is not None:
-            stands += ((run, standing),)
-    return Entry(tuple(bodies), tuple(runs), starts, stands, blobs, len(events), size)
-
-
-def _name(value: str | None) -> str:
-    """Return an id, or None, as JSON."""
-    return "null" if value is None else _encode(value).decode()
-
-
-def _start(run: str, event: RunStarted) -> _Start:
-    tags = f"{run}:{_encode(event.tags).decode()}" if event.tags else ""
-    return run, f"[{run},{event.at_ns},{_name(event.parent_id)}", tags
+            stands += ((event.run_id, standing),)
+    return Entry(tuple(bodies), tuple(runs), starts, tags, stands, blobs, len(events), size)
 
 
 def _check_levels(body: bytes) -> None:
@@ -195,7 +184,7 @@ def _places(entries: Sequence[Entry]) -> tuple[str | None, bytes]:
     runs = [run for entry in entries for run in entry.runs]
     places: list[str] = []
     place = 1
-    for run, size in zip(runs, map(len, bodies), strict=True):
+    for run, size in zip(map(_name, runs), map(len, bodies), strict=True):
         places.append(f"{run}:{place << _SIZE_BITS | size}")
         place += size
     return _object(places), b"".join(bodies)
@@ -206,15 +195,15 @@ def _standings(entries: Sequence[Entry]) -> tuple[str | None, str | None, str | 
     begun = [start for entry in entries for start in entry.starts]
     stands = dict([standing for entry in entries for standing in entry.stands])
     rows = []
-    for run, row, _ in begun:
-        standing = stands.get(run, _RUNNING)
-        if standing != _RUNNING:
-            del stands[run]
-        rows.append(f"{row},{standing}]")
+    for start in begun:
+        standing = stands.get(start[0], RunStatus.RUNNING)
+        if standing != RunStatus.RUNNING:
+            del stands[start[0]]
+        rows.append((*start, standing))
     return (
-        f"[{','.join(rows)}]" if rows else None,
-        _object([tags for *_, tags in begun if tags]),
-        _object([f"{run}:{standing}" for run, standing in stands.items()]),
+        _encode(rows).decode() if rows else None,
+        _object([f"{_name(run)}:{tags.decode()}" for entry in entries for run, tags in entry.tags]),
+        _object([f"{_name(run)}:{_name(standing)}" for run, standing in stands.items()]),
     )
 
 
@@ -225,6 +214,10 @@ def _write(connection: sqlite3.Connection, batch: Sequence[str | bytes | None]) 
     except sqlite3.IntegrityError:
         return False
     return True
+
+
+def _name(value: str) -> str:
+    return _encode(value).decode()
 
 
 def _object(items: Sequence[str]) -> str | None:
