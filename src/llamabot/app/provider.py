@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 import msgspec
 
 from llamabot.app.building import EMBEDDED_PREFIX, WIRE_PREFIX, Defaults, build_recorder
-from llamabot.app.settings import Settings, current_settings, record_word
+from llamabot.app.settings import Settings, current_model, current_record, current_settings, record_word
 from llamabot.domain.arguments import check_kinds, refuse_unknown
 from llamabot.domain.settings import BotSettings
 from llamabot.ports.errors import ConfigurationError, UsageError
@@ -149,7 +149,7 @@ class AppProvider:
 
     def default_model(self) -> str | None:
         """Return the configured model, or the one that the settings name."""
-        return self._configured.get("model") or current_settings().model
+        return self._configured.get("model") or current_model()
 
     def completion(self, model: str) -> CompletionPort | AsyncCompletionPort:
         """Return the configured adapter, or the container's for this model.
@@ -177,7 +177,7 @@ class AppProvider:
         """Return the configured recorder, or the container's."""
         configured = self._configured.get("recorder")
         if configured is None:
-            return self._kept("recorder", current_settings().record, lambda: self._container().recorder())
+            return self._kept("recorder", current_record(), lambda: self._container().recorder())
         if not isinstance(configured, str | PathLike):
             return configured
         record = fspath(configured)

@@ -25,6 +25,8 @@ from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets, split_secrets
 __all__ = [
     "SETTINGS_FILE",
     "Settings",
+    "current_model",
+    "current_record",
     "current_settings",
     "find_project",
     "find_settings_file",
@@ -105,9 +107,20 @@ def current_settings() -> Settings:
         for other in list(_current):
             if other != key:
                 _current.pop(other, None)
+        _everyday.clear()
         if settings is read and settings.untrusted:
             warnings.warn(untrusted_note(settings), UserWarning, stacklevel=2)
     return settings
+
+
+def current_model() -> str | None:
+    """Return the default model of the current settings, or None."""
+    return _settings_by("LLAMABOT_MODEL").model
+
+
+def current_record() -> str | None:
+    """Return where the current settings say that runs are recorded, or None for a log in memory."""
+    return _settings_by("LLAMABOT_RECORD").record
 
 
 def read_settings(environment: Mapping[str, str | None], folder: Path) -> Settings:
@@ -187,6 +200,16 @@ def untrusted_note(settings: Settings) -> str:
 
 _Key: TypeAlias = tuple[str | None, ...]
 _current: dict[_Key, Settings] = {}
+_everyday: dict[_Key, Settings] = {}
+
+
+def _settings_by(variable: str) -> Settings:
+    """Return the current settings in so far as one variable decides; each call asks, and to look up all is dear."""
+    key = (variable, os.environ.get(variable), working_folder())
+    settings = _everyday.get(key)
+    if settings is None:
+        settings = _everyday[key] = current_settings()
+    return settings
 
 
 def _exists(path: Path) -> bool:

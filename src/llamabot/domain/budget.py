@@ -60,11 +60,9 @@ class Budget:
         limits = self._limits
         if self.deadline_passed():
             raise self.deadline_reached()
-        asked = sum(isinstance(effect, Complete) for effect in effects)
-        called = sum(isinstance(effect, CallTool) for effect in effects)
-        if asked and limits.decisions is not None and self._decisions + asked > limits.decisions:
+        if limits.decisions is not None and _passes(limits.decisions, self._decisions, Complete, effects):
             raise _reached("decisions", limits.decisions)
-        if called and limits.tool_calls is not None and self._tool_calls + called > limits.tool_calls:
+        if limits.tool_calls is not None and _passes(limits.tool_calls, self._tool_calls, CallTool, effects):
             raise _reached("tool_calls", limits.tool_calls)
         if limits.tokens is not None and usage.total_tokens >= limits.tokens:
             raise _reached("tokens", limits.tokens)
@@ -95,6 +93,11 @@ class Budget:
         """Return the error for it."""
         deadline_s = self._limits.deadline_s
         return LimitReached(f"the call did not end within its deadline_s={deadline_s:g}", limit="deadline_s")
+
+
+def _passes(limit: int, used: int, kind: type[Effect[Any]], effects: Sequence[Effect[Any]]) -> bool:
+    more = [effect for effect in effects if isinstance(effect, kind)]
+    return bool(more) and used + len(more) > limit
 
 
 def _reached(limit: str, value: float) -> LimitReached:

@@ -149,28 +149,28 @@ def _carry_out(operation: Operation, world: World, tell: Telling = _ignore) -> A
     match operation:
         case Step():
             return perform(operation, world)
+        case Tell():
+            return tell(operation.event)
         case Group():
             return in_threads([partial(drive, member, world, tell) for member in operation.members])
         case Settle():
             return operation.ticket.result()
         case Wait():
             return operation.function()
-        case Tell():
-            return tell(operation.event)
 
 
 async def _acarry_out(operation: Operation, world: World, tell: Telling = _ignore) -> Any:
     match operation:
         case Step():
             return await aperform(operation, world)
+        case Tell():
+            return tell(operation.event)
         case Group():
             return await _together(_tasks(operation, world, tell))
         case Settle():
             return await settled(operation.ticket)
         case Wait():
             return await (operation.awaited() if operation.awaited else in_thread(operation.function))
-        case Tell():
-            return tell(operation.event)
 
 
 def _told(group: Group, world: World) -> list[Callable[[Telling], Any]]:

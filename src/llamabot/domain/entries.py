@@ -17,12 +17,12 @@ def logged_input(writer: LogWriter, path: str, effect: Effect[Any]) -> tuple[Any
     match effect:
         case Complete(request):
             return writer.request(path, request)
+        case CallTool(call):
+            return writer.call(call), []
         case Remember(messages) | Say(messages):
             return writer.messages(messages)
         case Retrieve(query, k, where):
             return writer.search(query, k, where)
-        case CallTool(call):
-            return writer.call(call), []
         case ListTools() | Recall():
             return None, []
         case _:
@@ -32,12 +32,14 @@ def logged_input(writer: LogWriter, path: str, effect: Effect[Any]) -> tuple[Any
 def logged_outcome(writer: LogWriter, effect: Effect[Any], outcome: Any) -> tuple[Any, list[Blob]]:
     """Return what an effect gave as the log keeps it, and the blobs that this run has not used yet."""
     match effect:
+        case Complete():  # the most frequent first
+            return outcome, []
+        case CallTool():
+            return writer.result(outcome), []
         case Recall():
             return writer.messages(outcome)
         case Retrieve():
             return writer.retrieval(outcome)
-        case CallTool():
-            return writer.result(outcome), []
         case _:
             return outcome, []
 

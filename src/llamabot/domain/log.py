@@ -9,6 +9,8 @@ that effect; a long one is a blob. The writer and the reader live together here 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
+from operator import eq, is_
 from typing import Any
 
 import msgspec
@@ -63,6 +65,7 @@ class LogWriter:
         self._quotable: list[tuple[str, str | Quoted | Produced]] = []
         self._said: list[tuple[str, Produced]] = []
         self._base: tuple[str, tuple[Message, ...]] | None = None
+        self._settings: tuple[tuple[Any, ...], str] = ((), "")
 
     def run_input(self, given: RunInput) -> tuple[LoggedInput, list[Blob]]:
         """Return what a call was given as the log keeps it; later messages refer to it as to the outcome of `0`."""
@@ -80,7 +83,7 @@ class LogWriter:
     def request(self, path: str, request: CompletionRequest) -> tuple[LoggedRequest, list[Blob]]:
         """Return the difference to the request before, and the blobs that this run has not used yet."""
         blobs: list[Blob] = []
-        settings = self._blob(msgspec.structs.replace(request, messages=()), blobs)
+        settings = self._settings_of(request, blobs)
         base, keep = self._common(request.messages)
         added = self._messages(request.messages[keep:], blobs)
         self._base = (path, request.messages)
@@ -139,15 +142,23 @@ class LogWriter:
                 place = quoted_place(match.passage)
                 self._quotable += [(place, place), (quoted(match.passage.text), Quoted(digest))]
 
+    def _settings_of(self, request: CompletionRequest, blobs: list[Blob]) -> str:
+        """Return the digest of all of a request but its messages; most are those of the request before."""
+        model, _, *others = msgspec.structs.astuple(request)
+        parts = (model, *others)
+        before, digest = self._settings
+        if not before or not all(map(is_, parts, before)):
+            digest = self._blob(msgspec.structs.replace(request, messages=()), blobs)
+            self._settings = parts, digest
+        return digest
+
     def _common(self, messages: tuple[Message, ...]) -> tuple[str | None, int]:
         if self._base is None:
             return None, 0
         path, before = self._base
-        keep = 0
-        for old, new in zip(before, messages, strict=False):
-            if old is not new and old != new:
-                break
-            keep += 1
+        if messages[: len(before)] == before:
+            return path, len(before)
+        keep = sum(takewhile(bool, map(eq, before, messages)))
         return (path, keep) if keep else (None, 0)
 
     def _messages(self, messages: Sequence[Message], blobs: list[Blob]) -> tuple[LoggedMessage, ...]:

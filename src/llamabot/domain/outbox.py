@@ -25,9 +25,16 @@ class Outbox:
         """Keep events until the next ones are sent."""
         self._unsent += events
 
+    def pass_on(self, events: list[RunEvent]) -> Future[None] | None:
+        """Send events that others follow at once: a recorder that gives no tickets gets them together with those."""
+        if self._last is not None:
+            return self.send(events)
+        self._unsent += events
+        return None
+
     def send(self, events: list[RunEvent]) -> Future[None] | None:
         """Send what was kept, and then these; return the recorder's ticket if it gives any."""
-        if self._recorder is None:
+        if self._recorder is None or not (events or self._unsent):
             return None
         if self._last is not None and self._last.done() and self._last.exception() is not None:
             return self._last  # nobody waited for it; what follows from it must not be in the log without it

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from llamabot.domain.background import in_background
@@ -62,6 +60,8 @@ def _done(step: Step, world: World) -> Any:
     match step.effect:
         case Complete(request):
             return mend_completion(port.complete(bounded(request, step)))
+        case CallTool():
+            return _call_tool(step, world)
         case DescribeModel(model):
             return _capabilities(port, model)
         case Recall():
@@ -72,8 +72,6 @@ def _done(step: Step, world: World) -> Any:
             return _retrieve(world.docstore, query, k, where)
         case Say():
             return None
-        case CallTool():
-            return _call_tool(step, world)
         case ListTools():
             return _listed(world)
         case effect:
@@ -86,6 +84,8 @@ async def _adone(step: Step, world: World) -> Any:
     match step.effect:
         case Complete(request):
             return mend_completion(await port.acomplete(bounded(request, step)))
+        case CallTool():
+            return await _acall_tool(step, world)
         case DescribeModel(model):
             return await in_thread(_capabilities, port, model)
         case Recall():
@@ -96,8 +96,6 @@ async def _adone(step: Step, world: World) -> Any:
             return await _aretrieve(world.docstore, query, k, where)
         case Say():
             return None
-        case CallTool():
-            return await _acall_tool(step, world)
         case ListTools():
             return await in_thread(_listed, world)
         case effect:
@@ -121,7 +119,7 @@ def _call_tool(step: Step, world: World) -> ToolResult:
     call, context, toolset = _tool_parts(step, world)
     if (box := toolset.box(call.name)) is None:
         return unknown_tool(call, ())
-    with _inside(step, context):
+    with _Inside(step, context):
         if _runs_async(step.effect, box, prefers="sync"):
             result: ToolResult = in_background(box.acall(call, context), context.cancellation)
         else:
@@ -136,24 +134,28 @@ async def _acall_tool(step: Step, world: World) -> ToolResult:
         await in_thread(toolset.list)
     if (box := toolset.box(call.name)) is None:
         return unknown_tool(call, ())
-    with _inside(step, context):
+    with _Inside(step, context):
         if _runs_async(step.effect, box, prefers="async"):
             result: ToolResult = await box.acall(call, context)
             return result
         return await in_thread(box.call, call, context)
 
 
-@contextmanager
-def _inside(step: Step, context: RunContext[Any]) -> Iterator[None]:
-    """Let runs that a tool begins know the run that they are inside of, what was decided for it, and its end."""
-    run_id, settled = current_run_id.set(context.run_id), current_settled.set(step.settled)
-    cancellation = current_cancellation.set(context.cancellation)
-    try:
-        yield
-    finally:
-        current_cancellation.reset(cancellation)
-        current_settled.reset(settled)
-        current_run_id.reset(run_id)
+class _Inside:
+    """Lets runs that a tool begins know the run that they are inside of, what was decided for it, and its end."""
+
+    def __init__(self, step: Step, context: RunContext[Any]) -> None:
+        self._step, self._context = step, context
+
+    def __enter__(self) -> None:
+        self._run_id = current_run_id.set(self._context.run_id)
+        self._settled = current_settled.set(self._step.settled)
+        self._cancellation = current_cancellation.set(self._context.cancellation)
+
+    def __exit__(self, *_: object) -> None:
+        current_cancellation.reset(self._cancellation)
+        current_settled.reset(self._settled)
+        current_run_id.reset(self._run_id)
 
 
 def _tool_parts(step: Step, world: World) -> tuple[ToolCall, RunContext[Any], Toolset]:

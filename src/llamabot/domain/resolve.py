@@ -88,12 +88,15 @@ def resolve_world(
         ConfigurationError: no model is set anywhere, or a port has the wrong colour.
     """
     replaced = overrides()
-    memory = replaced.get("memory", memory)
-    completion = _first(replaced.get("completion"), settings.get("completion"))
+    completion: Any = settings.get("completion")
     model = settings.get("model") or current_provider().default_model() or ""
+    if replaced:
+        memory = replaced.get("memory", memory)
+        completion = _first(replaced.get("completion"), completion)
     if completion is None:
         completion = current_provider().completion(model)
-    check_colours(colour, completion, memory)
+    if memory is not None or completion is not settings.get("completion"):  # that one was looked at with the settings
+        check_colours(colour, completion, memory)
     if secrets and hasattr(completion, "with_secrets"):
         completion = completion.with_secrets(secrets)
     return World(completion, memory, *resolve_instruments(settings), toolset, docstore), model
@@ -101,21 +104,23 @@ def resolve_world(
 
 def resolve_instruments(settings: Mapping[str, Any]) -> tuple[RecorderPort | None, ClockPort, IdPort]:
     """Return what every run needs: the recorder in force, None where recording is off, the clock, the maker of ids."""
-    replaced, provider = overrides(), current_provider()
-    clock: ClockPort | None = _first(replaced.get("clock"), settings.get("clock"))
-    ids: IdPort | None = _first(replaced.get("ids"), settings.get("ids"))
-    recorder: RecorderPort | None = replaced["recorder"] if "recorder" in replaced else settings.get("recorder")
-    if recorder is None and "recorder" not in replaced:
+    given: Mapping[str, Any] = settings
+    if replaced := overrides():
+        given = {**settings, **{name: port for name, port in replaced.items() if port is not None}}
+    provider = current_provider()
+    recorder, clock, ids = given.get("recorder"), given.get("clock"), given.get("ids")
+    if "recorder" in replaced:
+        recorder = replaced["recorder"]  # None is off
+    elif recorder is None:
         recorder = provider.recorder()
-    recorder = _watched(recorder, replaced.get("observer"))
+    if "observer" in replaced:
+        recorder = _watched(recorder, replaced["observer"])
     return recorder, provider.clock() if clock is None else clock, provider.ids() if ids is None else ids
 
 
-def _watched(recorder: RecorderPort | None, observer: RecorderPort | None) -> RecorderPort | None:
+def _watched(recorder: RecorderPort | None, observer: RecorderPort) -> RecorderPort | None:
     if recorder is None:
         return observer
-    if observer is None:
-        return recorder
     watched: Any = Observed(recorder, observer)
     return watched  # type: ignore[no-any-return]  # it has the rest of the recorder's methods by delegation
 

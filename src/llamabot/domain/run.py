@@ -18,11 +18,12 @@ from llamabot.domain.approvals import Approval
 from llamabot.domain.begun import Begun
 from llamabot.domain.budget import Budget
 from llamabot.domain.call_ids import CallIds
+from llamabot.domain.committing import committed, start_committed
 from llamabot.domain.effects import AskApproval, CallTool, Complete, Core, Effect, Emit, Together
 from llamabot.domain.history import History
 from llamabot.domain.limits import NO_LIMITS, Limits
 from llamabot.domain.logged import RunInput
-from llamabot.domain.operations import DeadlinePassed, Group, Settle, Step, Steps, Tell
+from llamabot.domain.operations import DeadlinePassed, Group, Step, Steps, Tell
 from llamabot.domain.past import Past, Placed, as_recorded, must_not_repeat, outcome_of, waits_for
 from llamabot.domain.result import Conclusion, Result, ToolFinished, ToolStarted
 from llamabot.domain.run_log import RunLog
@@ -31,7 +32,7 @@ from llamabot.domain.tool_results import bounded, timed_out
 from llamabot.domain.trace import EffectTrace
 from llamabot.domain.world import World
 from llamabot.ports.effect_context import EffectContext, inherited_tags
-from llamabot.ports.errors import ApprovalNeeded, CompletionTimeout, RecorderError, ReplayDiverged, RunPaused
+from llamabot.ports.errors import ApprovalNeeded, CompletionTimeout, ReplayDiverged, RunPaused
 from llamabot.ports.recorder import RunKind
 from llamabot.ports.secrets import NO_SECRETS, Secrets
 from llamabot.ports.tools import ToolResult
@@ -110,7 +111,7 @@ class Run:
             if self._past is not None:
                 self._past.history.check_used()
         except RunPaused as error:
-            yield from self._settle(log.run_paused(error))
+            yield from committed(log, log.run_paused(error))
             raise
         except ReplayDiverged as error:
             log.sign(error)
@@ -118,7 +119,9 @@ class Run:
         except BaseException as error:
             log.run_finished(error)
             raise
-        yield from self._settle(log.run_finished())
+        ticket = log.run_finished()
+        if ticket is not None:
+            yield from committed(self._log, ticket)
         told = answer.value, answer.text, answer.messages
         return Result(*told, log.usage, log.cost_usd, answer.finish_reason, log.run_id, self._retold)
 
@@ -131,6 +134,7 @@ class Run:
                 effect = resume(value)
                 try:
                     if isinstance(effect, Emit):
+                        self._log.send()  # who streams may stay there for long
                         value = yield Tell(effect.event)
                     else:
                         number += 1
@@ -152,18 +156,25 @@ class Run:
         if isinstance(effect, AskApproval):
             return (yield from self._approvals(path, effect))
         members: list[Placed] = [(path, effect)]
-        known = yield from self._known(members)
-        if path in known:
-            return known[path]
-        yield from self._start(members)
-        return (yield from self._perform(path, effect))
+        if self._past is None:
+            self._log.asked(effect)
+        else:
+            known = yield from self._known(members)
+            if path in known:
+                return known[path]
+        ticket = self._start(members)
+        if ticket is not None:
+            yield from start_committed(self._log, ticket, members)
+        return (yield from self._perform(path, effect, alone=True))
 
     def _together(self, path: str, effects: Sequence[Effect[Any]]) -> Steps[list[Any]]:
         members: list[Placed] = [(f"{path}.{index}", member) for index, member in enumerate(effects, 1)]
         results = yield from self._known(members)
         left = [(place, member) for place, member in members if place not in results]
         if left:
-            yield from self._start(left)
+            ticket = self._start(left)
+            if ticket is not None:
+                yield from start_committed(self._log, ticket, left)
             results.update(zip((place for place, _ in left), (yield from self._grouped(left)), strict=True))
         return [results[place] for place, _ in members]
 
@@ -190,7 +201,7 @@ class Run:
             answer = known.get(place) or (self._past.approval(call) if self._past else None)
             if answer is not None and place not in known:
                 self._log.effects_started(asked)
-                yield from self._settle(self._log.effect_finished(place, Step(one, None), 0, answer))
+                yield from committed(self._log, self._log.effect_finished(place, Step(one, None), 0, answer))
             answers[call.id] = answer
         waiting = tuple(call for call in effect.calls if answers[call.id] is None)
         if waiting:
@@ -214,29 +225,22 @@ class Run:
     def _answer(self, path: str, effect: Effect[Any], recorded: EffectTrace | ToolResult) -> Steps[None]:
         """Take in how an effect ended without it being performed now."""
         if isinstance(recorded, ToolResult):
-            yield from self._settle(self._log.effect_settled(path, effect, recorded))
+            yield from committed(self._log, self._log.effect_settled(path, effect, recorded))
         self._budget.count(effect)
         if isinstance(recorded, ToolResult) or recorded.error is None:
             self._log.effect_answered(path, as_recorded(effect, recorded), outcome_of(recorded))
 
-    def _start(self, members: list[Placed]) -> Steps[None]:
-        """Log the start of effects that begin together; what must not run twice begins once that is committed."""
+    def _start(self, members: list[Placed]) -> Future[None] | None:
+        """Log the start of effects that begin together; return the ticket if one of them must not run twice."""
         effects = [effect for _, effect in members]
         self._budget.check(effects, self._log.usage, self._log.cost_usd)
         ticket = self._log.effects_started(members)
         for effect in effects:
             self._budget.count(effect)
-        if ticket is None or not any(map(must_not_repeat, effects)):
-            return
-        try:
-            yield from self._settle(ticket)
-        except BaseException as error:  # cancelled meanwhile: what was started ends all the same
-            for path, effect in members:
-                self._log.effect_failed(path, Step(effect, None), 0, error)
-            raise
+        return None if ticket is None or not any(map(must_not_repeat, effects)) else ticket
 
-    def _perform(self, path: str, effect: Effect[Any]) -> Steps[Any]:
-        """Have a started effect done; its outcome, or its error, is in the log before the core sees it."""
+    def _perform(self, path: str, effect: Effect[Any], *, alone: bool = False) -> Steps[Any]:
+        """Have a started effect done; its outcome, or its error, is logged before the core sees it."""
         if isinstance(effect, CallTool):
             return (yield from self._run_tool(path, effect))
         left_s, started_ns = self._budget.remaining_s(), self._clock.monotonic_ns()
@@ -250,7 +254,9 @@ class Run:
             raise
         if isinstance(effect, Complete):
             outcome = self._call_ids.told_apart(outcome, effect.request.messages)
-        yield from self._settle(self._log.effect_finished(path, step, started_ns, outcome))
+        ticket = self._log.effect_finished(path, step, started_ns, outcome, alone=alone)
+        if ticket is not None:
+            yield from committed(self._log, ticket)
         return outcome
 
     def _run_tool(self, path: str, effect: CallTool) -> Steps[ToolResult]:
@@ -271,7 +277,9 @@ class Run:
         else:
             self._begun.ended(path)
         result = bounded(result, effect.call, effect.max_characters)
-        yield from self._settle(self._log.effect_finished(path, step, started_ns, result))
+        ticket = self._log.effect_finished(path, step, started_ns, result)
+        if ticket is not None:
+            yield from committed(self._log, ticket)
         yield Tell(ToolFinished(result))
         return result
 
@@ -286,15 +294,3 @@ class Run:
         if isinstance(error, RunPaused) and error.run_id is not None:
             # A run inside the tool waits: whoever decides resumes this one, which is around it.
             raise type(error)(str(error), calls=error.calls, asked_by=error.asked_by) from error
-
-    def _settle(self, ticket: Future[None] | None) -> Steps[None]:
-        """Wait until the log is committed; nobody sees what is not, and the error holds what was paid for."""
-        if ticket is None:
-            return
-        try:
-            yield Settle(ticket)
-        except RecorderError as error:
-            # Runs that are committed together share one error; each raises its own.
-            own = RecorderError(str(error))
-            self._log.sign(own)
-            raise own from error

@@ -119,15 +119,18 @@ class RunLog:
         self._outbox.keep(resumed)
 
     def send(self) -> None:
-        """Give the recorder what was noted."""
+        """Give the recorder what it has not been given yet."""
         self._outbox.send([])
 
     def asked(self, effect: Effect[Any]) -> None:
         """Take in what the model is about to be asked: the transcript, whether or not it comes to that."""
-        if isinstance(effect, Say):
-            self.messages = effect.messages
-        elif isinstance(effect, Complete) and not isinstance(effect, Rephrase):
-            self.messages = effect.request.messages
+        match effect:
+            case Rephrase():
+                pass
+            case Complete(request):
+                self.messages = request.messages
+            case Say(messages):
+                self.messages = messages
 
     def effects_started(self, effects: Sequence[tuple[str, Effect[Any]]]) -> Future[None] | None:
         """Write the starts of effects that begin together, each with its path, as one append."""
@@ -146,8 +149,13 @@ class RunLog:
             self._completed(effect, outcome)
         self._produced(path, effect, outcome)
 
-    def effect_finished(self, path: str, step: Step, started_ns: int, outcome: Any) -> Future[None] | None:
-        """Write an outcome; the ticket is there if the core must not see it before it is committed."""
+    def effect_finished(
+        self, path: str, step: Step, started_ns: int, outcome: Any, *, alone: bool = False
+    ) -> Future[None] | None:
+        """Write an outcome; the ticket is there if the core must not see it before it is committed.
+
+        If it is `alone`, so that no other effect is being done, what the core does next is written at once after it.
+        """
         if not self._is_first_end(path):
             return None
         usage, cost_usd = None, None
@@ -166,7 +174,7 @@ class RunLog:
             first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
             tried=self._tried(step),
         )
-        ticket = self._outbox.send([*blobs, finished])
+        ticket = (self._outbox.pass_on if alone else self._outbox.send)([*blobs, finished])
         # Only now, for another thread may write: what it refers to must be in the log before it.
         self._produced(path, step.effect, outcome)
         return ticket

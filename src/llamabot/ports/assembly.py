@@ -38,14 +38,18 @@ def mend_completion(completion: Completion) -> Completion:
     """
     message = completion.message
     content = mend_text(message.content) if isinstance(message.content, str) else message.content
-    reasoning = (message.reasoning and mend_text(message.reasoning)) or None
-    calls = tuple(map(_mend_call, message.tool_calls)) if message.tool_calls else message.tool_calls
-    data = (message.provider_data and _mend_data(message.provider_data)) or None
+    reasoning, calls, data = message.reasoning, message.tool_calls, message.provider_data
+    if reasoning is not None:
+        reasoning = mend_text(reasoning) or None
+    if calls:
+        calls = _mend_calls(calls)
+    if data is not None:
+        data = (data and _mend_data(data)) or None
     if (
         content is message.content
         and reasoning is message.reasoning
+        and calls is message.tool_calls
         and data is message.provider_data
-        and all(map(is_, calls, message.tool_calls))
     ):
         return completion
     mended = msgspec.structs.replace(
@@ -207,7 +211,14 @@ class _MendedText:
         return "".join(self._parts) + mend_text(self._half)
 
 
+def _mend_calls(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+    mended = tuple(map(_mend_call, calls))
+    return calls if all(map(is_, mended, calls)) else mended
+
+
 def _mend_call(call: ToolCall) -> ToolCall:
+    if call.id.isascii() and call.name.isascii() and call.arguments.isascii():
+        return call
     id_, name, arguments = mend_text(call.id), mend_text(call.name), mend_text(call.arguments)
     if id_ is call.id and name is call.name and arguments is call.arguments:
         return call

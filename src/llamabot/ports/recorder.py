@@ -10,7 +10,7 @@ are written as differences is known to `llamabot.domain.log` alone: to a recorde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from enum import StrEnum
@@ -272,9 +272,8 @@ _ENCODER = msgspec.json.Encoder(enc_hook=as_json)
 _DECODER: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
 
 
-def encode_event(event: RunEvent) -> bytes:
-    """Return an event as JSON. What has no JSON form is written as the name of its type."""
-    return _ENCODER.encode(event)
+encode_event: Callable[[RunEvent], bytes] = _ENCODER.encode
+"""Return an event as JSON. What has no JSON form is written as the name of its type."""
 
 
 def decode_event(data: bytes | str) -> RunEvent:

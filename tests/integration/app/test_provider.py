@@ -13,6 +13,7 @@ from tests.servers.chat import ChatServer, answer
 
 import llamabot as lmb
 from llamabot.app.provider import AppProvider
+from llamabot.app.settings import current_model, current_record, current_settings
 from llamabot.app.trust import trust
 from llamabot.domain.messages import to_messages
 from llamabot.ports.completion import CompletionRequest
@@ -52,6 +53,20 @@ def test_takes_a_model_from_the_argument_then_configure_then_the_settings(
     lmb.SimpleBot()("hi")
     lmb.SimpleBot(model="argument")("hi")
     assert [request.model for request in model.requests] == ["file", "environment", "configured", "argument"]
+
+
+def test_what_each_call_looks_up_follows_the_file_once_that_was_read_anew(
+    provider: AppProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = go_to(tmp_path / "p", 'model = "old"\nrecord = "old.db"')
+    assert (current_model(), current_record()) == ("old", str(file.parent / "old.db"))
+    file.write_text('model = "new"\nrecord = "new.db"')
+    assert current_model() == "old"
+    monkeypatch.setenv("LLAMABOT_WIRE_URL", "http://127.0.0.1:1/v1")
+    assert current_settings().model == "new"
+    assert (current_model(), current_record()) == ("new", str(file.parent / "new.db"))
+    monkeypatch.setenv("LLAMABOT_MODEL", "environment")
+    assert (current_model(), current_record()) == ("environment", str(file.parent / "new.db"))
 
 
 def test_refuses_a_default_that_does_not_exist(provider: AppProvider) -> None:

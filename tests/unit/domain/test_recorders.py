@@ -15,7 +15,7 @@ from tests.property.ways import WAYS
 
 import llamabot as lmb
 from llamabot.ports.errors import RecorderError
-from llamabot.ports.recorder import EffectFinished, EffectStarted, RunEvent, RunFinished
+from llamabot.ports.recorder import Blob, EffectFinished, EffectStarted, RunEvent, RunFinished
 from llamabot.testing import InMemoryRecorder, ScriptedCompletion
 
 
@@ -247,3 +247,40 @@ def test_text_of_a_subclass_is_text_in_the_log() -> None:
     trace = lmb.read_trace(recorder.events(result.run_id))
     assert trace.messages[0].text == "<b>bold</b>"
     assert trace.summary.tags == {"page": "home"}
+
+
+class Counting(InMemoryRecorder):
+    """Keeps the kinds of what each append was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appends: list[list[str]] = []
+
+    def append(self, events: Any) -> None:
+        self.appends.append([type(event).__name__ for event in events if not isinstance(event, Blob)])
+        super().append(events)
+
+
+class TestTogether:
+    @pytest.mark.parametrize("way", WAYS)
+    def test_who_gives_no_tickets_is_given_an_outcome_with_what_follows_it(self, way: str) -> None:
+        recorder = Counting()
+        WAYS[way](_bot(way, recorder, memory=lmb.ChatMemory()), ("?",))
+        assert recorder.appends == [
+            ["RunStarted", "EffectStarted"],
+            ["EffectFinished", "EffectStarted"],
+            ["EffectFinished", "EffectStarted"],
+            ["EffectFinished", "RunFinished"],
+        ]
+
+    def test_an_outcome_is_in_the_log_while_who_streams_stays_at_what_is_told_of_it(self) -> None:
+        def add(a: int, b: int) -> int:
+            """Add two numbers."""
+            return a + b
+
+        call = lmb.AssistantMessage("", tool_calls=(lmb.ToolCall("1", "add", '{"a": 1, "b": 2}'),))
+        recorder = Counting()
+        bot = lmb.ToolBot(tools=[add], completion=ScriptedCompletion([call]), recorder=recorder)
+        with bot.stream("1 + 2?") as events:
+            assert isinstance(next(iter(events)), lmb.Decided)
+            assert recorder.appends[-1] == ["EffectFinished"]
