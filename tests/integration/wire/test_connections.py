@@ -170,6 +170,28 @@ def test_lets_no_trickle_draw_the_deadline_out(server: ChatServer, port: Port, w
     assert server.wait_for(1).left.wait(2), "who waits for it is there for eight seconds"
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+def test_keeps_to_the_deadline_of_each_request_on_one_connection(server: ChatServer, port: Port, colour: str) -> None:
+    """A short one behind a long one, a long one behind a short one."""
+    waits = [(60.0, 0.0), (0.5, 0.0), (20.0, 0.7), (0.5, 20.0)]
+
+    async def in_one_loop() -> str:
+        for timeout_s, delay_s in waits:
+            server.script(answer("fine", delay_s=delay_s))
+            text = (await port.acomplete(asking(timeout_s=timeout_s))).message.text
+        return text
+
+    def in_one_thread() -> str:
+        for timeout_s, delay_s in waits:
+            server.script(answer("fine", delay_s=delay_s))
+            text = port.complete(asking(timeout_s=timeout_s)).message.text
+        return text
+
+    with pytest.raises(CompletionTimeout, match=r"0\.5 s"):
+        in_one_thread() if colour == "blocking" else asyncio.run(in_one_loop())
+    assert (len(server.exchanges), server.connections_made) == (4, 1)
+
+
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
 def test_gives_a_whole_answer_though_its_stream_never_ends(server: ChatServer, port: Port, way: Way) -> None:
     packets = sse(delta(content="fine"), delta(finish_reason="stop"), done=False).packets

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import ssl
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from tests.servers.chat import ChatServer, anything, failure
 from tests.servers.loopback import Broken, Raw, Tunnel
 
 import llamabot as lmb
-from llamabot.adapters.wire import http1
+from llamabot.adapters.wire import awaited_line, http1, line
+from llamabot.adapters.wire.address import address_of
+from llamabot.adapters.wire.way import way
 from llamabot.ports.errors import ConfigurationError, MissingExtra, ProviderUnavailable
 
 pytestmark = pytest.mark.loopback
@@ -200,3 +203,44 @@ def test_names_the_extra_that_it_needs(server: ChatServer, way: Way, monkeypatch
     assert isinstance(error, MissingExtra)
     assert 'pip install "llamabot[wire]"' in str(error)
     assert server.connections_made == 0
+
+
+class TwoAddresses:
+    """A line to a host of two addresses, some of which do not answer."""
+
+    def __init__(self, *dead: str) -> None:
+        self.dead = dead
+        self.tried: list[str] = []
+
+    def resolve(self, host: str, port: int, deadline: float) -> list[str]:
+        return ["first", "second"]
+
+    def open(self, place: str, patience_s: float) -> None:
+        self.tried.append(place)
+        if place in self.dead:
+            raise ConnectionRefusedError(place)
+
+
+class TwoAwaited(TwoAddresses):
+    async def resolve(self, host: str, port: int, deadline: float) -> list[str]:  # type: ignore[override]  # awaited
+        return super().resolve(host, port, deadline)
+
+    async def open(self, place: str, patience_s: float) -> None:  # type: ignore[override]  # awaited
+        super().open(place, patience_s)
+
+
+@pytest.mark.parametrize("kind", [TwoAddresses, TwoAwaited])
+def test_tries_one_address_after_the_other(kind: type[TwoAddresses]) -> None:
+    def tried(*dead: str) -> list[str]:
+        made = kind(*dead)
+        steps = way(made, address_of("http://models.example/v1"), time.monotonic() + 5, ssl.create_default_context)
+        if kind is TwoAddresses:
+            line.go(steps)
+        else:
+            asyncio.run(awaited_line.go(steps))
+        return made.tried
+
+    assert tried() == ["first"]
+    assert tried("first") == ["first", "second"]
+    with pytest.raises(ConnectionRefusedError, match="second"):
+        tried("first", "second")

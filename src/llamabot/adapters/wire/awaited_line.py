@@ -31,6 +31,9 @@ class AwaitedLine(asyncio.Protocol):
         self._transport: Any = None
         self._answer: Answer | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
         self._unread_bytes = 0
         self._has_ended = False
 
@@ -80,11 +83,8 @@ class AwaitedLine(asyncio.Protocol):
         self._waiter = waiter = self.loop.create_future()
         self._read_on()
         try:
-            timer = self.loop.call_later(left_s(deadline), _time_out, waiter)
-            try:
-                await waiter
-            finally:
-                timer.cancel()
+            self._set_alarm(deadline)
+            await waiter
         except TimeoutError as error:
             if self._answer is not None:
                 self._answer.fail(error)
@@ -100,6 +100,8 @@ class AwaitedLine(asyncio.Protocol):
     def close(self) -> None:
         """Close the connection at once, if it has been made."""
         self._answer = None
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._transport is not None:
             self._transport.abort()
 
@@ -144,10 +146,27 @@ class AwaitedLine(asyncio.Protocol):
             self._transport.resume_reading()
         self._unread_bytes = 0
 
+    def _set_alarm(self, deadline: float) -> None:
+        """See to it that a wait ends at its deadline.
 
-def _time_out(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(TimeoutError())
+        One alarm serves many waits, for each costs as much as all the rest of a wait: when it rings it looks until when
+        is waited by then.
+        """
+        left = left_s(deadline)
+        self._deadline = deadline
+        if self._alarm is None or deadline < self._alarm_at:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm, self._alarm_at = self.loop.call_later(left, self._ring), deadline
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._waiter is None or self._waiter.done():
+            return
+        try:
+            self._set_alarm(self._deadline)
+        except TimeoutError as error:
+            self._waiter.set_exception(error)
 
 
 async def go(way: Way) -> None:
