@@ -60,12 +60,14 @@ class Terminal:
 
     Attributes:
         seen: all that the terminal was sent so far, escape sequences included.
+        busy_s: how long processors have worked for the command, once it has ended.
     """
 
     def __init__(
         self, *arguments: str, program: Sequence[str] = LLAMABOT, columns: int = 100, **variables: str
     ) -> None:
         self.seen = ""
+        self.busy_s = 0.0
         self._status: int | None = None
         self._read = 0
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **variables}
@@ -98,7 +100,8 @@ class Terminal:
         while self._receive(deadline):
             pass
         if self._status is None:
-            self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+            _, status, used = os.wait4(self._pid, 0)
+            self._status, self.busy_s = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
         return self._status
 
     def __enter__(self) -> Terminal:

@@ -133,14 +133,13 @@ def test_stops_the_embedded_model_at_ctrl_c_and_chats_on() -> None:
         terminal.wait_for(" ")
         terminal.type("\x03")
         terminal.wait_for("stopped")
-        begun = time.monotonic()
         terminal.wait_for("\n> ")
-        assert time.monotonic() - begun < 5
         terminal.type("Say yes.\n")
         terminal.wait_for("yes.\n")
         terminal.wait_for("\n> ")
         terminal.type("\x04")
         assert terminal.end() == 0
+        assert terminal.busy_s < 10, "all the countries take twice that and more"
     assert "chat  cancelled" in run("show").out
 
 

@@ -31,6 +31,8 @@ from mcp_types import (
 from pydantic import BaseModel, Field
 
 server = MCPServer("every kind")
+waiting: list[str] = []
+all_are_here = asyncio.Event()
 
 
 class Place(BaseModel):
@@ -89,8 +91,13 @@ async def sleep(seconds: float) -> None:
 
 
 @server.tool(structured_output=False)
-async def echo(text: str, wait_s: float = 0.0) -> str:
-    """Give a text back after a while."""
+async def echo(text: str, wait_s: float = 0.0, at_once: int = 0) -> str:
+    """Give a text back after a while, or as soon as so many of its calls are here at once."""
+    if at_once:
+        waiting.append(text)
+        if len(waiting) == at_once:
+            all_are_here.set()
+        await all_are_here.wait()
     await asyncio.sleep(wait_s)
     return text
 

@@ -72,10 +72,10 @@ def test_answers_from_a_passage_and_says_what_it_cost(embedded: EmbeddedCompleti
 def test_streams_a_token_at_a_time(embedded: EmbeddedCompletion) -> None:
     times, texts = [], []
     for chunk in embedded.stream(ask(STORY, max_tokens=8)):
-        times.append(time.perf_counter())
+        times.append(time.process_time())
         texts.append(chunk.text)
     assert len([text for text in texts if text]) >= 6
-    assert times[-1] - times[0] > 0.02
+    assert times[-1] - times[0] > 0.02, "all was made before the first was given"
 
 
 def test_fits_its_answer_to_a_schema(embedded: EmbeddedCompletion) -> None:

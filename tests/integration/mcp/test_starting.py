@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -57,10 +56,8 @@ class TestACommand:
         assert "line 10\n" not in str(error)
 
     def test_that_hangs(self) -> None:
-        begun = time.monotonic()
         with pytest.raises(ToolboxUnavailable, match=r"within 0\.3 s.*connect_timeout_s="):
             odd("silent", connect_timeout_s=0.3).tools()
-        assert time.monotonic() - begun < 8
 
     def test_that_writes_something_else_to_its_stdout(self) -> None:
         with pytest.raises(ToolboxUnavailable, match=r"no MCP.*belong on stderr"):

@@ -44,6 +44,7 @@ class Blocking:
     Attributes:
         thread: that searched it.
         begun: set when it is searched.
+        waited_in_vain: whether nobody has freed it.
     """
 
     relevant_score = 0.0
@@ -51,11 +52,12 @@ class Blocking:
     def __init__(self) -> None:
         self.freed, self.begun = threading.Event(), threading.Event()
         self.thread: threading.Thread | None = None
+        self.waited_in_vain = False
 
     def search(self, query: str, **how: Any) -> Any:
         self.thread = threading.current_thread()
         self.begun.set()
-        self.freed.wait(20)
+        self.waited_in_vain = not self.freed.wait(20)
         return linkers().search(query, **how)
 
 

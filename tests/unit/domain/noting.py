@@ -103,11 +103,13 @@ class SlowCompletion:
 
     Attributes:
         freed: set it to end all waiting.
+        waited: set when somebody has waited for all those seconds.
         ended: set when a stream was closed.
     """
 
     def __init__(self, seconds: float, text: str = "abc") -> None:
         self.freed = threading.Event()
+        self.waited = threading.Event()
         self.ended = threading.Event()
         self.requests: list[CompletionRequest] = []
         self._seconds = seconds
@@ -115,14 +117,15 @@ class SlowCompletion:
 
     def complete(self, request: CompletionRequest) -> Completion:
         self.requests.append(request)
-        self.freed.wait(self._seconds)
+        self._wait()
         return answer_of(self._text)
 
     def stream(self, request: CompletionRequest) -> Iterator[CompletionChunk]:
         self.requests.append(request)
         try:
             for number, letter in enumerate(self._text):
-                self.freed.wait(self._seconds if number else 0)
+                if number:
+                    self._wait()
                 yield CompletionChunk(text=letter)
             yield CompletionChunk(finish_reason=FinishReason.STOP)
         finally:
@@ -130,18 +133,27 @@ class SlowCompletion:
 
     async def acomplete(self, request: CompletionRequest) -> Completion:
         self.requests.append(request)
-        await asyncio.sleep(self._seconds)
+        await self._asleep()
         return answer_of(self._text)
 
     async def astream(self, request: CompletionRequest) -> AsyncIterator[CompletionChunk]:
         self.requests.append(request)
         try:
             for number, letter in enumerate(self._text):
-                await asyncio.sleep(self._seconds if number else 0)
+                if number:
+                    await self._asleep()
                 yield CompletionChunk(text=letter)
             yield CompletionChunk(finish_reason=FinishReason.STOP)
         finally:
             self.ended.set()
+
+    def _wait(self) -> None:
+        if not self.freed.wait(self._seconds):
+            self.waited.set()
+
+    async def _asleep(self) -> None:
+        await asyncio.sleep(self._seconds)
+        self.waited.set()
 
     def capabilities(self, model: str) -> lmb.ModelCapabilities:
         time.sleep(0)

@@ -30,11 +30,13 @@ def recorder() -> InMemoryRecorder:
 
 @pytest.fixture
 def slow() -> Iterator[SlowCompletion]:
-    """A model that takes half a minute, set free after the test."""
+    """A model that takes half a minute, which nobody waits for; set free after the test."""
     port = SlowCompletion(30)
     yield port
+    waited = port.waited.is_set()
     port.freed.set()
     _wait_for_threads()
+    assert not waited
 
 
 def _wait_for_threads() -> None:
@@ -50,10 +52,8 @@ def _bot(way: str, completion: Any, recorder: InMemoryRecorder, **settings: Any)
 
 def _run_limited(way: str, bot: Any, recorder: InMemoryRecorder) -> tuple[LimitReached, Any]:
     """Run until the limit; return the error, after checking what holds for each, and the trace."""
-    started = time.monotonic()
     with pytest.raises(LimitReached, match="deadline_s=") as caught:
         WAYS[way](bot, ("?",))
-    assert time.monotonic() - started < 20
     (run,) = recorder.runs()
     assert run.status == "limited"
     assert run.error is not None
@@ -73,20 +73,23 @@ class TestInFlight:
         assert len(slow.requests) == 1
 
     def test_a_memory_that_takes_too_long(self, way: str, recorder: InMemoryRecorder) -> None:
-        go_on = threading.Event()
+        go_on, waited = threading.Event(), threading.Event()
 
         class Slow(lmb.ChatMemory):
             def recall(self) -> tuple[lmb.Message, ...]:
-                go_on.wait(30)
+                if not go_on.wait(30):
+                    waited.set()
                 return ()
 
             async def arecall(self) -> tuple[lmb.Message, ...]:
                 await asyncio.sleep(30)
+                waited.set()
                 return ()
 
         completion = ScriptedCompletion(["never"])
         _run_limited(way, _bot(way, completion, recorder, limits=SOON, memory=Slow()), recorder)
         assert completion.requests == ()
+        assert not waited.is_set()
         go_on.set()
         _wait_for_threads()
 
@@ -192,10 +195,8 @@ class TestBeforeAnEffect:
 def test_all_that_is_done_together_ends_at_the_deadline(driver: str, slow: SlowCompletion) -> None:
     world = world_of(slow)
     effects = [Complete(CompletionRequest("", (lmb.user(text),))) for text in "ab"]
-    started = time.monotonic()
     with pytest.raises(LimitReached):
         perform(driver, Together(effects).__iter__(), world, SOON)
-    assert time.monotonic() - started < 20
     events = world.recorder.events("run-1")  # type: ignore[union-attr]  # there is one
     assert_orderly(events)
     assert [effect.error is not None for effect in lmb.read_trace(events).effects] == [True, True]

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -89,33 +88,25 @@ class TestLoops:
 
     def test_an_async_bot_lets_others_have_their_turn(self) -> None:
         """A slow description of a model does not stop the loop."""
+        begun, had_its_turn, met = threading.Event(), threading.Event(), []
 
         class Slow(FunctionCompletion):
             def capabilities(self, model: str) -> lmb.ModelCapabilities:
-                time.sleep(0.4)
+                begun.set()
+                met.append(had_its_turn.wait(10))
                 return super().capabilities(model)
 
         bot = lmb.AsyncStructuredBot(output=int, completion=Slow(lambda request: "7"), recorder=InMemoryRecorder())
 
-        async def run() -> tuple[int, float]:
-            longest = 0.0
+        async def run() -> int:
+            asking = asyncio.create_task(bot("?"))
+            await asyncio.to_thread(begun.wait, 10)
+            had_its_turn.set()  # comes to this while the description is made only because the loop is free
+            return await asking
 
-            async def watch() -> None:
-                nonlocal longest
-                while True:
-                    before = time.perf_counter()
-                    await asyncio.sleep(0.001)
-                    longest = max(longest, time.perf_counter() - before)
-
-            watching = asyncio.create_task(watch())
-            value = await bot("?")
-            watching.cancel()
-            return value, longest
-
-        # The shorter of two, for the machine may be busy with something else.
-        results = [asyncio.run(run()) for _ in range(2)]
-        assert {value for value, _ in results} == {7}
-        assert min(longest for _, longest in results) < 0.3
+        assert asyncio.run(run()) == 7
+        assert met
+        assert all(met)
 
 
 class TestThreads:
@@ -180,9 +171,7 @@ def test_what_was_left_behind_at_a_deadline_does_not_keep_the_process(call: str)
     except lmb.errors.LimitReached as error:
         print(error.limit, any(thread.name == "llamabot" for thread in threading.enumerate()))
     """
-    started = time.monotonic()
     child = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=50
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=40
     )
     assert (child.stdout.split(), child.stderr, child.returncode) == (["deadline_s", "True"], "", 0)
-    assert time.monotonic() - started < 40

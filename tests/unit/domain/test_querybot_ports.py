@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +78,9 @@ class TestTheStore:
     def test_that_takes_too_long_ends_at_the_deadline(self, way: str) -> None:
         store, recorder = Blocking(), InMemoryRecorder()
         asked, completion = bot(["mold [1]"], kind=_kind(way), docstore=store, recorder=recorder)
-        started = time.monotonic()
         with pytest.raises(LimitReached, match="deadline_s="):
             WAYS[way](asked.with_(limits=lmb.Limits(deadline_s=0.05)), (QUESTION,))
-        assert time.monotonic() - started < 15
+        assert not store.waited_in_vain, "the run has waited for it"
         store.freed.set()
         (run,) = recorder.runs()
         assert (run.status, completion.requests) == ("limited", ())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -194,14 +193,14 @@ class Impatient:
         return lmb.ModelCapabilities()
 
 
+@pytest.mark.timeout(60)
 def test_backing_off_takes_no_real_time_and_the_deadline_of_the_call_holds_on_the_clock() -> None:
-    clock, real = VirtualClock(), time.monotonic()
+    clock = VirtualClock()
     schedule = [f.RateLimit(600), f.ServerError(), f.TimedOut(), None]
     model = f.faulty(ScriptedCompletion(["done"]), schedule, clock=clock)
     bot = lmb.SimpleBot("Answer.", completion=Impatient(model, clock, 4), clock=clock, recorder=InMemoryRecorder())
     assert bot("go").text == "done"
     assert clock.elapsed_s == 600 + 4 + 600 + 8
-    assert time.monotonic() - real < 60
     assert f.left_over(model) == ()
 
 
@@ -214,6 +213,7 @@ LATE = lmb.Limits(deadline_s=100)
     ids=repr,
 )
 @pytest.mark.parametrize("way", ["run", "stream", "arun", "astream"])
+@pytest.mark.timeout(60)
 def test_a_deadline_holds_on_the_virtual_clock(schedule: list[f.Fault | None], way: str) -> None:
     turns = (Turn("a b", calls=(lmb.ToolCall("a", "look", "{}"),)),) * 3
     clock = VirtualClock()
@@ -221,12 +221,10 @@ def test_a_deadline_holds_on_the_virtual_clock(schedule: list[f.Fault | None], w
     box = EchoToolbox([lmb.ToolSpec("look", "Look.", {"type": "object"})])
     kind: Any = lmb.AsyncAgentBot if way.startswith("a") else lmb.AgentBot
     bot = kind("Act.", tools=[box], completion=model, clock=clock, recorder=InMemoryRecorder(), limits=LATE)
-    real = time.monotonic()
     with pytest.raises(lmb.errors.LimitReached) as caught:
         _go(bot, way)
     assert caught.value.limit == "deadline_s"
     assert 100 <= clock.elapsed_s <= 120
-    assert time.monotonic() - real < 60
     assert f.left_over(model) == ()
 
 
