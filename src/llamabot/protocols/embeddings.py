@@ -14,7 +14,7 @@ from llamabot.ports.embedding import Vectors
 from llamabot.ports.errors import BadCompletion, ConfigurationError, EmbeddingError, MissingExtra
 from llamabot.protocols.chat_completions.fields import ProviderFailed, told_in
 
-__all__ = ["Plan", "items_in", "vendor"]
+__all__ = ["Plan", "PlannedEmbedding", "items_in", "vendor"]
 
 # Some providers limit the tokens of a request too.
 _BATCH_CHARACTERS = 200_000
@@ -73,6 +73,11 @@ class Plan:
             asked["dimensions"] = self.wanted
         return " ".join([self.model, *(f"{name}={value}" for name, value in sorted(asked.items()))])
 
+    @property
+    def fields(self) -> dict[str, int]:
+        """Of every request: the dimensions, where they are asked for."""
+        return {} if self.wanted is None else {"dimensions": self.wanted}
+
     def batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """Yield the texts as they are sent; for none, one of ours, if nothing is known of the vectors yet."""
         asked = texts if len(texts) or self.learnt else ["dimensions"]
@@ -101,6 +106,35 @@ class Plan:
         except _NotVectors as error:
             told = f"the provider's answer is no embedding of {count} texts: {error}"
             raise EmbeddingError(f"{self.model}: {told}") from None
+
+
+class PlannedEmbedding:
+    """What an embedder tells of itself that asks by a plan.
+
+    Attributes:
+        options: what may be seen of those for every request.
+    """
+
+    options: Mapping[str, Any]
+    _plan: Plan
+
+    @property
+    def name(self) -> str:
+        """Of the model, with what was asked of it."""
+        return self._plan.name(self.options)
+
+    @property
+    def dimensions(self) -> int:
+        """Of the vectors; a model that has not answered yet is asked for one.
+
+        Raises:
+            EmbeddingError: it gives none.
+        """
+        return self.embed(["dimensions"]).shape[1] if self._plan.learnt is None else self._plan.learnt
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return a vector for each text."""
+        raise NotImplementedError
 
 
 def items_in(body: bytes) -> Any:

@@ -14,13 +14,13 @@ from llamabot.adapters.litellm.vectors import VectorRequest
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.secrets import NO_SECRETS, Secrets
 from llamabot.protocols.chat_completions import refuse_wrong_options
-from llamabot.protocols.embeddings import Plan, vendor
+from llamabot.protocols.embeddings import Plan, PlannedEmbedding, vendor
 from llamabot.protocols.options import NO_OPTIONS, WithOptions
 
 __all__ = ["LiteLLMEmbedding"]
 
 
-class LiteLLMEmbedding(WithOptions):
+class LiteLLMEmbedding(PlannedEmbedding, WithOptions):
     """Embeds with any model that LiteLLM knows. Safe to share by threads; serves both colours.
 
     Texts go out in order, in as many requests as they need, each made once and never retried. A text of white space
@@ -54,20 +54,6 @@ class LiteLLMEmbedding(WithOptions):
         super().__init__(options, secrets)
         self._plan = Plan(model, dimensions, batch_size, max_bytes)
         self._timeout_s = timeout_s
-
-    @property
-    def name(self) -> str:
-        """Of the model, with what was asked of it."""
-        return self._plan.name(self.options)
-
-    @property
-    def dimensions(self) -> int:
-        """Of the vectors; a model that has not answered yet is asked for one.
-
-        Raises:
-            EmbeddingError: it gives none.
-        """
-        return self.embed(["dimensions"]).shape[1] if self._plan.learnt is None else self._plan.learnt
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return a vector for each text."""
@@ -105,8 +91,7 @@ class LiteLLMEmbedding(WithOptions):
         """Yield what must be asked; where there are no texts and nothing is known of the vectors, for one of them."""
         vendor()  # before anything is asked and paid for
         refuse_wrong_options(self.options, self._secrets)
-        wanted = {} if self._plan.wanted is None else {"dimensions": self._plan.wanted}
-        arguments = self._secrets.merged_into({"timeout": self._timeout_s, **wanted, **self.options})
+        arguments = self._secrets.merged_into({"timeout": self._timeout_s, **self._plan.fields, **self.options})
         for batch in self._plan.batches(texts):
             yield VectorRequest(self._plan, batch, arguments, self._secrets)
 

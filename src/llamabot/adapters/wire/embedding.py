@@ -13,7 +13,7 @@ from llamabot.adapters.wire.exchange import whole
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.secrets import NO_SECRETS, Secret, Secrets
 from llamabot.protocols.chat_completions import encoded
-from llamabot.protocols.embeddings import Plan, items_in, vendor
+from llamabot.protocols.embeddings import Plan, PlannedEmbedding, items_in, vendor
 from llamabot.protocols.failures import embedding_failure, refuse_offline
 from llamabot.protocols.options import NO_OPTIONS
 
@@ -22,7 +22,7 @@ __all__ = ["WireEmbedding"]
 _ENDPOINT = "embeddings"
 
 
-class WireEmbedding(WireClient):
+class WireEmbedding(PlannedEmbedding, WireClient):
     """Embeds with a model of a server that speaks OpenAI's embeddings wire. Serves both colours.
 
     Texts go out in order, in as many requests as they need, each made once and never retried. A text of white space
@@ -62,20 +62,6 @@ class WireEmbedding(WireClient):
         self._plan = Plan(model, dimensions, batch_size, max_bytes)
         self._timeout_s = timeout_s
 
-    @property
-    def name(self) -> str:
-        """Of the model, with what was asked of it."""
-        return self._plan.name(self.options)
-
-    @property
-    def dimensions(self) -> int:
-        """Of the vectors; a model that has not answered yet is asked for one.
-
-        Raises:
-            EmbeddingError: it gives none.
-        """
-        return self.embed(["dimensions"]).shape[1] if self._plan.learnt is None else self._plan.learnt
-
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return a vector for each text."""
         parts = [self._blocking.answered(call, exchange) for call, exchange in self._exchanges(texts)]
@@ -91,10 +77,9 @@ class WireEmbedding(WireClient):
         vendor()  # before anything is asked and paid for
         refuse_offline("the embedder of this machine: embedding='embedded/minilm'")
         setup = self._setup_for({})
-        wanted = {} if self._plan.wanted is None else {"dimensions": self._plan.wanted}
         model = self._plan.model.removeprefix("wire/")
         for batch in self._plan.batches(texts):
-            body = encoded({"model": model, "input": batch, **wanted, **setup.fields})
+            body = encoded({"model": model, "input": batch, **self._plan.fields, **setup.fields})
             call = Call(setup, _ENDPOINT, body, model=model, timeout_s=self._timeout_s, streamed=False)
             yield call, whole(call, partial(self._vectors, call, len(batch)), embedding_failure)
 
