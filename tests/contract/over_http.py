@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.servers.chat import DONE, ChatServer, answer, body, call, delta, event, stream_of
-from tests.servers.loopback import Exchange, Raw, Reply, Stream
+from tests.servers.replies import Exchange, Raw, Reply, Stream
 
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import CompletionChunk, ToolCallFragment, Usage

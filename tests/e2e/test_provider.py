@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.command import Ended
 from tests.servers.chat import ChatServer, failure, stream_of
-from tests.servers.loopback import Exchange, Reply
+from tests.servers.replies import Exchange, Reply
 
 CANARY = "sk-canary-4711"
 

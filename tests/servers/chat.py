@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tests.servers.loopback import Exchange, LoopbackServer, Raw, Reply, Stream
+from tests.servers.loopback import LoopbackServer
+from tests.servers.replies import Exchange, Raw, Reply, Stream
 
 __all__ = [
     "DONE",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tests.servers.loopback import Exchange, Raw, Reply
+from tests.servers.replies import Exchange, Raw, Reply
 
 from llamabot.testing import HashedEmbedding
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tests.servers.loopback import Exchange, Raw, Reply, Stream
+from tests.servers.replies import Exchange, Raw, Reply, Stream
 
 __all__ = ["anthropic", "anthropic_event", "anthropic_events", "ollama", "ollama_line"]
 

@@ -21,7 +21,7 @@ from tests.integration.providers.ways import (
     shown_by,
 )
 from tests.servers.chat import ChatServer, failure
-from tests.servers.loopback import Exchange, Hold, Raw, Reply, Slam, Stream
+from tests.servers.replies import Exchange, Hold, Raw, Reply, Slam, Stream
 from tests.servers.wires import anthropic, anthropic_event, anthropic_events, ollama, ollama_line
 
 from llamabot.adapters.litellm import LiteLLMCompletion

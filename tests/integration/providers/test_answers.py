@@ -9,7 +9,7 @@ import pytest
 from tests.integration.providers.adapters import Port
 from tests.integration.providers.ways import ALL, STREAMED, WHOLE, Way, asking
 from tests.servers.chat import ChatServer, body, call, delta, finish, sse, usage, usage_event
-from tests.servers.loopback import Exchange, Raw, Reply
+from tests.servers.replies import Exchange, Raw, Reply
 
 from llamabot.adapters.litellm.loading import load
 from llamabot.adapters.litellm.reading import Reading

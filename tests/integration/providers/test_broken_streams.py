@@ -6,7 +6,7 @@ import pytest
 from tests.integration.providers.adapters import Port
 from tests.integration.providers.ways import STREAMED, Way, asking, check_is_presentable, patience_s, raised
 from tests.servers.chat import DONE, ChatServer, delta, event, finish, sse, stream_of
-from tests.servers.loopback import Reply, Stream
+from tests.servers.replies import Reply, Stream
 
 from llamabot.ports.errors import (
     BadCompletion,

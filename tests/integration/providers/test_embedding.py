@@ -14,7 +14,8 @@ import numpy
 import pytest
 from tests.integration.providers.ways import shown_by
 from tests.servers.chat import ChatServer, failure
-from tests.servers.loopback import Exchange, Hold, Raw, Reply, refusing_port
+from tests.servers.loopback import refusing_port
+from tests.servers.replies import Exchange, Hold, Raw, Reply
 from tests.servers.vectors import embedded, hashed, rows
 
 import llamabot as lmb

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.providers.adapters import Port
 from tests.integration.providers.ways import ALL, WHOLE, Way, check_is_presentable, in_ways, patience_s, raised
 from tests.servers.chat import ChatServer, body, failure
-from tests.servers.loopback import Hold, Raw, Reply, Slam
+from tests.servers.replies import Hold, Raw, Reply, Slam
 
 from llamabot.ports.errors import (
     AuthenticationFailed,

@@ -16,7 +16,7 @@ import pytest
 from tests.integration.providers.adapters import Make, Port, direct, litellm
 from tests.integration.providers.ways import afragments, asking
 from tests.servers.chat import ChatServer, answer, anything, stream_of
-from tests.servers.loopback import Reply, Stream
+from tests.servers.replies import Reply, Stream
 from tests.servers.wires import anthropic_events, ollama_line
 
 from llamabot.ports.assembly import assemble

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.integration.providers.adapters import Make, Port
 from tests.integration.providers.ways import asking
 from tests.servers.chat import DONE, ChatServer, delta, finish, usage_event
-from tests.servers.loopback import Stream
+from tests.servers.replies import Stream
 
 from llamabot.ports.assembly import assemble, mend_text
 from llamabot.ports.completion import Completion, FinishReason, Usage

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.providers.adapters import Port
 from tests.integration.providers.ways import asking
 from tests.servers.chat import ChatServer, answer, delta, finish, sse, stream_of
-from tests.servers.loopback import Hold, Stream
+from tests.servers.replies import Hold, Stream
 
 pytestmark = pytest.mark.loopback
 

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.providers.adapters import Make, direct, litellm
 from tests.integration.providers.ways import ALL, Way, check_is_presentable, raised, shown_by
 from tests.servers.chat import ChatServer, anything
-from tests.servers.loopback import Raw
+from tests.servers.replies import Raw
 
 from llamabot.ports.errors import RequestRejected
 

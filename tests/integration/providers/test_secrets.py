@@ -11,7 +11,7 @@ import pytest
 from tests.integration.providers.adapters import Make
 from tests.integration.providers.ways import ALL, STREAMED, Way, asking, raised, shown_by
 from tests.servers.chat import ChatServer, anything, delta, event, failure
-from tests.servers.loopback import Raw, Reply, Stream
+from tests.servers.replies import Raw, Reply, Stream
 
 from llamabot.ports.secrets import split_secrets
 

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.providers.adapters import Make, Port
 from tests.integration.providers.ways import ALL, STREAMED, WHOLE, Way, asking
 from tests.servers.chat import ChatServer, anything, body, call, delta, finish, sse, usage_event
-from tests.servers.loopback import Exchange, Raw, Reply, Stream
+from tests.servers.replies import Exchange, Raw, Reply, Stream
 from tests.servers.wires import anthropic, anthropic_event, anthropic_events
 
 from llamabot.ports.completion import CompletionRequest

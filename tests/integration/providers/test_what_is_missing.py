@@ -6,7 +6,8 @@ import pytest
 from tests.integration.providers.adapters import Make, Port
 from tests.integration.providers.ways import ALL, WHOLE, Way, asking, check_is_presentable, raised
 from tests.servers.chat import ChatServer, answer, failure, stream_of
-from tests.servers.loopback import Raw, refusing_port
+from tests.servers.loopback import refusing_port
+from tests.servers.replies import Raw
 
 from llamabot.ports.errors import AuthenticationFailed, BadCompletion, ConfigurationError, ProviderUnavailable
 

@@ -13,7 +13,8 @@ from contextlib import closing
 import pytest
 from tests.integration.providers.ways import ALL, STREAMED, WHOLE, Way, asking, raised
 from tests.servers.chat import ChatServer, answer, anything, delta, failure, sse
-from tests.servers.loopback import Broken, Raw, Reply, Slam, Stream, Surplus, refusing_port
+from tests.servers.loopback import refusing_port
+from tests.servers.replies import Broken, Raw, Reply, Slam, Stream, Surplus
 
 import llamabot as lmb
 from llamabot.adapters.wire.connection import KEPT_S

@@ -15,7 +15,7 @@ import pytest
 import trustme
 from tests.integration.providers.ways import ALL, Way, asking, raised, shown_by
 from tests.servers.chat import ChatServer, anything, failure
-from tests.servers.loopback import Broken, Raw, Tunnel
+from tests.servers.replies import Broken, Raw, Tunnel
 
 import llamabot as lmb
 from llamabot.adapters.wire import awaited_line, http1, line

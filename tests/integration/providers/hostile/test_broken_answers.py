@@ -20,7 +20,7 @@ from tests.integration.providers.hostile.speaking import (
 )
 from tests.integration.providers.ways import STREAMED, WHOLE, Way, check_is_presentable, in_ways, raised, shown_by
 from tests.servers.chat import DONE, ChatServer, body, delta, event, failure, finish
-from tests.servers.loopback import Broken, Raw, Reply, Stream
+from tests.servers.replies import Broken, Raw, Reply, Stream
 
 from llamabot.ports.errors import (
     BadCompletion,

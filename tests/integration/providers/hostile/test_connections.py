@@ -7,7 +7,7 @@ from tests.integration.providers.adapters import Make, Port, litellm
 from tests.integration.providers.hostile.speaking import CANARY
 from tests.integration.providers.ways import ALL, STREAMED, WHOLE, Way, asking, raised, shown_by
 from tests.servers.chat import ChatServer, anything, delta, failure, finish, sse
-from tests.servers.loopback import Broken, Raw
+from tests.servers.replies import Broken, Raw
 
 # OpenAI's client complains, through pydantic, of answers that are not made as they should be.
 pytestmark = [pytest.mark.loopback, pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")]

@@ -21,7 +21,7 @@ from tests.integration.providers.hostile.speaking import (
 )
 from tests.integration.providers.ways import ALL, STREAMED, WHOLE, Way, asking, raised
 from tests.servers.chat import DONE, ChatServer, answer, body, call, delta, finish, sse, usage_event
-from tests.servers.loopback import Broken, Exchange, Raw, Reply, Stream
+from tests.servers.replies import Broken, Exchange, Raw, Reply, Stream
 
 from llamabot.ports.completion import FinishReason, Usage
 from llamabot.ports.errors import BadCompletion
