@@ -27,11 +27,11 @@ _CALLS_AT_ONCE = 100
 _LATENCY_S = 0.02
 _TEXT = f"""
 `SqliteRecorder` in normal mode on a file that was just made. Appended are the events of {_RUNS:,} calls of a
-`SimpleBot`, in the same three appends that a call makes; blobs are not counted. The caller's cost is the CPU time of
+`SimpleBot`, in the same two appends that a call makes; blobs are not counted. The caller's cost is the CPU time of
 its thread. Events per second are counted by the clock on the wall from the first append until `flush` returns: the
 caller waits, or it goes on computing in pure Python. For the loop, {_CALLS_AT_ONCE} calls of an `AsyncSimpleBot`
 begin together and the model answers all of them {_LATENCY_S * 1000:g} ms later; a stall is the longest time between
-two turns of a ticking task. A durable append of one start of an effect and a bare commit of one row of the same
+two turns of a ticking task. A durable append of one outcome of an effect and a bare commit of one row of the same
 length are measured in turn, medians of {_TIMES}.
 """
 
@@ -50,7 +50,7 @@ def measure() -> Section:
                 "idle": lambda: events / _drained_s(folder, appends, busy=False),
                 "busy": lambda: events / _drained_s(folder, appends, busy=True),
                 "bare": lambda: _bare_us(folder),
-                "durable": lambda: _durable_us(folder, appends[1]),
+                "durable": lambda: _durable_us(folder, appends[1][:1]),
                 "claim": lambda: _claim_us(folder),
                 "stall without": lambda: asyncio.run(_stall_ms(None)),
                 "stall with": lambda: _stall_recorded_ms(folder),
