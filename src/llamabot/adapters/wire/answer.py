@@ -22,6 +22,11 @@ class Answer:
         """Of the answer, 0 until its head has come."""
         return self._reader.status
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self._broken is not None
+
     def header(self, name: str) -> str | None:
         """Return the value of a header, by its name in lower case."""
         return self._reader.headers.get(name)

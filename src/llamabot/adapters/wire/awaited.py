@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from llamabot.adapters.wire.awaited_line import AwaitedLine, go
 from llamabot.adapters.wire.call import Call
-from llamabot.adapters.wire.connection import FAILURES, KEPT_S, meaning_of
-from llamabot.adapters.wire.way import way
+from llamabot.adapters.wire.connection import KEPT_S
+from llamabot.adapters.wire.way import reached
 from llamabot.protocols.loops import close_with_loop
 
 __all__ = ["AwaitedConnections"]
@@ -40,24 +40,19 @@ class AwaitedConnections:
         self._owner = object()
         weakref.finalize(self, _close_all, self._idle)
 
-    async def asked(self, call: Call) -> AwaitedLine:
-        """Send a request; return the line on which its answer comes, which is told what goes wrong on the way."""
-        line = await self._taken(call.address.route) or AwaitedLine()
-        try:
-            if not line.is_open:
-                await go(way(line, call.address, call.deadline, self._tls))
-            line.ask(call.request_bytes(), call.answer, call.deadline)
-        except FAILURES as error:
-            call.answer.fail(meaning_of(error))
-        except BaseException:
-            line.close()
-            raise
+    async def line_for(self, call: Call) -> AwaitedLine:
+        """Return a connection to the server of a call, one that waited or a new one; its answer is told of failures."""
+        line = await self._taken(call.address.route)
+        if line is None:
+            line = AwaitedLine()
+            await go(reached(line, call, self._tls))
         return line
 
     async def answered(self, call: Call, exchange: Generator[None, None, T]) -> T:
         """Ask, go through an exchange, and return what it comes to; raises what it raises."""
-        line = await self.asked(call)
+        line = await self.line_for(call)
         try:
+            line.ask(call.request_bytes(), call.answer, call.deadline)
             while True:
                 next(exchange)
                 await line.receive(call.deadline)

@@ -38,11 +38,6 @@ class AwaitedLine(asyncio.Protocol):
         self._has_ended = False
 
     @property
-    def is_open(self) -> bool:
-        """Whether the connection has been made."""
-        return self._transport is not None
-
-    @property
     def is_alive(self) -> bool:
         """Whether the server keeps it open, and has said nothing that nobody asked for."""
         return not self._has_ended and not self._transport.is_closing()
@@ -72,7 +67,9 @@ class AwaitedLine(asyncio.Protocol):
             self._transport = await self.loop.start_tls(self._transport, self, tls, server_hostname=host)
 
     def ask(self, request: bytes, answer: Answer, deadline: float) -> None:
-        """Send a request, whose answer is received from then on."""
+        """Send a request, whose answer is received from then on; nothing, where the way there has failed."""
+        if answer.has_failed:
+            return
         self._answer = answer
         if self._has_ended:
             answer.receive(b"")
@@ -176,7 +173,7 @@ async def go(way: Way) -> None:
         while True:
             try:
                 done = await step
-            except OSError as error:
+            except BaseException as error:  # noqa: BLE001 - a cancellation, too, is for the way to clean up after
                 step = way.throw(error)
             else:
                 step = way.send(done)

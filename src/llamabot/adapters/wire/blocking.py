@@ -11,9 +11,9 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from llamabot.adapters.wire.call import Call
-from llamabot.adapters.wire.connection import FAILURES, KEPT_S, meaning_of
+from llamabot.adapters.wire.connection import KEPT_S
 from llamabot.adapters.wire.line import Line, go
-from llamabot.adapters.wire.way import way
+from llamabot.adapters.wire.way import reached
 
 __all__ = ["BlockingConnections"]
 
@@ -40,24 +40,19 @@ class BlockingConnections:
         self._generation = 0
         weakref.finalize(self, _close_all, self._idle)
 
-    def asked(self, call: Call) -> Line:
-        """Send a request; return the line on which its answer comes, which is told what goes wrong on the way."""
-        line = self._taken(call.address.route) or Line(self._generation)
-        try:
-            if not line.is_open:
-                go(way(line, call.address, call.deadline, self._tls))
-            line.ask(call.request_bytes(), call.answer, call.deadline)
-        except FAILURES as error:
-            call.answer.fail(meaning_of(error))
-        except BaseException:
-            line.close()
-            raise
+    def line_for(self, call: Call) -> Line:
+        """Return a connection to the server of a call, one that waited or a new one; its answer is told of failures."""
+        line = self._taken(call.address.route)
+        if line is None:
+            line = Line(self._generation)
+            go(reached(line, call, self._tls))
         return line
 
     def answered(self, call: Call, exchange: Generator[None, None, T]) -> T:
         """Ask, go through an exchange, and return what it comes to; raises what it raises."""
-        line = self.asked(call)
+        line = self.line_for(call)
         try:
+            line.ask(call.request_bytes(), call.answer, call.deadline)
             while True:
                 next(exchange)
                 line.receive(call.deadline)
@@ -78,7 +73,7 @@ class BlockingConnections:
         if line.generation != self._generation or len(lines) >= _MOST_IDLE or not call.answer.may_be_followed():
             line.close()
             return
-        line.idle_since = time.monotonic()
+        line.rest()
         lines.append(line)
         while lines and line.idle_since - lines[0].idle_since > KEPT_S:
             try:

@@ -83,8 +83,9 @@ class WireCompletion(WireClient):
     def stream(self, request: CompletionRequest) -> Generator[CompletionChunk, None, None]:
         """Yield the answer in fragments; closing the generator stops the provider."""
         call = self._call(request, streamed=True)
-        line = self._blocking.asked(call)
+        line = self._blocking.line_for(call)
         try:
+            line.ask(call.request_bytes(), call.answer, call.deadline)
             for chunk in fragments(call):
                 if chunk is None:
                     line.receive(call.deadline)
@@ -96,8 +97,9 @@ class WireCompletion(WireClient):
     async def astream(self, request: CompletionRequest) -> AsyncGenerator[CompletionChunk, None]:
         """Yield the answer in fragments; closing the generator, or cancelling its task, stops the provider."""
         call = self._call(request, streamed=True)
-        line = await self._awaited.asked(call)
+        line = await self._awaited.line_for(call)
         try:
+            line.ask(call.request_bytes(), call.answer, call.deadline)
             for chunk in fragments(call):
                 if chunk is None:
                     await line.receive(call.deadline)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import time
 from typing import Any
 
 from llamabot.adapters.wire.answer import Answer
@@ -36,11 +37,6 @@ class Line:
         self._poll: Any = None
         self._timeout_s = _UNTOLD_S
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the connection has been made."""
-        return self._socket is not None
-
     def resolve(self, host: str, port: int, deadline: float) -> list[Any]:
         """Return the addresses of a host; how long that takes is the system's affair."""
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -68,7 +64,9 @@ class Line:
         self._poll = None  # TLS has things to say of its own, and they mean no harm
 
     def ask(self, request: bytes, answer: Answer, deadline: float) -> None:
-        """Send a request, whose answer is received from then on."""
+        """Send a request, whose answer is received from then on; nothing, where the way there has failed."""
+        if answer.has_failed:
+            return
         self._answer = answer
         try:
             self._wait_until(deadline)
@@ -99,6 +97,11 @@ class Line:
         except OSError:
             return False
         return False
+
+    def rest(self) -> None:
+        """Wait for another request."""
+        self._answer = None
+        self.idle_since = time.monotonic()
 
     def close(self) -> None:
         """Close the connection, if it has been made."""

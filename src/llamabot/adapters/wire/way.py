@@ -12,11 +12,24 @@ from typing import Any, TypeAlias
 
 from llamabot.adapters.wire.address import Address
 from llamabot.adapters.wire.answer import Answer
-from llamabot.adapters.wire.connection import check_tunnel, patience_s, tunnel_request
+from llamabot.adapters.wire.call import Call
+from llamabot.adapters.wire.connection import FAILURES, check_tunnel, meaning_of, patience_s, tunnel_request
 
-__all__ = ["Way", "way"]
+__all__ = ["Way", "reached", "way"]
 
 Way: TypeAlias = Generator[Any, Any, None]
+
+
+def reached(line: Any, call: Call, tls: Callable[[], ssl.SSLContext]) -> Way:
+    """Connect a line to the server of a call; what goes wrong is told to its answer."""
+    try:
+        yield from way(line, call.address, call.deadline, tls)
+    except FAILURES as error:
+        line.close()  # it may have come as far as a proxy, who must not read what is meant for the server
+        call.answer.fail(meaning_of(error))
+    except BaseException:
+        line.close()
+        raise
 
 
 def way(line: Any, address: Address, deadline: float, tls: Callable[[], ssl.SSLContext]) -> Way:
