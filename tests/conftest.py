@@ -92,10 +92,25 @@ def pytest_collection() -> Generator[None, Any, Any]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let tests marked `loopback` reach this machine, and nothing beyond it; let `embedded` wait for the model."""
     for item in items:
+        if settings.get_current_profile_name() == "fast":
+            _shorten_the_search(item)
         if item.get_closest_marker("loopback"):
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
         if item.get_closest_marker("embedded") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(FETCH_S))
+
+
+def _shorten_the_search(item: pytest.Item) -> None:
+    """Let a test that says how many examples it wants take no more than others: a profile reaches only the rest."""
+    obj = getattr(item, "obj", None)
+    for holder, name in (
+        (getattr(obj, "__func__", obj), "_hypothesis_internal_use_settings"),  # where `@settings` leaves them
+        (getattr(item, "cls", None), "settings"),  # of a state machine
+    ):
+        own, most = getattr(holder, name, None), settings()
+        if isinstance(own, settings) and own.max_examples > most.max_examples:
+            steps = min(own.stateful_step_count, most.stateful_step_count)
+            setattr(holder, name, settings(own, max_examples=most.max_examples, stateful_step_count=steps))
 
 
 @pytest.fixture(scope="session")

@@ -142,6 +142,7 @@ def test_takes_what_the_garbage_collector_appends_in_the_middle_of_an_append() -
     assert len(_ids(recorder)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
 def test_a_child_goes_on_with_what_was_known_and_waits_for_no_thread_that_it_lacks() -> None:
     run(_FORKS)

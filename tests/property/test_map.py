@@ -106,11 +106,11 @@ def _through(way: str, rows: Rows, **how: Any) -> int:
 @pytest.mark.parametrize("how", [{}, {"as_completed": True}, {"resume": "job", "key": lambda row: row.text}])
 def test_holds_a_bounded_number_of_inputs(way: str, how: Any) -> None:
     gc.collect()
-    rows = Rows(300)
+    rows = Rows(120)
     with lmb.override(recorder=InMemoryRecorder(10, durable=True)):
-        assert _through(way, rows, **how) == 300
+        assert _through(way, rows, **how) == 120
     assert rows.most <= 4 * 3 + 4
-    assert rows.told < 100
+    assert rows.told < 50
 
 
 def test_holds_no_more_inputs_though_the_first_is_slow() -> None:

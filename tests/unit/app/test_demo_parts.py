@@ -164,5 +164,6 @@ def test_a_question_of_empty_words_alone_looks_for_those() -> None:
 
 
 @pytest.mark.timeout(40)
+@pytest.mark.slow
 def test_splits_a_text_without_lines_in_a_time_that_grows_with_its_size() -> None:
     assert _choose("a" * 1_000_000 + " harbour", "harbour?")[0].text.endswith("harbour")
