@@ -142,6 +142,25 @@ def test_uses_no_connection_on_which_something_came_unasked(server: ChatServer, 
     assert server.connections_made == 4
 
 
+def test_keeps_no_connection_that_was_in_use_when_all_were_closed(server: ChatServer, port: Port) -> None:
+    server.respond = lambda exchange: answer("fine", delay_s=0.1)
+
+    async def close_meanwhile() -> bool:
+        asked = asyncio.create_task(port.acomplete(asking()))
+        await asyncio.to_thread(server.wait_for, 1)
+        await port.aclose()
+        assert (await asked).message.text == "fine"
+        return await asyncio.to_thread(server.settles, 0)
+
+    assert asyncio.run(close_meanwhile())
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(port.complete, asking())
+        server.wait_for(2)
+        port.close()
+        assert asked.result().message.text == "fine"
+    assert server.settles(0)
+
+
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
 @pytest.mark.parametrize(
     "after", [b"", b"data: more\n\n", b'data: {"choices": 5}\n\n'], ids=["nothing", "more", "rubbish"]
