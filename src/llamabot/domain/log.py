@@ -8,7 +8,7 @@ that effect; a long one is a blob. The writer and the reader live together here 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from operator import eq, is_
 from typing import Any
@@ -63,7 +63,7 @@ class LogWriter:
         self._calls: dict[str, str] = {}
         self._answered: dict[str, tuple[ToolMessage, Produced]] = {}
         self._quotable: list[tuple[str, str | Quoted | Produced]] = []
-        self._said: list[tuple[str, Produced]] = []
+        self._given: tuple[Message, ...] = ()
         self._base: tuple[str, tuple[Message, ...]] | None = None
         self._settings: tuple[tuple[Any, ...], str] = ((), "")
 
@@ -72,11 +72,7 @@ class LogWriter:
         blobs: list[Blob] = []
         messages = self._messages(given.messages, blobs)
         self.produced(_INPUT_PATH, given.messages)
-        self._said = [
-            (message.content, Produced(_INPUT_PATH, index))
-            for index, message in enumerate(given.messages)
-            if isinstance(message.content, str) and len(message.content) >= _WORTH_A_REFERENCE
-        ]
+        self._given = given.messages
         options = {name: what_json_has(value) for name, value in given.options.items()} if given.options else {}
         return LoggedInput(messages, options, given.limits, given.settings), blobs
 
@@ -188,13 +184,19 @@ class LogWriter:
             return None
         parts: list[str | Quoted | Produced] = []
         rest = message.content
-        for text, reference in (*self._quotable, *self._said):
+        for text, reference in (*self._quotable, *self._said()):
             before, found, after = rest.partition(text) if text else (rest, "", "")
             if found:
                 parts += [before, reference]
                 rest = after
         is_quoting = any(isinstance(part, Quoted) for part in parts)
         return Quoting(tuple(part for part in (*parts, rest) if part != "")) if is_quoting else None
+
+    def _said(self) -> Iterator[tuple[str, Produced]]:
+        """Yield what the user has said in this call, with a reference to it."""
+        for index, message in enumerate(self._given):
+            if isinstance(message.content, str) and len(message.content) >= _WORTH_A_REFERENCE:
+                yield message.content, Produced(_INPUT_PATH, index)
 
     def _blob(self, value: Any, blobs: list[Blob]) -> str:
         data = encoded(value)

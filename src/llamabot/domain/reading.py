@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future
@@ -26,7 +27,11 @@ _END: Any = object()
 
 
 class Reading:
-    """A streamed completion as it arrives; belongs to one step."""
+    """A streamed completion as it arrives; belongs to one step.
+
+    Attributes:
+        feed: takes a chunk in; returns the text and the reasoning that it lets the reader see, each maybe "".
+    """
 
     def __init__(self, step: Step, request: CompletionRequest, world: World) -> None:
         self.request = bounded(request, step)
@@ -34,6 +39,7 @@ class Reading:
         self.told = step.told
         self._clock = world.clock
         self._assembler = Assembler()
+        self.feed = self._assembler.feed
         self.ends_at_s = None if step.timeout_s is None else time.monotonic() + step.timeout_s
 
     def inside(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -44,19 +50,19 @@ class Reading:
         finally:
             current_effect.reset(before)
 
-    def left_s(self) -> float | None:
-        """Return the seconds until the deadline, None without one.
+    def left_s(self) -> float:
+        """Return the seconds until the deadline, infinite without one.
 
         Raises:
             DeadlinePassed: none are left; time also passes while the reader is busy.
         """
-        return None if self.ends_at_s is None else positive(self.ends_at_s - time.monotonic())
+        return math.inf if self.ends_at_s is None else positive(self.ends_at_s - time.monotonic())
 
-    def feed(self, chunk: CompletionChunk) -> tuple[str, str]:
-        """Take a chunk in; return the text and the reasoning that it lets the reader see, each maybe ""."""
-        if self._step.first_at_ns is None:
+    def begun(self, chunk: CompletionChunk) -> CompletionChunk:
+        """Note when the first chunk came, if it is one; return it."""
+        if chunk is not _END:
             self._step.first_at_ns = self._clock.monotonic_ns()
-        return self._assembler.feed(chunk)
+        return chunk
 
     def rest(self) -> tuple[str, str]:
         """Return what was held back until the end."""
@@ -78,12 +84,14 @@ def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta
     stream = reading.inside(port.stream, reading.request)
     late: Future[Any] | None = None
     try:
-        while (chunk := _next(stream, reading)) is not _END:
+        chunk = reading.begun(_next(stream, reading))
+        while chunk is not _END:
             text, reasoning = reading.feed(chunk)
             if reasoning:
                 yield ReasoningDelta(reasoning)
             if text:
                 yield TextDelta(text)
+            chunk = _next(stream, reading)
         yield from _deltas(*reading.rest())
         return reading.completion()
     except BaseException as error:
@@ -99,12 +107,14 @@ async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | Re
     port: Any = world.completion
     stream = reading.inside(port.astream, reading.request)
     try:
-        while (chunk := await _anext(stream, reading)) is not _END:
+        chunk = reading.begun(await _anext(stream, reading))
+        while chunk is not _END:
             text, reasoning = reading.feed(chunk)
             if reasoning:
                 yield ReasoningDelta(reasoning)
             if text:
                 yield TextDelta(text)
+            chunk = await _anext(stream, reading)
         for event in _deltas(*reading.rest()):
             yield event
     except BaseException:
@@ -121,8 +131,10 @@ def _next(stream: Iterator[CompletionChunk], reading: Reading) -> CompletionChun
     # Set here, and not around a `yield`: whoever iterates the run has a context of his own.
     before = current_effect.set(reading.told)
     try:
-        left_s = reading.left_s()
-        return next(stream, _END) if left_s is None else call_within(left_s, next, stream, _END)
+        if reading.ends_at_s is None:
+            return next(stream, _END)
+        chunk: CompletionChunk = call_within(reading.left_s(), next, stream, _END)
+        return chunk
     finally:
         current_effect.reset(before)
 
@@ -131,9 +143,8 @@ async def _anext(stream: AsyncIterator[CompletionChunk], reading: Reading) -> Co
     """As `_next`."""
     before = current_effect.set(reading.told)
     try:
-        left_s = reading.left_s()
         coming = anext(stream, _END)
-        return await (coming if left_s is None else awithin(left_s, coming))
+        return await (coming if reading.ends_at_s is None else awithin(reading.left_s(), coming))
     finally:
         current_effect.reset(before)
 
