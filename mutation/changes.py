@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
 
-import libcst
-from mutmut.mutation.file_mutation import create_mutations, deep_replace
-
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -40,6 +37,9 @@ class Change:
 
 def changes(root: Path, file: str) -> list[Change]:
     """Return mutmut's changes to a file in its order, without those that leave the text as it is."""
+    import libcst  # takes as long to load as a hundred tests to be found, and they are found by each worker
+    from mutmut.mutation.file_mutation import create_mutations, deep_replace
+
     text = (root / file).read_text(encoding="utf-8")
     module, mutations, _, _ = create_mutations(file, text)
     functions = list(_functions(ast.parse(text)))

@@ -157,18 +157,18 @@ assert free, "the child of the dead holder keeps its claim"
 def test_never_two_processes_hold_a_claim_that_changes_hands(tmp_path: Path) -> None:
     path, witness = tmp_path / "runs.db", tmp_path / "witness"
     children = [start(_CHANGES_HANDS, path, witness) for _ in range(3)]
-    held = sum(int(finish(child)) for child in children)
-    assert held > 50
+    for child in children:
+        finish(child)
     assert _files(path) == []
 
 
 _CHANGES_HANDS = """
-import os, sys, time
+import os, sys
 from llamabot.adapters.sqlite import SqliteRecorder
 from llamabot.ports.errors import RunBusy
 
-recorder, held, end = SqliteRecorder(sys.argv[1]), 0, time.monotonic() + 1.5
-while time.monotonic() < end:
+recorder, held = SqliteRecorder(sys.argv[1]), 0
+while held < 500:
     try:
         claim = recorder.claim("run")
     except RunBusy:
@@ -177,5 +177,4 @@ while time.monotonic() < end:
     os.unlink(sys.argv[2])
     claim.release()
     held += 1
-print(held)
 """
