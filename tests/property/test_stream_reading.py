@@ -45,7 +45,9 @@ CALLS = [
     finish("tool_calls"),
     usage_event(),
 ]
-STREAM = b": hi\n\n" + b"".join(map(event, CALLS)).replace(b"\\u00e9", "é".encode()) + DONE
+STREAM = (
+    b": hi\n\ndata:\n\n" + b"".join(map(event, CALLS)).replace(b"\\u00e9", "é".encode()) + DONE.replace(b"]", b"] ")
+)
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8))

@@ -82,8 +82,11 @@ class StreamReading:
         """
         self.has_begun = True
         for event in self._events.feed(data):
-            if event.data == _DONE:
-                self.done = True
+            if event.data[:1] != b"{":
+                word = event.data.strip()
+                self.done = self.done or word == _DONE
+                if not word:  # it keeps the connection warm
+                    continue
             if self.done:
                 return
             if (chunk := self._chunk(event)) is not None:

@@ -57,6 +57,7 @@ ODD_STREAMS: dict[str, Reply] = {
     ),
     "a short body after its end": Broken([SSE_HEAD + b"Content-Length: 5000\r\n\r\n" + BEGIN + END]),
     "gzip": Stream([gzip.compress(BEGIN + END)], headers={"Content-Encoding": "gzip"}),
+    "a space behind DONE": Stream([BEGIN, END.replace(b"[DONE]", b"[DONE] ")]),
 }
 
 
