@@ -7,10 +7,11 @@ adapter puts the two together again with `Secrets.merged_into` at the moment of 
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from llamabot.ports.errors import ConfigurationError
 
@@ -122,10 +123,11 @@ class Secrets:
         return whole
 
     def scrubbed(self, text: str) -> str:
-        """Return the text with every secret in it replaced by `[secret]`."""
-        for value in sorted(_leaves(self._tree), key=len, reverse=True):
-            if len(value) >= _SHORTEST_SCRUBBED:
-                text = text.replace(value, HIDDEN)
+        """Return the text with every secret replaced by `[secret]`, also as an address or base64 would have it."""
+        values = {value.strip() for value in _leaves(self._tree)}
+        forms = {form for value in values if len(value) >= _SHORTEST_SCRUBBED for form in _forms(value)}
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, HIDDEN)
         return text
 
     def scrub(self, error: BaseException) -> None:
@@ -254,6 +256,14 @@ def _leaves(tree: Mapping[Any, Any]) -> Iterator[str]:
             yield from _credentials(value.reveal())
         else:
             yield from _leaves(value)
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield how a secret may be written by whoever repeats it."""
+    yield value
+    yield repr(value)[1:-1]
+    yield quote(value, safe="")
+    yield base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()
 
 
 def _credentials(value: str) -> Iterator[str]:

@@ -33,9 +33,17 @@ def sentence_in(body: Any, depth: int = 8) -> str:
 
 def one_line(words: str) -> str:
     """Return words without tags, line ends and what a terminal would obey, at most a few lines of it."""
-    plain = _TAGS.sub(" ", words[:_LONGEST_READ])
+    plain = _TAGS.sub(" ", _cut(words, _LONGEST_READ))
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in plain).split()).strip(" -:.")
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    return line if len(line) <= _LONGEST else f"{_cut(line, _LONGEST)}…"
+
+
+def _cut(words: str, most: int) -> str:
+    """Return their beginning, without the word that the cut goes through: half a key would not be known for one."""
+    if len(words) <= most:
+        return words
+    whole = words[:most].rsplit(maxsplit=1)
+    return whole[0] if len(whole) > 1 else ""
 
 
 def seconds_to_wait(written: str | None, now_s: float) -> float | None:

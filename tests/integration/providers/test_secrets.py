@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.integration.providers.adapters import Make
@@ -17,7 +18,8 @@ from llamabot.ports.secrets import split_secrets
 
 pytestmark = pytest.mark.loopback
 
-CANARY = "sk-canary-4f9a1c7e"
+CANARY = "sk-canary-4f9a1c7e/+="
+BASE64 = base64.b64encode(CANARY.encode()).decode()
 ECHO = f"Incorrect API key provided: {CANARY}."
 
 
@@ -28,6 +30,9 @@ ECHOES: dict[str, Reply] = {
     "in a 200": Raw(json.dumps({"error": {"message": ECHO, "code": 401}}).encode()),
     "in what is no completion": Raw(json.dumps([ECHO]).encode()),
     "in what is no JSON": Raw(ECHO.encode()),
+    "cut by the end of what is told": failure(400, f"{'so ' * 119} {ECHO}"),
+    "written for an address": Raw(f"no such page: /v1?key={quote(CANARY, safe='')}".encode(), 404),
+    "in base64": failure(400, f"bad header {BASE64}"),
 }
 
 
@@ -36,7 +41,7 @@ ECHOES: dict[str, Reply] = {
 def test_does_not_repeat_a_key_that_the_provider_echoes(make: Make, server: ChatServer, way: Way, reply: Reply) -> None:
     server.script(reply)
     error = raised(way, make({"api_base": server.api_base, "api_key": CANARY}))
-    assert CANARY not in shown_by(error)
+    assert not [form for form in (CANARY[:12], quote(CANARY), BASE64) if form in shown_by(error)]
     assert CANARY in server.exchanges[0].headers["authorization"]
 
 
@@ -85,13 +90,30 @@ def test_hides_secrets_wherever_they_are_given(make: Make, server: ChatServer, o
     plain = make({"api_base": server.api_base})
     for port, given in ((bound, visible), (own, {}), (plain, options)):
         server.script(failure(401, ECHO))
-        assert CANARY not in shown_by(raised(ALL["complete"], port, options=given))
+        error = raised(ALL["complete"], port, options=given)
+        assert CANARY not in shown_by(error, with_locals=not given)  # the request itself was given the key
         assert CANARY not in repr(port) + repr(vars(port))
     assert all(CANARY in json.dumps(dict(exchange.headers)) for exchange in server.exchanges)
 
 
+WRONG: dict[str, dict[str, Any]] = {
+    "a key with the end of its line": {"api_key": f"{CANARY}\n"},
+    "no address": {"api_base": "localhost:8000", "api_key": CANARY},
+    "no port": {"api_base": "http://me:sk-canary-4f9a1c7e@localhost:99999", "api_key": "sk-other-key"},
+    "headers in a list": {"extra_headers": [("X-Team", "7")], "api_key": CANARY},
+    "a body in a list": {"extra_body": [("seed", 7)], "api_key": CANARY},
+}
+
+
+@pytest.mark.parametrize("options", WRONG.values(), ids=WRONG)
+def test_shows_no_key_when_an_option_is_wrong(make: Make, server: ChatServer, options: dict[str, Any]) -> None:
+    error = raised(ALL["complete"], make({"api_base": server.api_base, **options}))
+    assert CANARY[:12] not in shown_by(error)
+    assert server.exchanges == []
+
+
 def test_hides_the_password_of_an_address(make: Make, server: ChatServer) -> None:
-    address = server.api_base.replace("http://", f"http://me:{CANARY}@")
+    address = server.api_base.replace("http://", f"http://me:{quote(CANARY, safe='')}@")
     server.script(failure(500, f"cannot reach {address}"))
     error = raised(ALL["complete"], make({"api_base": address, "api_key": "sk-other-key"}))
     assert CANARY not in shown_by(error)
@@ -113,7 +135,7 @@ def test_writes_no_key_into_any_log(make: Make, server: ChatServer, way: Way, ca
 
 
 def test_writes_no_key_into_a_vendors_log(make: Make, server: ChatServer, caplog: pytest.LogCaptureFixture) -> None:
-    address = server.api_base.replace("http://", f"http://me:{CANARY}@")
+    address = server.api_base.replace("http://", f"http://me:{quote(CANARY, safe='')}@")
     hidden = {"extra_headers": {"X-Auth-Token": CANARY}, "extra_body": {"access_token": CANARY}}
     server.respond = anything
     with caplog.at_level(logging.DEBUG):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import pickle
 import traceback
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -99,11 +100,19 @@ def check_is_presentable(error: LlamabotError, model: str = "openai/scripted") -
     assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
 
 
-def shown_by(error: BaseException) -> str:
+def shown_by(error: BaseException, *, with_locals: bool = True) -> str:
     """Return all that an error shows of itself and of those behind it."""
     shown = ["".join(traceback.format_exception(error)), pickle.dumps(error).decode("latin-1")]
     behind: BaseException | None = error
     while behind is not None:
         shown += [str(behind), repr(behind), repr(behind.args), repr(vars(behind))]
+        shown += locals_in(behind) if with_locals else ()
         behind = behind.__cause__ or behind.__context__
     return "\n".join(shown)
+
+
+def locals_in(error: BaseException) -> Iterator[str]:
+    """Yield what a traceback with its local variables shows, those of the tests aside, which know the key."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if f"{os.sep}tests{os.sep}" not in frame.f_code.co_filename:
+            yield f"{frame.f_code.co_qualname}: {list(frame.f_locals.values())}"

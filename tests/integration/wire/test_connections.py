@@ -75,7 +75,7 @@ def test_makes_a_new_connection_where_the_server_has_closed_the_old_one(
     async def in_one_loop() -> list[str]:
         first = (await port.acomplete(asking())).message.text
         server.cut_all()
-        time.sleep(0.3)  # noqa: ASYNC251 - a loop that was kept from its work has not seen it yet
+        assert server.settles(0)  # waits, so that the loop is kept from its work, and has not seen the end yet
         return [first, (await port.acomplete(asking())).message.text]
 
     if ask is awaited:

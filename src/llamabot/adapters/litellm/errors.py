@@ -76,8 +76,10 @@ class _Facts(NamedTuple):
 
 
 def failure_of(error: BaseException, scene: Scene) -> Failure:
-    """Return our error for any that came out of a call."""
+    """Return our error for any that came out of a call, without the tracebacks: vendors' frames hold the key."""
     chain = chain_of(error, scene.outer)
+    for link in chain:
+        link.__traceback__ = None
     own = next((link for link in chain if isinstance(link, LlamabotError)), None)
     if own is not None:
         if isinstance(own, CompletionError) and own.partial is None and says_something(scene.partial):

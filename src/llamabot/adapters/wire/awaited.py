@@ -52,7 +52,7 @@ class AwaitedConnections:
         """Ask, go through an exchange, and return what it comes to; raises what it raises."""
         line = await self.line_for(call)
         try:
-            line.ask(call.request_bytes(), call.answer, call.deadline)
+            line.ask(call.request_bytes, call.answer, call.deadline)
             while True:
                 next(exchange)
                 await line.receive(call.deadline)
@@ -84,7 +84,7 @@ class AwaitedConnections:
                 # Two turns, in which a loop that was kept from its work sees that the server has closed it.
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
-            if idle_s < KEPT_S and line.is_alive:
+            if idle_s < KEPT_S and line.is_alive and line.is_silent():
                 return line
             line.close()
         return None

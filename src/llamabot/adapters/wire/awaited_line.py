@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 from llamabot.adapters.wire.answer import Answer
@@ -36,11 +38,16 @@ class AwaitedLine(asyncio.Protocol):
         self._alarm_at = 0.0
         self._unread_bytes = 0
         self._has_ended = False
+        self._poll: Any = None
 
     @property
     def is_alive(self) -> bool:
         """Whether the server keeps it open, and has said nothing that nobody asked for."""
         return not self._has_ended and not self._transport.is_closing()
+
+    def is_silent(self) -> bool:
+        """Whether nothing has come, nor the end, that the loop has not seen yet."""
+        return self._poll is None or not self._poll.poll(0)
 
     async def resolve(self, host: str, port: int, deadline: float) -> list[Any]:
         """Return the addresses of a host."""
@@ -57,6 +64,9 @@ class AwaitedLine(asyncio.Protocol):
                 await self.loop.sock_connect(sock, where)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await self.loop.create_connection(lambda: self, sock=sock)
+            if hasattr(select, "poll"):  # not on Windows
+                self._poll = select.poll()
+                self._poll.register(sock, select.POLLIN)
         except BaseException:
             sock.close()
             raise
@@ -66,14 +76,14 @@ class AwaitedLine(asyncio.Protocol):
         async with asyncio.timeout(left_s(deadline)):
             self._transport = await self.loop.start_tls(self._transport, self, tls, server_hostname=host)
 
-    def ask(self, request: bytes, answer: Answer, deadline: float) -> None:
+    def ask(self, request: Callable[[], bytes], answer: Answer, deadline: float) -> None:
         """Send a request, whose answer is received from then on; nothing, where the way there has failed."""
         if answer.has_failed:
             return
         self._answer = answer
         if self._has_ended:
             answer.receive(b"")
-        self._transport.write(request)
+        self._transport.write(request())
 
     async def receive(self, deadline: float) -> None:
         """Wait until something of the answer has come, or its end."""

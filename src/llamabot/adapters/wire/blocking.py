@@ -52,7 +52,7 @@ class BlockingConnections:
         """Ask, go through an exchange, and return what it comes to; raises what it raises."""
         line = self.line_for(call)
         try:
-            line.ask(call.request_bytes(), call.answer, call.deadline)
+            line.ask(call.request_bytes, call.answer, call.deadline)
             while True:
                 next(exchange)
                 line.receive(call.deadline)

@@ -194,7 +194,8 @@ class Call:
         """Return our error for one that ended this call."""
         partial = self._reading.partial() if self._reading else None
         if isinstance(error, LlamabotError):
-            cause, error.__context__ = self._shown(error.__cause__), None
+            # The frames that it came through hold what the server said, which may be the key.
+            cause, error.__context__, error.__traceback__ = self._shown(error.__cause__), None, None
             return Failure(self._told_of(error, partial), cause)
         if self._status and not self._is_answer and isinstance(error, _BREAKS):
             error = self._refused()

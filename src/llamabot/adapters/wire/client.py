@@ -128,10 +128,19 @@ class WireClient(WithOptions, Closing, AsyncClosing):
         return self._connections.awaited
 
     def _setup_for(self, options: Mapping[str, Any]) -> Setup:
-        """Return how to ask with these options; without any, as always."""
-        if options:
-            refuse_of_a_request(options)
-            return Setup({**self.options, **options}, self._secrets, self._connections.address_of)
-        if self._setup is None:
-            self._setup = Setup(self.options, self._secrets, self._connections.address_of)
-        return self._setup
+        """Return how to ask with these options; without any, as always.
+
+        Raises:
+            ConfigurationError: they do not say how; it has no traceback from inside, where frames hold the key.
+        """
+        try:
+            if options:
+                refuse_of_a_request(options)
+                return Setup({**self.options, **options}, self._secrets, self._connections.address_of)
+            if self._setup is None:
+                self._setup = Setup(self.options, self._secrets, self._connections.address_of)
+            return self._setup
+        except ConfigurationError as error:
+            wrong = error.with_traceback(None)
+        wrong.__context__ = None
+        raise wrong

@@ -85,7 +85,7 @@ class WireCompletion(WireClient):
         call = self._call(request, streamed=True)
         line = self._blocking.line_for(call)
         try:
-            line.ask(call.request_bytes(), call.answer, call.deadline)
+            line.ask(call.request_bytes, call.answer, call.deadline)
             for chunk in fragments(call):
                 if chunk is None:
                     line.receive(call.deadline)
@@ -99,7 +99,7 @@ class WireCompletion(WireClient):
         call = self._call(request, streamed=True)
         line = await self._awaited.line_for(call)
         try:
-            line.ask(call.request_bytes(), call.answer, call.deadline)
+            line.ask(call.request_bytes, call.answer, call.deadline)
             for chunk in fragments(call):
                 if chunk is None:
                     await line.receive(call.deadline)

@@ -34,7 +34,7 @@ def whole(
                 call.take(data)
         return meaning()
     except Exception as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
-        failure = told(call.failure(error))
+        failure, data = told(call.failure(error)), None  # which may be the key, said once more
     raise failure.error from failure.cause
 
 
@@ -52,7 +52,7 @@ def fragments(call: Call) -> Generator[CompletionChunk | None, None, None]:
                 yield from call.chunks(data)
         call.check_stream()
     except Exception as error:  # noqa: BLE001 - as above
-        failure = call.failure_of_stream(error)
+        failure, data = call.failure_of_stream(error), None
     if failure is not None:
         raise failure.error from failure.cause
     yield from call.rest()

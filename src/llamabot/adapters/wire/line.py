@@ -9,6 +9,7 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 from llamabot.adapters.wire.answer import Answer
@@ -63,14 +64,17 @@ class Line:
         self._socket = tls.wrap_socket(self._socket, server_hostname=host)
         self._poll = None  # TLS has things to say of its own, and they mean no harm
 
-    def ask(self, request: bytes, answer: Answer, deadline: float) -> None:
-        """Send a request, whose answer is received from then on; nothing, where the way there has failed."""
+    def ask(self, request: Callable[[], bytes], answer: Answer, deadline: float) -> None:
+        """Send a request, whose answer is received from then on; nothing, where the way there has failed.
+
+        Its bytes have the key in them, and are no local variable.
+        """
         if answer.has_failed:
             return
         self._answer = answer
         try:
             self._wait_until(deadline)
-            self._socket.sendall(request)
+            self._socket.sendall(request())
         except (BrokenPipeError, ConnectionResetError):
             pass  # who refuses a request before its end, and says so, is worth listening to
         except OSError as error:

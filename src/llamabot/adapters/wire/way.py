@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, TypeAlias
 
 from llamabot.adapters.wire.address import Address
@@ -42,7 +43,7 @@ def way(line: Any, address: Address, deadline: float, tls: Callable[[], ssl.SSLC
     yield from _opened(line, places, deadline)
     if address.is_tls and address.proxy is not None:
         answer = Answer()
-        line.ask(tunnel_request(address), answer, deadline)
+        line.ask(partial(tunnel_request, address), answer, deadline)
         while not answer.has_head():
             yield line.receive(deadline)
         check_tunnel(answer)

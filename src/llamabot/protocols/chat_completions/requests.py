@@ -127,6 +127,9 @@ def _wrong(options: Mapping[str, Any]) -> str:
     for name in _NOT_OPTIONS:
         if name in options:
             return f"{name!r} is not an option: it is part of the request itself"
+    for name in ("extra_body", *_HEADERS):
+        if not isinstance(options.get(name), Mapping | None):
+            return f"the option {name} is a mapping; got {type(options[name]).__name__}"
     for name, value in _texts(options):
         if not isinstance(value, str | bytes | None):
             return f"the option {name} is text; got {type(value).__name__}"
