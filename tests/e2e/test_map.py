@@ -22,6 +22,7 @@ def reply(request):
     return lmb.Completion(lmb.assistant(text.upper()), lmb.FinishReason.STOP, lmb.Usage(3, 2), 0.25)
 
 shout = lmb.SimpleBot("Shout.", model="m", completion=FunctionCompletion(reply))
+ashout = lmb.AsyncSimpleBot("Shout.", model="m", completion=FunctionCompletion(reply))
 """
 
 
@@ -54,3 +55,13 @@ def test_ctrl_c_waits_for_answers_and_a_second_one_leaves_them() -> None:
         *lines, summary = terminal.text.splitlines()
         assert [json.loads(line)["value"] for line in lines] == ["A", "B", "SLOW", "D"]
         assert summary == "llamabot: 4 rows; 3 told from the log; 3 in, 2 out; $0.25"
+
+
+def test_an_async_bot_answers_a_row_while_the_next_is_not_there_yet() -> None:
+    with Terminal("map", "-", "--bot", "own:ashout", "--out", "out.jsonl", program=LLAMABOT) as terminal:
+        terminal.type('"a"\n')
+        terminal.wait_for("$0.25")
+        assert _values() == ["A"]
+        terminal.type("\x03")
+        assert terminal.end() == 130
+        assert "1 row;" in terminal.text

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import msgspec
 
@@ -91,7 +91,15 @@ class Rows:
 
 def rows_of(file: Path) -> Iterable[Row]:
     """Return the rows of a file, or of stdin."""
-    return _rows(sys.stdin.buffer) if file == PIPE else Rows(file)
+    return _rows(_stdin()) if file == PIPE else Rows(file)
+
+
+def _stdin() -> BinaryIO:
+    """Return stdin, by a reader of its own: who leaves a thread in the other one's hands cannot end the process."""
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    except OSError:  # it is no file
+        return sys.stdin.buffer
 
 
 class Answers:

@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Unpack
@@ -18,7 +18,7 @@ from llamabot.app.building import build_ids
 from llamabot.app.cli.agents import own_defaults
 from llamabot.app.cli.formats import cost_text, usage_text
 from llamabot.app.cli.importing import AnyBot, load_bot
-from llamabot.app.cli.map_rows import PIPE, Answers, Row, rows_of, written
+from llamabot.app.cli.map_rows import PIPE, Answers, Row, Rows, rows_of, written
 from llamabot.app.cli.terminal import is_terminal, say
 from llamabot.domain.mapping.item import MapItem
 from llamabot.domain.mapping.items import MapItems
@@ -26,6 +26,7 @@ from llamabot.domain.mapping.job import can_resume
 from llamabot.domain.resolve import resolve_instruments
 from llamabot.domain.settings import MapSettings
 from llamabot.domain.shells import SyncShell
+from llamabot.domain.threads import in_thread
 from llamabot.ports.completion import NO_USAGE
 from llamabot.ports.errors import LlamabotError, UsageError
 
@@ -113,7 +114,7 @@ def _items(bot: AnyBot, rows: Iterable[Row], **how: Unpack[MapSettings]) -> Iter
             yield from items
         return
     with asyncio.Runner() as runner:  # its end, and Ctrl-C, stop the map
-        awaited = bot.map(rows, **how)
+        awaited = bot.map(rows if isinstance(rows, Rows) else _coming(rows), **how)
 
         async def following() -> MapItem[Any] | None:
             return await anext(awaited, None)
@@ -123,6 +124,13 @@ def _items(bot: AnyBot, rows: Iterable[Row], **how: Unpack[MapSettings]) -> Iter
                 yield item
         finally:
             runner.run(awaited.aclose())
+
+
+async def _coming(rows: Iterable[Row]) -> AsyncIterator[Row]:
+    """Yield rows that may be long in coming, in a thread, so that the others are worked on meanwhile."""
+    drawn = iter(rows)
+    while (row := await in_thread(next, drawn, None)) is not None:
+        yield row
 
 
 @contextmanager
