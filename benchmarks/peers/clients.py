@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.peers.tasks import MODEL, PROMPT, QUESTION, SUM, Tasks
 
-__all__ = ["httpx_client", "litellm_client", "openai_client"]
+__all__ = ["http_libraries", "httpx_client", "litellm_client", "openai_client"]
 
 _MESSAGES = ({"role": "system", "content": PROMPT}, {"role": "user", "content": QUESTION})
 _USAGE = {"include_usage": True}
@@ -35,6 +35,36 @@ def httpx_client(address: str) -> Tasks:
         return str(answer.json()["choices"][0]["message"]["content"])
 
     return Tasks(call=call)
+
+
+def http_libraries(address: str) -> Tasks:
+    """Return what people take for HTTP without a second thought: urllib3, and aiohttp where it is awaited."""
+    import aiohttp
+    import msgspec
+    import urllib3
+
+    pool, url = urllib3.PoolManager(), f"{address}/chat/completions"
+    headers = {"Authorization": "Bearer none", "Content-Type": "application/json"}
+    asked = {"model": MODEL, "messages": _MESSAGES}
+
+    def text(body: bytes) -> str:
+        return str(msgspec.json.decode(body)["choices"][0]["message"]["content"])
+
+    def call() -> str:
+        return text(pool.request("POST", url, body=msgspec.json.encode(asked), headers=headers).data)
+
+    def acall() -> Callable[[], Awaitable[str]]:
+        sessions: list[aiohttp.ClientSession] = []
+
+        async def ask() -> str:
+            if not sessions:
+                sessions.append(aiohttp.ClientSession())
+            async with sessions[0].post(url, data=msgspec.json.encode(asked), headers=headers) as answer:
+                return text(await answer.read())
+
+        return ask
+
+    return Tasks(call=call, acall=acall)
 
 
 def openai_client(address: str) -> Tasks:
@@ -66,7 +96,7 @@ def openai_client(address: str) -> Tasks:
 
 def litellm_client(address: str) -> Tasks:
     """Return LiteLLM with the switches that our adapter sets."""
-    os.environ |= {"LITELLM_LOCALMODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
+    os.environ |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
     import litellm
 
     for switch in ("suppress_debug_info", "disable_streaming_logging", "disable_aiohttp_transport"):

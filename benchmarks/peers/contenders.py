@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.cache import CACHE
 from benchmarks.contenders import ROOT, environment, python_with
 
-__all__ = ["BARE", "CONTENDERS", "LITELLM", "OPENAI", "OURS_ON_LITELLM", "OURS_ON_WIRE", "STARTS", "Entry"]
+__all__ = ["BARE", "CONTENDERS", "LIBRARIES", "LITELLM", "OPENAI", "OURS_ON_LITELLM", "OURS_ON_WIRE", "STARTS", "Entry"]
 
 _QUIET = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false"}
 
@@ -29,6 +29,7 @@ class Entry:
         shown: the distributions whose versions are told.
         locked: whether everything in it has the version that our lock names.
         patient: whether it can be asked 10,000 times within minutes.
+        closing: whether it lets go of its connections when an event loop is gone.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Entry:
     shown: tuple[str, ...]
     locked: bool = False
     patient: bool = True
+    closing: bool = True
 
     @property
     def folder(self) -> Path:
@@ -69,6 +71,16 @@ BARE = Entry(
     ("h11", "msgspec"),
     ("h11", "msgspec"),
     locked=True,
+    closing=False,
+)
+LIBRARIES = Entry(
+    "urllib3, aiohttp",
+    ("clients", "http_libraries"),
+    "urllib3, aiohttp, msgspec",
+    ("urllib3", "aiohttp", "msgspec"),
+    ("urllib3", "aiohttp"),
+    locked=True,
+    closing=False,
 )
 OPENAI = Entry("openai", ("clients", "openai_client"), "openai", ("openai==3.57.0",), ("openai", "httpx"))
 LITELLM = Entry(
@@ -80,6 +92,7 @@ OURS_ON_LITELLM = Entry(
 )
 CONTENDERS = (
     BARE,
+    LIBRARIES,
     OPENAI,
     LITELLM,
     OURS_ON_WIRE,

@@ -16,10 +16,10 @@ from benchmarks.side import resident_mib
 
 __all__ = ["AT_ONCE", "CALLS", "FAKE_RUNS", "LOOPS", "MANY", "STREAMS", "commands"]
 
-CALLS = 20
+CALLS = 100
 STREAMS = 2
 AT_ONCE = 100
-FAKE_RUNS = 20
+FAKE_RUNS = 100
 LOOPS = 1_000
 MANY = 10_000
 _WARM = 1_000

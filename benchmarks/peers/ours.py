@@ -59,7 +59,13 @@ def _bots(**given: Any) -> Tasks:
     given["recorder"] = lmb.SqliteRecorder(Path(folder) / "runs.db")
     bot, waiting = lmb.SimpleBot(PROMPT, **given), lmb.AsyncSimpleBot(PROMPT, **given)
     agent = lmb.AgentBot(PROMPT, tools=[add], **given)
-    fake = {**given, "model": "fake", "options": None, "completion": FunctionCompletion(_reply)}
+    fake = {
+        **given,
+        "model": "fake",
+        "options": None,
+        "completion": FunctionCompletion(_reply),
+        "recorder": lmb.InMemoryRecorder(),
+    }
     fake_bot, fake_agent = lmb.SimpleBot(PROMPT, **fake), lmb.AgentBot(PROMPT, tools=[add], **fake)
     limits = lmb.Limits(decisions=STEPS + 1, tool_calls=None)
 

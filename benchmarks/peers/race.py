@@ -19,6 +19,7 @@ from benchmarks.harness import CALIBRATION, Row, Section, ratio, rounds, spread
 from benchmarks.peers.contenders import (
     BARE,
     CONTENDERS,
+    LIBRARIES,
     LITELLM,
     OPENAI,
     OURS_ON_LITELLM,
@@ -40,12 +41,13 @@ Every contender has an environment and a process of its own; the server of fixed
 the same question in the same form, {CALLS} times in each of {_ROUNDS} rounds, then {AT_ONCE} times at once, then
 {STREAMS} streams of {CHUNKS} fragments, then an agent that calls a tool {STEPS} times (by hand, where the contender is
 a client); {FAKE_RUNS} turns and agents on the contender's own fake. CPU time of the whole process in milliseconds,
-threads included. Ours record everything to SQLite. Bare HTTP is what the direct adapter stands on, with the same
-settings, and takes an answer apart with msgspec. Starts are CPU time of a fresh process: one that only imports, and one
-that asks once and ends. Memory is what a process holds that has imported the contender, and the growth from the 1,000th
-to the {MANY:,}th call; files are those that are open after {LOOPS:,} event loops which asked once each. A dash is what
-a contender does not have or cannot do; bare HTTP closes no session by itself, and of the older llamabot {MANY:,} calls
-were not waited for.
+threads included. Ours record everything: over the wire to SQLite, on fakes to the fake log, which is in memory. Bare
+HTTP is what the direct adapter stands on, with the same settings, and takes an answer apart with msgspec; so do urllib3
+and aiohttp, which it could have stood on (ADR 0023). Starts are CPU time of a fresh process: one that only imports, and
+one that asks once and ends. Memory is what a process holds that has imported the contender, and the growth from the
+1,000th to the {MANY:,}th call; files are those that are open after {LOOPS:,} event loops which asked once each. A dash
+is what a contender does not have or cannot do; HTTP alone closes no session by itself, and of the older llamabot
+{MANY:,} calls were not waited for.
 """
 
 
@@ -100,7 +102,7 @@ def _kept(entry: Entry, side: Contender, variables: Mapping[str, str]) -> dict[s
     return {
         "imported": _imported_mib(entry, variables),
         "memory": side.ask("memory") if entry.patient else None,
-        "files": None if entry is BARE else side.ask("files"),
+        "files": side.ask("files") if entry.closing else None,
         "installed": _installed_mib(entry),
     }
 
@@ -125,6 +127,11 @@ def _rows(found: Mapping[str, Sequence[float]], kept: Mapping[str, Mapping[str, 
         yield _against(found, figure, OURS_ON_WIRE, OPENAI, f"{what}, direct, against the openai client", budget)
     for figure, what in (("call", "a call"), ("acall", "a call, awaited")):
         yield _against(found, figure, OURS_ON_WIRE, BARE, f"{what}, direct, against bare HTTP", 1.5)
+    for figure, what in (
+        ("call", "a call, direct, against urllib3"),
+        ("acall", "a call, awaited, direct, against aiohttp"),
+    ):
+        yield _against(found, figure, OURS_ON_WIRE, LIBRARIES, what)
     yield _against(found, "fragment", OURS_ON_WIRE, OPENAI, "a fragment, direct, against the openai client", 0.3)
     yield _against(found, "fragment", OURS_ON_WIRE, BARE, "a fragment, direct, against bare parsing", 2)
     httpx, given, container = STARTS
@@ -142,7 +149,7 @@ def _rows(found: Mapping[str, Sequence[float]], kept: Mapping[str, Mapping[str, 
 
 
 def _against(
-    found: Mapping[str, Sequence[float]], figure: str, ours: Entry, other: Entry, what: str, budget: float
+    found: Mapping[str, Sequence[float]], figure: str, ours: Entry, other: Entry, what: str, budget: float | None = None
 ) -> Row:
     return ratio(what, found[f"{figure}: {other.name}"], found[f"{figure}: {ours.name}"], "ms", budget)
 
