@@ -20,10 +20,22 @@ class CallIds:
 
     def __init__(self) -> None:
         self._used: set[str] = set()
+        self._standing: tuple[tuple[Message, ...], frozenset[str]] = ((), frozenset())
 
-    def told_apart(self, completion: Completion, messages: Iterable[Message]) -> Completion:
+    def told_apart(self, completion: Completion, messages: tuple[Message, ...]) -> Completion:
         """Return an answer to these messages whose calls have ids of their own."""
-        return with_own_ids(completion, messages, self._used)
+        if not completion.message.tool_calls:
+            return completion
+        return with_own_ids(completion, (), self._used | self._ids_in(messages))
+
+    def _ids_in(self, messages: tuple[Message, ...]) -> frozenset[str]:
+        """Return the ids of the calls in messages, which most often go on from those of the last time."""
+        before, ids = self._standing
+        if messages[: len(before)] != before:
+            before, ids = (), frozenset()
+        ids |= ids_in(messages[len(before) :])
+        self._standing = messages, ids
+        return ids
 
     def note(self, outcome: Any) -> None:
         """Take in what an effect gave, or several; once all that was done at once has ended, in whatever order."""
@@ -56,11 +68,16 @@ def told_apart(
     """
     if not message.tool_calls:
         return message
-    taken = {call.id for said in messages if isinstance(said, AssistantMessage) for call in said.tool_calls} | used
+    taken = {*ids_in(messages), *used}
     calls = tuple([_told_apart(call, taken) for call in message.tool_calls])
     if all(new is old for new, old in zip(calls, message.tool_calls, strict=True)):
         return message
     return msgspec.structs.replace(message, tool_calls=calls)
+
+
+def ids_in(messages: Iterable[Message]) -> frozenset[str]:
+    """Return the ids of all calls in messages."""
+    return frozenset(call.id for said in messages if isinstance(said, AssistantMessage) for call in said.tool_calls)
 
 
 def _told_apart(call: ToolCall, used: set[str]) -> ToolCall:

@@ -81,3 +81,18 @@ def test_a_turn_is_remembered_whole_or_not_at_all() -> None:
     with pytest.raises(lmb.errors.ProviderUnavailable):
         agent("And again?")
     assert memory.recall() == result.messages[1:]
+
+
+def test_a_node_of_ones_own_keeps_nothing_from_one_visit_to_the_next() -> None:
+    class Counting(lmb.DecideNode):
+        visits = 0
+
+        def prep(self, shared: lmb.AgentState) -> Any:
+            self.visits += 1
+            seen.append(self.visits)
+            return super().prep(shared)
+
+    seen: list[int] = []
+    agent = lmb.AgentBot("You are an agent.", tools=[add], completion=ScriptedCompletion(THREE), decide=Counting())
+    agent("1 + 2?")
+    assert seen == [1, 1]

@@ -215,8 +215,8 @@ class InMemoryRecorder(Closing):
 
     def _take_end(self, run: RunLog) -> None:
         """Put a run to the end: it is the last one that finished."""
-        self._running.pop(run.run_id, None)
-        self._finished.pop(run.run_id, None)
+        if not self._running.pop(run.run_id, None):
+            del self._finished[run.run_id]
         self._finished[run.run_id] = run
 
     def _take_up(self, run: RunLog) -> None:

@@ -14,7 +14,7 @@ from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.ports.messages import Message
 from llamabot.ports.tools import Tool, ToolResult
 
-__all__ = ["ANSWER", "CALLS", "ENDED", "LOOP", "DecideNode", "EndNode", "ToolNode", "ToolsNode"]
+__all__ = ["ANSWER", "CALLS", "ENDED", "HOLDING_NOTHING", "LOOP", "DecideNode", "EndNode", "ToolNode", "ToolsNode"]
 
 # Actions. Those in parentheses can be no tool's name.
 ANSWER = "(answer)"
@@ -80,3 +80,7 @@ class ToolNode(ToolsNode):
 
 class EndNode(Node):
     """The end; nothing is left to do."""
+
+
+HOLDING_NOTHING = frozenset({DecideNode, ToolsNode, ToolNode})
+"""Nodes that keep nothing of a visit, so that none needs a copy. A subclass of one may."""

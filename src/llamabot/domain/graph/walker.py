@@ -1,8 +1,8 @@
 """Walking a graph with a generator: one walk for call, async call and both streams.
 
 PocketFlow's own `Flow.run` is a loop that calls; it cannot yield effects. This one has its rules: every visit works on
-a copy of the node, `post` returns the action, None is `default`, and a node without edges is an end. Where PocketFlow
-warns of an action without an edge, this one raises.
+a copy of a node that may keep something, `post` returns the action, None is `default`, and a node without edges is an
+end. Where PocketFlow warns of an action without an edge, this one raises.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from pocketflow import AsyncNode, BaseNode, BatchFlow, BatchNode, Flow
 
 from llamabot.domain.effects import Core
+from llamabot.domain.graph.nodes import HOLDING_NOTHING
 from llamabot.ports.errors import GraphNotClosed
 
 __all__ = ["BaseNode", "Flow", "check_graph", "edges", "label", "walk"]
@@ -28,7 +29,7 @@ def walk(flow: Flow, shared: Any) -> Core[Any]:
     """
     node, action = flow.start_node, None
     while node is not None:
-        action = yield from _visit(copy.copy(node), shared)
+        action = yield from _visit(node if type(node) in HOLDING_NOTHING else copy.copy(node), shared)
         node = _next(node, action)
     return action
 
