@@ -98,10 +98,15 @@ class InThread(Future[T]):
         """Call the function."""
         self._thread.start()
 
-    def join(self) -> None:
-        """Wait until the thread is gone, which is a moment after the function has ended; not if it was never there."""
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until the thread is gone, which is a moment after the function has ended; not if it was never there.
+
+        Returns:
+            Whether it is gone.
+        """
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
 
 def _started(function: Callable[..., T], *arguments: Any) -> Future[T]:

@@ -169,6 +169,19 @@ def test_dropping_it_tells_and_waits_for_nobody() -> None:
         thread.join(20)
 
 
+def test_closing_waits_no_longer_once_it_is_told_to_leave() -> None:
+    """As a signal handler does at a second Ctrl-C, which must raise nothing: it would hit what tidies up."""
+    gate = Gate()
+    with bot("sync", gate).map(["first", "b", "c"], concurrency=2) as items:
+        next(items)
+        threading.Timer(0.1, items.leave).start()
+    left = _threads()
+    gate.open.set()
+    assert left, "they were waited for"
+    for thread in left:
+        thread.join(20)
+
+
 def test_an_interrupt_leaves_at_once_while_it_waits() -> None:
     gate, recorder = Gate(), InMemoryRecorder()
 

@@ -135,11 +135,14 @@ async def _coming(rows: Iterable[Row]) -> AsyncIterator[Row]:
 
 @contextmanager
 def _two_interrupts(items: MapItems[Any]) -> Iterator[None]:
-    """Say at the first Ctrl-C of a block what is waited for; the second leaves it."""
+    """Say at the first Ctrl-C of a block what is waited for; the second leaves it.
+
+    The second one raises nothing: it would hit what tidies up, and what is said last would be drawn beside the bar.
+    """
 
     def leave(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         items.leave()
-        raise KeyboardInterrupt
 
     def interrupt(number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, leave)

@@ -45,7 +45,7 @@ class MapItems(Closing, Generic[T]):
         self._items.close()
 
     def leave(self) -> None:
-        """Have `close` wait for nothing: what threads are in the middle of is left to them. For signal handlers too."""
+        """Have `close` wait no longer: what threads are in the middle of is left to them. For signal handlers too."""
         self._plan.is_dropped = True
 
     def __del__(self) -> None:

@@ -23,6 +23,7 @@ __all__ = ["in_tasks", "in_threads"]
 
 T = TypeVar("T")
 News: TypeAlias = Callable[[], object]
+_LOOK_S = 0.05  # between two looks at whether nobody waits any longer: a signal handler may say so meanwhile
 
 
 def in_threads(plan: Plan[T], inputs: Iterator[Any]) -> Generator[MapItem[T], None, None]:
@@ -96,9 +97,9 @@ class _Threads(Generic[T]):
     def stop(self) -> None:
         self._plan.cancel()
         try:
-            if not self._plan.is_dropped:
-                for thread in self._running.values():
-                    thread.join()
+            for thread in self._running.values():
+                while not (self._plan.is_dropped or thread.join(_LOOK_S)):
+                    pass
         finally:
             self._plan.close()
 
