@@ -75,6 +75,23 @@ def test_runs_of_a_job_follow_each_other_in_a_log_that_is_kept_in_order(store: S
     assert ids == sorted(ids)
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_job_waits_now_and_then_for_its_log_and_loses_no_answer_when_that_fails(colour: str) -> None:
+    class Slow(InMemoryRecorder):
+        flushes = 0
+
+        def flush(self, timeout_s: float | None = None) -> None:
+            self.flushes += 1
+            raise OSError("the disk is full")
+
+    recorder, inputs = Slow(durable=True), [f"{place}" for place in range(130)]
+    whole = bot(colour, Model(), recorder=recorder)
+    assert _texts(mapped(whole, inputs, resume="job")) == inputs
+    assert recorder.flushes == 2
+    mapped(whole, inputs)
+    assert recorder.flushes == 2
+
+
 def test_an_input_is_known_by_its_key_wherever_it_stands(store: Store) -> None:
     rows = [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]
     how: dict[str, Any] = {"key": lambda row: row["id"], "prompt": lambda row: row["text"]}

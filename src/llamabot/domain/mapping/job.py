@@ -7,6 +7,7 @@ inputs were begun, and a crash cannot begin one twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -20,6 +21,7 @@ from llamabot.ports.recorder import Claim, RecorderPort
 __all__ = ["JOB_TAG", "KEY_TAG", "Job", "can_resume"]
 
 JOB_TAG, KEY_TAG = "map", "map.key"
+_BETWEEN_FLUSHES = 64
 _KEY_CHARACTERS = 200  # of a key that people see in the log; it may be a whole text
 Key = Callable[[Any], str | int]
 
@@ -96,6 +98,14 @@ class Job:
             return f"{self._prefix}{_digest(key, 14)}", {JOB_TAG: self._name, KEY_TAG: key[:_KEY_CHARACTERS]}
         said = digest_of(b"\n".join(map(encoded, messages)))[:16]
         return f"{self._prefix}{index:08x}{said}", {JOB_TAG: self._name, KEY_TAG: str(index)}
+
+    def keeping_up(self, index: int) -> Steps[None]:
+        """Wait, once for many inputs, until the log has what it was given: what it lacks, a crash pays for again."""
+        flush = getattr(self._recorder, "flush", None)
+        if flush is None or (index + 1) % _BETWEEN_FLUSHES:
+            return
+        with suppress(Exception):  # no answer is lost for what a recorder does, and it tells of its trouble itself
+            yield Wait(flush)
 
     def has_begun(self, run_id: str) -> bool:
         """Say whether the log had a run when the job was opened. Asked once for each."""

@@ -103,6 +103,8 @@ class Tries(Generic[T]):
         try:
             self._place(asked)
             result = yield from self._result(asked)
+            if self._job is not None:
+                yield from self._job.keeping_up(asked.index)
         except Exception as error:  # a failure is an item, whatever it is
             run_id = asked.run_id if asked.is_begun else None
             usage = asked.spent + _usage_of(error)
