@@ -173,6 +173,37 @@ def test_says_how_it_goes_on_when_it_is_stopped(command: Command, project: Path,
     assert len(asked) - len(rows) <= (bot == "own:ashout"), "what was answered was asked again"
 
 
+TIDYING = """
+from llamabot.testing import InMemoryRecorder
+
+RELEASED = []
+
+class Held:
+    def __init__(self, claim):
+        self._claim = claim
+
+    def release(self):
+        os.kill(os.getpid(), signal.SIGINT)  # the second one
+        self._claim.release()
+        RELEASED.append("the job")
+
+class Log(InMemoryRecorder):
+    def claim(self, run_id):
+        claim = super().claim(run_id)
+        return Held(claim) if run_id.startswith("map ") else claim
+
+noted = lmb.SimpleBot("Shout.", model="m", completion=model, recorder=Log(durable=True))
+"""
+
+
+def test_a_second_ctrl_c_hits_nothing_that_tidies_up(command: Command, project: Path) -> None:
+    (project / "own.py").write_text(OWN + TIDYING)
+    _rows(project, "a", "stop")
+    done = _map(command, bot="own:noted")
+    assert (done.status, sys.modules["own"].RELEASED) == (130, ["the job"]), done.err
+    assert "what was answered is kept, and this goes on" in done.err
+
+
 def test_runs_without_a_log_and_then_says_no_way_to_go_on(
     command: Command, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
