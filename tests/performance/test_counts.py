@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from benchmarks.imports import HEAVY
+from tests.servers.chat import ChatServer, anything
 
 import llamabot as lmb
 from llamabot.ports.fusion import VectorsOnly
-from llamabot.testing import FunctionCompletion, HashedEmbedding
+from llamabot.testing import FunctionCompletion, HashedEmbedding, InMemoryRecorder
 
 # A quarter to a half more than an import, a call, a chunk and a search take today: a new layer shows, one more
 # function does not.
@@ -22,6 +24,10 @@ MOST_MODULES_BEYOND_MSGSPEC = 20
 MOST_PYTHON_CALLS_A_CALL = 220
 MOST_PYTHON_CALLS_A_CHUNK = 22
 MOST_PYTHON_CALLS_A_SEARCH = 640
+MOST_MODULES_OF_A_DIRECT_CALL = 270
+MOST_BYTES_OF_A_CALL = 15_000
+# Python keeps some free lists; an object kept of each call would be more.
+MOST_BYTES_KEPT_OF_300_CALLS = 9_000
 
 
 def _modules(package: str) -> set[str]:
@@ -70,6 +76,77 @@ def test_a_streamed_chunk_makes_few_calls() -> None:
         return _python_calls(lambda: _drained(bot.stream("Is it?")))
 
     assert (streamed(110) - streamed(10)) / 100 <= MOST_PYTHON_CALLS_A_CHUNK
+
+
+DIRECT_CALL = """
+import sys, llamabot as lmb
+before = set(sys.modules)
+with lmb.WireCompletion(base_url="http://127.0.0.1:1/v1") as port:
+    try:
+        lmb.SimpleBot("Be short.", model="m", completion=port)("Is it?")
+    except lmb.errors.ProviderUnavailable:
+        print(*set(sys.modules) - before)
+"""
+
+
+def test_a_bot_on_the_direct_adapter_loads_little() -> None:
+    run = subprocess.run([sys.executable, "-c", DIRECT_CALL], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    packages = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+    assert packages == {"h11", "llamabot"}
+    assert loaded & {"http.client", "sqlite3", "urllib.request"} == set()
+    assert len(loaded) <= MOST_MODULES_OF_A_DIRECT_CALL
+
+
+@pytest.mark.loopback
+def test_a_map_makes_a_request_an_input_and_a_connection_for_each_at_once() -> None:
+    with ChatServer() as server, lmb.WireCompletion(base_url=server.api_base) as port:
+        server.respond = anything
+        bot = lmb.SimpleBot("Be short.", model="m", completion=port)
+        with bot.map(["Is it?"] * 20, concurrency=3) as items:
+            assert [item.error for item in items] == [None] * 20
+        assert len(server.exchanges) == 20
+        assert server.connections_made <= 3
+
+
+class Forgetting(InMemoryRecorder):
+    """Keeps nothing."""
+
+    def append(self, events: Sequence[Any]) -> None:
+        """Let them go."""
+
+
+class Answering:
+    """A port that keeps nothing of what it is asked."""
+
+    answer = lmb.Completion(lmb.assistant("Yes."), lmb.FinishReason.STOP)
+
+    def complete(self, request: lmb.CompletionRequest) -> lmb.Completion:
+        return self.answer
+
+    def stream(self, request: lmb.CompletionRequest) -> Any:
+        raise NotImplementedError
+
+    def capabilities(self, model: str) -> lmb.ModelCapabilities:
+        return lmb.ModelCapabilities()
+
+
+def test_calls_allocate_little_and_keep_nothing() -> None:
+    bot = lmb.SimpleBot("Be short.", model="m", completion=Answering(), recorder=Forgetting())
+    for _ in range(10):
+        bot("Is it?")
+    tracemalloc.start()
+    try:
+        bot("Is it?")
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in range(300):
+            bot("Is it?")
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before <= MOST_BYTES_KEPT_OF_300_CALLS
+    assert peak - before <= MOST_BYTES_OF_A_CALL
 
 
 @pytest.mark.parametrize("make", [lmb.SimpleBot, lmb.AsyncSimpleBot])

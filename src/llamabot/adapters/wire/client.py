@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import ssl
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["WireClient"]
 
 C = TypeVar("C", bound="WireClient")
+
+_making = threading.Lock()
+"""Held while connections are made a place: of threads that come first at once, each would have one of its own."""
 
 
 class _Connections:
@@ -47,19 +51,27 @@ class _Connections:
 
     @property
     def blocking(self) -> BlockingConnections:
-        if self._blocking is None:
-            from llamabot.adapters.wire.blocking import BlockingConnections
-
-            self._blocking = BlockingConnections(self._tls)
-        return self._blocking
+        return self._blocking or self._made_blocking()
 
     @property
     def awaited(self) -> AwaitedConnections:
-        if self._awaited is None:
-            from llamabot.adapters.wire.awaited import AwaitedConnections
+        return self._awaited or self._made_awaited()
 
-            self._awaited = AwaitedConnections(self._tls)
-        return self._awaited
+    def _made_blocking(self) -> BlockingConnections:
+        from llamabot.adapters.wire.blocking import BlockingConnections
+
+        with _making:
+            if self._blocking is None:
+                self._blocking = BlockingConnections(self._tls)
+            return self._blocking
+
+    def _made_awaited(self) -> AwaitedConnections:
+        from llamabot.adapters.wire.awaited import AwaitedConnections
+
+        with _making:
+            if self._awaited is None:
+                self._awaited = AwaitedConnections(self._tls)
+            return self._awaited
 
     def address_of(self, base: str) -> Address:
         address = self._addresses.get(base)
