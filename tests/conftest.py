@@ -179,7 +179,7 @@ def _no_thread_is_left_over() -> Iterator[None]:
     """Fail a test after which a thread lives on that would keep the process from ending; a pool's do not."""
     before = set(threading.enumerate())
     yield
-    patience = time.monotonic() + 2
+    patience = time.monotonic() + 10
     for thread in set(threading.enumerate()) - before:
         if not thread.daemon and thread not in pools._threads_queues:
             thread.join(max(0.0, patience - time.monotonic()))

@@ -73,7 +73,7 @@ class LoopbackServer:
         """Cut every connection that is open."""
         self._server.cut_all()
 
-    def settles(self, connections: int, timeout_s: float = 3.0) -> bool:
+    def settles(self, connections: int, timeout_s: float = 15.0) -> bool:
         """Say whether soon so many connections are open, and no more; a thread of ours has to see that one ended."""
         deadline = time.monotonic() + timeout_s
         while self.open_connections > connections and time.monotonic() < deadline:
