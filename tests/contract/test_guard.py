@@ -77,6 +77,11 @@ def test_flags_without_reasons_are_refused() -> None:
         _made(not_supported=["streaming"])
 
 
+def test_what_a_class_leaves_out_by_itself_has_a_reason_too() -> None:
+    with pytest.raises(ConfigurationError, match=r"not_supported\['streaming'\] says no reason"):
+        _made(left_out=classmethod(lambda cls: {"streaming": ""}))
+
+
 @pytest.mark.parametrize("contract", ALL, ids=lambda contract: contract.__name__)
 def test_an_adapter_that_is_not_made_is_told(contract: type[Contract]) -> None:
     bare: Any = type("TestBare", (contract,), {})

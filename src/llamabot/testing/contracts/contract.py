@@ -118,7 +118,7 @@ def _check_flags(cls: type[Contract]) -> None:
             f"{cls.not_supported!r:.80}"
         )
     known = ", ".join(f"{flag!r} ({meaning})" for flag, meaning in cls.capabilities.items())
-    for flag, reason in cls.not_supported.items():
+    for flag, reason in {**cls.left_out(), **cls.not_supported}.items():
         if flag not in cls.capabilities:
             raise ConfigurationError(
                 f"{cls.__name__}.not_supported names {flag!r}; what may be left out of {contract_of(cls).__name__} is "

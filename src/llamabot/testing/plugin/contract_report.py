@@ -11,7 +11,7 @@ __all__ = ["ContractReport", "pytest_addoption", "pytest_configure"]
 
 _NAME = "llamabot_contract"
 # The last one counts of what the cases of one test came to.
-_ORDER = ("not run", "proven", "not supported", "expected to fail", "FAILED")
+_ORDER = ("not run", "proven", "not supported", "expected to fail", "overridden", "FAILED")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -93,8 +93,14 @@ def _outcome(report: pytest.TestReport) -> tuple[str, str]:
     if report.failed:
         return "FAILED", ""
     if report.skipped and hasattr(report, "wasxfail"):
-        return "expected to fail", str(report.wasxfail).removeprefix("reason: ")
+        return "expected to fail", _why(report)
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         return "not supported", reason.removeprefix("Skipped: ")
+    if hasattr(report, "wasxfail"):
+        return "overridden", f"passes, where the override expects it to fail: {_why(report)}"
     return ("proven", "") if report.when == "call" else ("not run", "")
+
+
+def _why(report: Any) -> str:
+    return str(report.wasxfail).removeprefix("reason: ")
