@@ -79,6 +79,10 @@ class TestSqliteMemory(OwnMemoryContract):
     def make_other(self) -> SqliteMemory:
         return SqliteMemory(self.folder / "chat.db", "user-8", turns=self.window)
 
+    def reopen(self, memory: SqliteMemory) -> SqliteMemory:
+        memory.close()
+        return self.make()
+
     def test_keeps_conversations_with_odd_names_apart(self, tmp_path: Path) -> None:
         memories = {name: SqliteMemory(tmp_path / "chat.db", name) for name in ODD_NAMES}
         for name, memory in memories.items():
@@ -87,13 +91,6 @@ class TestSqliteMemory(OwnMemoryContract):
         for name, memory in memories.items():
             with memory:
                 assert memory.recall() == (() if name == "a" else (UserMessage(f"to {name!r}"),))
-
-    def test_a_turn_is_found_by_who_opens_the_file_later(self, tmp_path: Path) -> None:
-        self.folder = tmp_path
-        with self.make() as memory:
-            memory.remember([UserMessage("hi")])
-        with self.make() as memory:
-            assert memory.recall() == (UserMessage("hi"),)
 
     def test_refuses_a_name_that_no_file_can_hold(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="surrogates"):

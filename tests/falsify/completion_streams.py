@@ -70,6 +70,21 @@ class TruncationSwallowed(PlainCompletion):
 
 
 @sync
+class AsksAgainForTheEnd(PlainCompletion):
+    """Reads a stream to its end before it gives any of it, and asks a second time where it broke off."""
+
+    def stream(self, request: CompletionRequest) -> Iterator[CompletionChunk]:
+        assembler = Assembler()
+        chunks = list(self.received(request))
+        if not any(chunk.finish_reason for chunk in chunks):
+            chunks = list(self.received(request))
+        for chunk in chunks:
+            assembler.feed(chunk)
+            yield chunk
+        assembler.completion()
+
+
+@sync
 class NothingLeftOfATruncation(PlainCompletion):
     """Says that a stream broke off, and throws away what had arrived."""
 

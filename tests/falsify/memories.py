@@ -63,7 +63,24 @@ class NamedHooks(MemoryHooks):
         return self.adapter(self.window, self.rows, "user-12")
 
 
+class FileHooks(MemoryHooks):
+    """Of memories on a file, which here is a list of what was committed to it."""
+
+    file: list[Any]
+
+    def make(self) -> Any:
+        self.file = []
+        return self.adapter(self.window, self.file)
+
+    def make_other(self) -> Any:
+        return self.adapter(self.window, [])
+
+    def reopen(self, memory: Any) -> Any:
+        return self.adapter(self.window, self.file)
+
+
 sync = wrong(MemoryHooks, MemoryContract)
+reopened = wrong(FileHooks, MemoryContract)
 awaited = wrong(MemoryHooks, AsyncMemoryContract)
 
 
@@ -140,6 +157,33 @@ class TextsOnly(PlainMemory):
         super().remember(
             [UserMessage(message.text) if isinstance(message, UserMessage) else message for message in turn]
         )
+
+
+@sync
+class OrderOfTheirNames(PlainMemory):
+    """Sorts the turns by their numbers as text, so that the tenth comes before the second."""
+
+    def recall(self) -> Any:
+        turns = dict(sorted((str(number), turn) for number, turn in enumerate(self.turns)))
+        return tuple(chain.from_iterable([*turns.values()][-(self.window or len(turns)) :]))
+
+
+@sync
+class LongTextsCut(PlainMemory):
+    """Keeps as much of a text as its column holds."""
+
+    def remember(self, turn: Sequence[Message]) -> None:
+        super().remember([replaced(one, content=one.content[:65_535]) for one in turn])
+
+
+@reopened
+class NeverCommits(PlainMemory):
+    """Writes its turns, and never commits them."""
+
+    def __init__(self, window: int | None, file: list[Any]) -> None:
+        super().__init__(window)
+        self.file = file
+        self.turns = [*file]
 
 
 @sync

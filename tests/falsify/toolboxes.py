@@ -210,6 +210,23 @@ class TextTrimmed(PlainToolbox):
 
 
 @sync
+class LongTextCut(PlainToolbox):
+    """Cuts what a tool returns after ten thousand characters."""
+
+    def call(self, call: ToolCall, context: RunContext[Any]) -> ToolResult:
+        result = super().call(call, context)
+        return replaced(result, text=result.text[:10_000])
+
+
+@sync
+class CapitalsAlike(PlainToolbox):
+    """Finds a tool whose name is written in capitals."""
+
+    def call(self, call: ToolCall, context: RunContext[Any]) -> ToolResult:
+        return super().call(replaced(call, name=call.name.lower()), context)
+
+
+@sync
 class HalfCharacterRaises(PlainToolbox):
     """Encodes the arguments as UTF-8, which half a character is not."""
 

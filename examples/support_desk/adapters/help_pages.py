@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import msgspec
 
 import llamabot as lmb
-from llamabot.ports.docstore import Known, check_documents, check_search
+from llamabot.ports.docstore import Known, check_documents, check_ids, check_search
 from llamabot.ports.documents import Metadata
 from llamabot.ports.splitter import SplitterPort
 from support_desk.adapters.database import Database
@@ -58,7 +58,7 @@ class SqliteHelpPages:
 
     def remove(self, ids: Iterable[str]) -> int:
         """Remove documents and return how many were there."""
-        keys = [(json.dumps(id_),) for id_ in set(ids)]
+        keys = [(json.dumps(id_),) for id_ in set(check_ids(ids))]
         with _errors(), self._database.writing() as file:
             return file.executemany("DELETE FROM help_pages WHERE id = ?", keys).rowcount if keys else 0
 

@@ -30,6 +30,9 @@ class TestThread(MemoryContract):
     def make_other(self) -> SqliteThread:
         return SqliteThread(Database(self.folder / "desk.db"), "ticket-2", turns=self.window)
 
+    def reopen(self, memory: SqliteThread) -> SqliteThread:
+        return self.make()
+
 
 class TestHelpPages(DocStoreContract):
     examples = 5

@@ -15,7 +15,7 @@ class MemoryPort(Protocol):
     """Keeps a conversation as turns. Safe to share by threads.
 
     A turn is what one successful call adds: the user's messages, and all that followed up to the answer. System
-    messages are not part of it.
+    messages are not part of it. A memory that lies on a disk has the turns for who opens it again, too.
 
     Raises `MemoryFailed` where the world behind it fails.
     """

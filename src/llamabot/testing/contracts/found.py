@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from llamabot.ports.documents import Document
+from llamabot.ports.errors import UsageError
 from llamabot.testing.contracts.shared_store import SharedStore
 
 __all__ = ["Found"]
@@ -24,6 +25,59 @@ class Found(SharedStore):
         with self.made() as store:
             store.add([Document(str(number), "linker") for number in range(3)])
             assert [len(store.search("linker", k=k)) for k in range(5)] == [0, 1, 2, 3, 3]
+
+    def test_tells_ids_apart_that_look_alike(self) -> None:
+        ids = ("A", "a", "a ", "a/", "a\u0301", "\xe1")
+        with self.made() as store:
+            assert store.add([Document(id_, f"linker {place}") for place, id_ in enumerate(ids)]).added == ids
+            assert store.count() == len(ids)
+            assert store.remove(["a"]) == 1
+            found = {match.passage.document_id: match.passage.text for match in store.search("linker", k=9)}
+            assert found == {id_: f"linker {place}" for place, id_ in enumerate(ids) if id_ != "a"}
+
+    def test_takes_what_can_be_read_but_once(self) -> None:
+        with self.made() as store:
+            assert store.add(iter([Document("a", "linker"), Document("b", "loader")])).added == ("a", "b")
+            assert store.remove(iter(["a", "c"])) == 1
+            assert store.count() == 1
+
+    def test_takes_two_thousand_at_a_time(self) -> None:
+        with self.made() as store:
+            assert store.add(Document(f"{number}", "") for number in range(2_000)).changed == ()
+            assert store.count() == 2_000
+            assert store.remove(f"{number}" for number in range(1, 3_000)) == 1_999
+            assert store.count() == 1
+
+    def test_counts_what_it_removes_once(self) -> None:
+        with self.made() as store:
+            store.add([Document("a", "linker"), Document("b", "linker")])
+            assert store.remove(["a", "a", "c", "a"]) == 1
+            assert store.count() == 1
+
+    def test_a_filter_of_two_wants_both(self) -> None:
+        with self.made() as store:
+            store.add([Document(f"{x}{y}", "linker", {"x": x, "y": y}) for x in range(2) for y in range(2)])
+            assert [match.passage.document_id for match in store.search("linker", where={"x": 1, "y": 0})] == ["10"]
+
+    def test_refuses_one_where_several_are_wanted(self) -> None:
+        one: Any = Document("a", "linker")
+        with self.made() as store:
+            store.add([one])
+            with pytest.raises(UsageError):
+                store.add(one)
+            with pytest.raises(UsageError):
+                store.remove("a")
+            assert store.count() == 1
+
+    def test_refuses_a_search_that_cannot_be(self) -> None:
+        with self.made() as store:
+            for k in (-1, 2.5, None):
+                with pytest.raises(UsageError):
+                    store.search("linker", k=k)
+            with pytest.raises(UsageError):
+                store.search(None)
+            with pytest.raises(UsageError):
+                store.search("linker", where={"lang": ["en", "de"]})
 
     def test_a_filter_changes_no_score(self) -> None:
         with self.made() as store:

@@ -34,8 +34,8 @@ class MemoryContract(Contract):
     messages of all turns that are kept.
 
     - A new memory recalls `()`. What `recall` returns is a tuple.
-    - Turns come back oldest first, message for message: user, assistant and tool messages with all that they have
-      (parts, images, calls, reasoning, `provider_data`, `is_error`), any text among it.
+    - Turns come back oldest first, however many there are, message for message: user, assistant and tool messages with
+      all that they have (parts, images, calls, reasoning, `provider_data`, `is_error`), any text of any length.
     - A memory with a window keeps the latest turns, whole ones; it counts turns, not messages, so that calls are never
       apart from their results. Without a window it keeps all.
     - An empty turn adds nothing, and pushes nothing out of the window.
@@ -43,6 +43,7 @@ class MemoryContract(Contract):
     - What was recalled does not change when more is remembered; a list that was given may change afterwards.
     - Threads share it: no turn is lost or mixed with another, and none is ever seen in part.
     - Two memories that are made for different conversations know nothing of each other (`make_other`).
+    - What was remembered is recalled by who opens the memory again (`reopen`).
     - A memory that has the methods of both colours recalls the same in both.
 
     Attributes:
@@ -64,17 +65,21 @@ class MemoryContract(Contract):
         """Return the memory of another conversation, which lies where the one of `make` does; by default a new one."""
         return self.make()
 
+    def reopen(self, memory: Any) -> Any:
+        """Return the memory as who comes later finds it: closed, and made again. By default it lives in the process."""
+        return memory
+
     @contextmanager
     def made(self, window: int | None = None) -> Iterator[Any]:
         """Lend a memory to one example."""
         with TemporaryDirectory() as folder:
             self.folder = Path(folder)
             self.window = window if window in self.windows else self.windows[0]
-            memory = self.make()
+            self._open = self.make()
             try:
-                yield self.called(memory)
+                yield self.called(self._open)
             finally:
-                _close(memory)
+                _close(self._open)
 
     def called(self, memory: Any) -> Any:
         """Return a memory as the tests call it."""
@@ -113,6 +118,29 @@ class MemoryContract(Contract):
                 for times in range(1, 6):
                     memory.remember(turn)
                     assert memory.recall() == self.kept([turn] * times)
+
+    def test_keeps_the_order_of_many_turns(self) -> None:
+        turns = [[UserMessage(f"{number}"), AssistantMessage(f"{number}, yes")] for number in range(120)]
+        for window in self.windows:
+            with self.made(window) as memory:
+                for turn in turns:
+                    memory.remember(turn)
+                assert memory.recall() == self.kept(turns)
+
+    def test_keeps_a_long_text_to_its_end(self) -> None:
+        turn = (UserMessage("a question, and " * 20_000), AssistantMessage("an answer, and " * 20_000))
+        with self.made() as memory:
+            memory.remember(turn)
+            assert memory.recall() == turn
+
+    def test_what_was_remembered_is_recalled_by_who_opens_it_again(self) -> None:
+        turns = [(UserMessage(text), AssistantMessage("yes")) for text in ("one", "two", "three")]
+        with self.made() as memory:
+            for number, turn in enumerate(turns, 1):
+                memory.remember(turn)
+                self._open = self.reopen(self._open)
+                memory = self.called(self._open)
+                assert memory.recall() == self.kept(turns[:number])
 
     def test_an_empty_turn_adds_nothing_and_pushes_nothing_out(self) -> None:
         for window in self.windows:

@@ -24,6 +24,7 @@ _BAD_ARGUMENTS = {
     "a list": "[1, 2]",
     "text": '"1, 2"',
     "a wrong type": '{"left": {}, "right": 2}',
+    "a fraction for a whole number": '{"left": 1.5, "right": 2}',
     "something left out": '{"left": 1}',
     "deep": '{"left": ' + "[" * 5_000,
     "deep and whole": '{"left": ' + "[" * 5_000 + "]" * 5_000 + ', "right": 2}',
@@ -53,8 +54,10 @@ class ToolboxContract(Contract):
     - Each tool's `colour` is one that this colour can call: `both` or `sync` here.
     - A call is answered with a `ToolResult` that has the call's own id: the text of what the tool returned, with
       `is_error` and `ends_run` false.
-    - Text goes through unchanged, whatever characters are in it. Half a character becomes U+FFFD, or an error.
-    - An unknown name is an answer with `is_error` that names the tools that there are; it is never raised.
+    - Text goes through unchanged, whatever characters are in it, and however long it is (120,000 of them). Half a
+      character becomes U+FFFD, or an error.
+    - An unknown name is an answer with `is_error` that names the tools that there are; it is never raised. `ADD` is not
+      `add`.
     - Arguments that are no JSON, no object, that lack something or do not fit the types, are an answer with `is_error`
       and some text. So are those that are nested 5,000 deep.
     - What a tool raises is an answer with `is_error` that has the reason in it and no traceback.
@@ -135,13 +138,19 @@ class ToolboxContract(Contract):
         check()
 
     @needs("echo")
+    def test_a_long_text_goes_through_to_its_end(self) -> None:
+        text = "a word, and " * 10_000
+        assert self.ask(self.make(), "echo", json.dumps({"text": text})).text == text
+
+    @needs("echo")
     def test_half_a_character_becomes_a_mark(self) -> None:
         result = self.ask(self.make(), "echo", '{"text": "a\ud800"}')
         assert result.is_error or result.text == "a\ufffd"
 
-    def test_an_unknown_name_is_told_the_names_that_there_are(self) -> None:
+    @pytest.mark.parametrize("name", ["subtract", "ADD", ""])
+    def test_an_unknown_name_is_told_the_names_that_there_are(self, name: str) -> None:
         box = self.make()
-        result = self.ask(box, "subtract", "{}")
+        result = self.ask(box, name, '{"left": 1, "right": 2}')
         assert (result.is_error, result.ends_run) == (True, False)
         assert [tool.name for tool in box.tools() if tool.name not in result.text] == []
 
