@@ -245,6 +245,19 @@ def test_a_bot_with_a_bug_is_told_the_law_the_model_and_what_differed(bug: str) 
     assert "the model: Behaviour(" in message
 
 
+def test_an_error_of_the_bots_own_is_told_with_the_model_that_it_came_of() -> None:
+    class Picky(lmb.DecideNode):
+        def post(self, shared: Any, prep_res: Any, exec_res: Any) -> Any:
+            if exec_res.message.tool_calls:
+                raise KeyError("calls")
+            return super().post(shared, prep_res, exec_res)
+
+    with pytest.raises(LawBroken, match="the bot raised KeyError, which is no error of llamabot: 'calls'") as broken:
+        check_bot(partial(lmb.AgentBot, decide=Picky()), tools=[LOOK], laws=["state"])
+    assert (broken.value.law, type(broken.value.__cause__)) == ("state", KeyError)
+    assert "the model: Behaviour(turns=(Turn(calls=(ToolCall(" in str(broken.value)
+
+
 def test_the_smallest_model_is_told() -> None:
     with pytest.raises(LawBroken) as broken:
         check_bot(*agents(Forgetful()), tools=[LOOK], laws=["transcripts"], examples=500)

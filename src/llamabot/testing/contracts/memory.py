@@ -120,7 +120,9 @@ class MemoryContract(Contract):
                     assert memory.recall() == self.kept([turn] * times)
 
     def test_keeps_the_order_of_many_turns(self) -> None:
-        turns = [[UserMessage(f"{number}"), AssistantMessage(f"{number}, yes")] for number in range(120)]
+        turns: list[list[Message]] = [
+            [UserMessage(f"{number}"), AssistantMessage(f"{number}, yes")] for number in range(120)
+        ]
         for window in self.windows:
             with self.made(window) as memory:
                 for turn in turns:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from pprint import pformat
 from typing import Any
 
 from llamabot.ports.messages import Message
+from llamabot.testing.laws.shown import line_of, lines_of
 from llamabot.testing.transcripts import breakages
 
 __all__ = ["Broken", "LawBroken", "check_transcript", "same"]
 
-_WIDTH = 110
 _MOST_LINES = 40
 
 
@@ -37,8 +36,8 @@ def same(what: str, one: tuple[str, Any], other: tuple[str, Any]) -> None:
     (name, seen), (other_name, other_seen) = one, other
     if seen == other_seen:
         return
-    before, after = (pformat(value, width=_WIDTH).splitlines() for value in (seen, other_seen))
-    lines = list(difflib.unified_diff(before, after, name, other_name, lineterm="", n=1))
+    before, after = (lines_of(value) for value in (seen, other_seen))
+    lines = list(difflib.unified_diff(before, after, name, other_name, lineterm="", n=2))
     shown = [line[:400] for line in lines[:_MOST_LINES]]
     raise Broken("\n".join([f"{what} differs:", *shown, *(["…"] if len(lines) > _MOST_LINES else [])]))
 
@@ -47,5 +46,5 @@ def check_transcript(what: str, messages: Iterable[Message]) -> None:
     """Raise `Broken` unless every provider would take these messages."""
     messages = tuple(messages)
     if found := breakages(messages):
-        told = "\n".join(repr(message)[:300] for message in messages)
+        told = "\n".join(line_of(message)[:300] for message in messages)
         raise Broken(f"{what} has {' and '.join(sorted(found))}:\n{told}")

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import FlakyFailure
+from hypothesis.errors import FlakyFailure, HypothesisException
 from hypothesis.strategies import SearchStrategy
 
 from llamabot.domain.toolset import ToolLike, Toolset, toolboxes_of, tools_in
-from llamabot.ports.errors import UsageError
+from llamabot.ports.errors import LlamabotError, UsageError
 from llamabot.ports.tools import Tool, ToolSpec
 from llamabot.testing.behaviour import Behaviour
 from llamabot.testing.laws.alike import alike, few_limits, keeps_limits, replays, valid
@@ -24,6 +24,7 @@ from llamabot.testing.laws.crash import (
 )
 from llamabot.testing.laws.going import Makers
 from llamabot.testing.laws.leaks import holds_no_state, meanwhiles
+from llamabot.testing.laws.shown import lines_of
 from llamabot.testing.laws.trial import Trial
 from llamabot.testing.strategies.drawing import by_profile, phases
 from llamabot.testing.strategies.fitting import Schema
@@ -90,7 +91,8 @@ def check_bot(
         not_supported: laws that the bot cannot keep, each with the reason.
 
     Raises:
-        LawBroken: with the law, the smallest model that shows it, and what differed.
+        LawBroken: with the law, the smallest model that shows it, and what differed, or what the bot raised
+            that is no error of llamabot.
         UsageError: a law that does not exist, or one that is left out without a reason.
     """
     trial = Trial(Makers(make_bot, make_twin), _offered(tools), output, ask)
@@ -113,9 +115,12 @@ def _try(name: str, law: _Law, trial: Trial, examples: int) -> None:
         try:
             law.check(trial, behaviour, befalls)
         except Broken as broken:
-            told = [f"the law of {name!r}: {LAWS[name]}", f"the model: {behaviour!r}"]
-            told += [] if befalls is None else [f"the run: {befalls!r}"]
-            raise LawBroken("\n".join([*told, str(broken)]), name) from None
+            raise LawBroken(_told(name, behaviour, befalls, str(broken)), name) from None
+        except (LlamabotError, HypothesisException):
+            raise
+        except Exception as error:
+            what = f"the bot raised {type(error).__name__}, which is no error of llamabot: {error}"
+            raise LawBroken(_told(name, behaviour, befalls, what), name) from error
 
     try:
         search()
@@ -123,6 +128,13 @@ def _try(name: str, law: _Law, trial: Trial, examples: int) -> None:
         raise LawBroken(
             f"{_first(flaky)}\nTried again, it held: something outlives the bot, or is a clock", name
         ) from None
+
+
+def _told(name: str, behaviour: Behaviour, befalls: Any, what: str) -> str:
+    """Return what a law that is broken says: itself, the model, what befell the run, what came of it."""
+    told = [f"the law of {name!r}: {LAWS[name]}", "the model: " + "\n".join(lines_of(behaviour))]
+    told += [] if befalls is None else ["the run: " + "\n".join(lines_of(befalls))]
+    return "\n".join([*told, what])
 
 
 def _first(flaky: FlakyFailure) -> str:
