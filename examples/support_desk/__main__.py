@@ -14,7 +14,7 @@ from pathlib import Path
 
 import llamabot as lmb
 from support_desk.application.desk import Approval, Pending
-from support_desk.application.events import DeskEvent
+from support_desk.application.events import Answered, DeskEvent, Failed, Waits
 from support_desk.container import DEMO, Settings, SupportDesk
 from support_desk.domain.orders import Money, Order
 
@@ -75,7 +75,11 @@ def _decide(container: SupportDesk, given: argparse.Namespace, answer: Approval)
 
 async def _tell(events: AsyncIterator[DeskEvent]) -> None:
     async for event in events:
-        print(event)
+        match event:
+            case Answered(said) | Failed(said):
+                print(said)
+            case Waits(reasons):
+                print("It waits again:", *reasons)
 
 
 def _parser() -> argparse.ArgumentParser:

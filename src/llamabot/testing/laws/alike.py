@@ -18,7 +18,7 @@ from llamabot.testing.laws.seen import Seen, timeless, unhurried
 from llamabot.testing.laws.trial import Trial, named
 from llamabot.testing.laws.world import RUN, Untouchable, World
 
-__all__ = ["alike", "few_limits", "keeps_limits", "replays", "valid"]
+__all__ = ["alike", "few_limits", "keeps_limits", "now_and_then_limits", "replays", "valid"]
 
 # No answer in it: the model counts its own messages to know the turn.
 _EARLIER = (UserMessage("earlier"),)
@@ -67,6 +67,11 @@ def few_limits(trial: Trial) -> SearchStrategy[tuple[Limits, tuple[str, bool]]]:
         tokens=st.none() | st.integers(1, 3).map(lambda n: _TOKENS * n),
     )
     return st.tuples(limits, trial.way())
+
+
+def now_and_then_limits(trial: Trial) -> SearchStrategy[tuple[Limits, tuple[str, bool]]]:
+    """As `few_limits`, half of them none that is reached but by a model without an end: most bugs show later."""
+    return st.tuples(st.just(Limits(decisions=_ENOUGH)), trial.way()) | few_limits(trial)
 
 
 def valid(trial: Trial, behaviour: Behaviour, given: tuple[Limits, tuple[str, bool]]) -> None:

@@ -14,7 +14,7 @@ from llamabot.domain.toolset import ToolLike, Toolset, toolboxes_of, tools_in
 from llamabot.ports.errors import LlamabotError, UsageError
 from llamabot.ports.tools import Tool, ToolSpec
 from llamabot.testing.behaviour import Behaviour
-from llamabot.testing.laws.alike import alike, few_limits, keeps_limits, replays, valid
+from llamabot.testing.laws.alike import alike, few_limits, keeps_limits, now_and_then_limits, replays, valid
 from llamabot.testing.laws.broken import Broken, LawBroken
 from llamabot.testing.laws.crash import (
     cancellations,
@@ -48,7 +48,7 @@ class _Law(NamedTuple):
 
 _LAWS: Mapping[str, _Law] = {
     "ways": _Law(alike, lambda trial: st.none()),
-    "transcripts": _Law(valid, few_limits, loops=True),
+    "transcripts": _Law(valid, now_and_then_limits, loops=True),
     "limits": _Law(keeps_limits, few_limits, loops=True),
     "state": _Law(holds_no_state, meanwhiles),
     "crash": _Law(goes_on_after_crashes, processes),
