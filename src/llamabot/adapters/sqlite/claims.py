@@ -26,7 +26,7 @@ else:
 __all__ = ["Claims", "HeldClaim"]
 
 _LOCKED_BYTE = 2**20  # beyond what a file says of its holder: others cannot read what is locked on Windows
-_SECOND_TRY_S = 0.003  # who clears dead claims away holds each for microseconds
+_PATIENCE_S = (0.003, 0.03, 0.1)  # who clears dead claims away holds each for microseconds, if it is let work
 
 
 class HeldClaim:
@@ -72,8 +72,10 @@ class Claims:
             OSError: the folder cannot be written to.
         """
         claim = self.take(run_id)
-        if claim is None:
-            time.sleep(_SECOND_TRY_S)
+        for pause_s in _PATIENCE_S:
+            if claim is not None:
+                return claim
+            time.sleep(pause_s)
             claim = self.take(run_id)
         if claim is None:
             raise RunBusy(
