@@ -11,7 +11,7 @@ from llamabot.ports.errors import BadCompletion
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import ToolCall
 from llamabot.protocols.chat_completions import CALL_FIELDS, finish_reason
-from llamabot.protocols.chat_completions.fields import CALL_KNOWN, KNOWN
+from llamabot.protocols.chat_completions.fields import CALL_KNOWN, KNOWN, model_in, tokens_of, usd_of
 
 __all__ = [
     "call_fields",
@@ -50,7 +50,7 @@ def completion_of(response: Any, litellm: Any, model: str) -> Completion:
         provider_data=own or None,
     )
     usage = usage_of(getattr(response, "usage", None))
-    price = _price(_hidden(response).get("response_cost")) if usage else None
+    price = usd_of(_hidden(response).get("response_cost")) if usage else None
     return mend_completion(Completion(message, finish_reason(choice.finish_reason), usage, price, model_of(response)))
 
 
@@ -61,7 +61,7 @@ def _call(call: Any) -> ToolCall:
 
 def model_of(response: Any) -> str | None:
     """Return the model that answered, as the provider names it."""
-    return _hidden(response).get("provider_response_model") or response.model or None
+    return model_in(_hidden(response).get("provider_response_model") or response.model)
 
 
 def _hidden(response: Any) -> Mapping[str, Any]:
@@ -78,21 +78,17 @@ def usage_of(usage: Any) -> Usage | None:
 
 
 def _count(counts: Any, name: str) -> int:
-    return max(0, getattr(counts, name, None) or 0)
+    return tokens_of(getattr(counts, name, None))
 
 
 def cost_usd(litellm: Any, model: str, usage: Any) -> float | None:
     """Return the price of a stream: what the provider or LiteLLM wrote into its usage, else what the table says."""
-    if (written := _price(getattr(usage, "cost", None))) is not None:
+    if (written := usd_of(getattr(usage, "cost", None))) is not None:
         return written
     try:
         return float(sum(litellm.cost_per_token(model=model, usage_object=usage)))
     except Exception:  # noqa: BLE001 - it raises many kinds for a model without a price
         return None
-
-
-def _price(cost: Any) -> float | None:
-    return float(cost) if isinstance(cost, int | float) else None
 
 
 def text_alone(piece: Any) -> str | None:

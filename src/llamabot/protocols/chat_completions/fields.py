@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
+from llamabot.ports.assembly import mend_text
 from llamabot.ports.completion import FinishReason, Usage
 from llamabot.ports.errors import BadCompletion
 from llamabot.protocols.failures import Told, status_in
@@ -27,11 +27,16 @@ __all__ = [
     "own_fields",
     "refusal_in",
     "text_in",
+    "tokens_of",
     "told_in",
     "usage_in",
+    "usd_of",
 ]
 
 T = TypeVar("T")
+
+_MOST_TOKENS = 10**12
+_MOST_USD = 1e9
 
 NO_COMPLETION = "the provider answered with something that is no completion"
 
@@ -105,21 +110,28 @@ def usage_in(counts: Any) -> Usage | None:
 
 
 def _count(counts: Mapping[str, Any], name: str) -> int:
-    value = counts.get(name)
-    return value if type(value) is int and value > 0 else 0
+    return tokens_of(counts.get(name))
+
+
+def tokens_of(value: Any) -> int:
+    """Return a number of tokens, 0 for what is none: a budget, a limit and a database have to add it up."""
+    return value if type(value) is int and 0 < value < _MOST_TOKENS else 0
 
 
 def cost_in(counts: Any) -> float | None:
     """Return the price that the provider wrote beside the tokens, or None."""
-    cost = counts.get("cost") if isinstance(counts, dict) else None
-    return (
-        float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < math.inf else None
-    )
+    return usd_of(counts.get("cost")) if isinstance(counts, dict) else None
+
+
+def usd_of(value: Any) -> float | None:
+    """Return an amount of US dollars, None for what is none."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value < _MOST_USD else None
 
 
 def model_in(model: Any) -> str | None:
     """Return the model that answered, as the provider names it."""
-    return model if isinstance(model, str) and model else None
+    return mend_text(model) if isinstance(model, str) and model else None
 
 
 def text_in(fields: Mapping[str, Any], name: str) -> str:

@@ -149,15 +149,18 @@ def test_says_that_an_answer_ended_in_calls_though_the_provider_does_not(
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
-def test_never_counts_less_than_no_tokens(server: ChatServer, port: Port, way: Way) -> None:
-    server.script(
-        sse(
-            delta(content="hello"),
-            finish(),
-            {**usage_event(), "usage": {"prompt_tokens": -7, "completion_tokens": 3, "total_tokens": -4}},
-        )
-    )
-    assert way(port, asking()).usage == Usage(0, 3)
+@pytest.mark.parametrize("absurd", [-7, 2**70])
+def test_counts_no_tokens_that_nobody_can_have_sent(server: ChatServer, port: Port, way: Way, absurd: int) -> None:
+    counts = {"prompt_tokens": absurd, "completion_tokens": 3, "total_tokens": absurd + 3, "cost": 1e300}
+    server.script(sse(delta(content="hello"), finish(), {**usage_event(), "usage": counts}))
+    completion = way(port, asking())
+    assert (completion.usage, completion.cost_usd) == (Usage(0, 3), None)
+
+
+@pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
+def test_names_a_model_that_a_log_can_hold(server: ChatServer, port: Port, way: Way) -> None:
+    server.script(Raw(json.dumps(body({"content": "hello"}, model="half \ud800")).encode()))
+    assert way(port, asking()).model == "half \ufffd"
 
 
 PARTS = [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}]
