@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from tests.unit.wrap.four_ways import outcome, request
 
 import llamabot as lmb
-from llamabot.testing import FunctionCompletion, ScriptedCompletion
+from llamabot.testing import FunctionCompletion, HashedEmbedding, ScriptedCompletion
 
 
 def echo(asked: Any) -> str:
@@ -62,15 +63,24 @@ def test_decorators_pass_on_who_the_adapter_is() -> None:
     assert lmb.Fallback(port, "b").identity != lmb.Fallback(port, "c").identity != port.identity
 
 
-def test_a_damaged_entry_is_asked_anew(tmp_path: Path) -> None:
-    import sqlite3
-
+@pytest.mark.parametrize("damage", [b"\0", 7, "text"])
+def test_a_damaged_entry_is_asked_anew(tmp_path: Path, damage: object) -> None:
     path = tmp_path / "answers.db"
     cache = lmb.Cache(ScriptedCompletion(["Hi!", "Ho!"]), path)
     cache.complete(request())
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE cached SET value = x'00'")
+        connection.execute("UPDATE cached SET value = ?", (damage,))
     assert outcome("complete", cache, request()) == "Ho!"
+
+
+@pytest.mark.parametrize("damage", [b"\0", b"\0\0\0\0", b"", 7])
+def test_a_damaged_vector_is_asked_for_anew(tmp_path: Path, damage: object) -> None:
+    path = tmp_path / "vectors.db"
+    cache, plain = lmb.Cache(HashedEmbedding(), path), HashedEmbedding()
+    cache.embed(["a", "b"])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE cached SET value = ? WHERE key = (SELECT min(key) FROM cached)", (damage,))
+    assert cache.embed(["a", "b"]).tolist() == plain.embed(["a", "b"]).tolist()
 
 
 def test_a_file_that_cannot_be_used_costs_no_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

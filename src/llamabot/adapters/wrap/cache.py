@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -88,7 +88,7 @@ class Cache(Wrapped):
         import numpy
 
         keys = [_digest(b"embed", self._port.name.encode(), text.encode("utf-8", "surrogatepass")) for text in texts]
-        kept = dict((yield from self._read(keys, now_ns)))
+        kept = _rows_in((yield from self._read(keys, now_ns)))
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in kept}
         if missing or not texts:
             asked = numpy.asarray((yield Ask(self._port, list(missing.values()))), dtype=numpy.float32)
@@ -160,8 +160,14 @@ def _decoded(value: bytes | None) -> tuple[CompletionChunk, ...] | None:
         return None
     try:
         return _DECODER.decode(value) or None
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, TypeError):
         return None
+
+
+def _rows_in(kept: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the vectors that are kept; none, where one of them is none of ours, for nobody can tell which."""
+    are_rows = all(isinstance(value, bytes) and value and len(value) % 4 == 0 for value in kept.values())
+    return dict(kept) if are_rows and len(set(map(len, kept.values()))) <= 1 else {}
 
 
 def _digest(*parts: bytes) -> str:
