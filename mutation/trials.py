@@ -230,6 +230,7 @@ def _put_defaults_in(function: FunctionType, new: CodeType, change: Change) -> N
 def _functions_by_place(files: set[str]) -> dict[tuple[str, str, int], list[FunctionType]]:
     """Return all living functions of some files, by file, qualified name and first line."""
     found: dict[tuple[str, str, int], list[FunctionType]] = {}
+    gc.unfreeze()  # what the tests' own conftest has frozen is not among the objects that are listed
     for thing in gc.get_objects():
         if type(thing) is FunctionType and thing.__code__.co_filename in files:
             code = thing.__code__

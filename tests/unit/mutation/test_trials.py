@@ -23,7 +23,10 @@ def countdown(n):
     return n
 """
 SUITE = """\
+import gc
 from tiny import above, countdown
+
+gc.freeze()  # as a conftest may do with what was collected
 
 def test_first_of_all():
     assert countdown(0) == 0
