@@ -59,6 +59,24 @@ HAND_WRITTEN: dict[str, dict[str, Any]] = {
     "several types": {"type": ["string", "null", "array"], "items": {"type": "integer"}},
     "no type": {"properties": {"a": {"type": "integer"}}, "required": ["a"]},
     "anything": {},
+    "one of two, and not both": {"oneOf": [{"type": "integer"}, {"type": "number", "minimum": 5}]},
+    "any of what is required": {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+        "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+    },
+    "more than the reference": {"$defs": {"P": {"type": "integer", "maximum": 9}}, "$ref": "#/$defs/P", "minimum": 3},
+    "bounds of two": {"allOf": [{"type": "integer", "minimum": 3}, {"minimum": 1, "maximum": 5}]},
+    "cents": {"type": "number", "multipleOf": 0.01, "minimum": 0, "maximum": 100},
+    "names": {"type": "object", "propertyNames": {"pattern": "^[a-z]+$"}, "additionalProperties": {"type": "integer"}},
+    "one with the other": {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+        "dependentRequired": {"a": ["b"]},
+    },
+    "all but one": {"type": "integer", "not": {"const": 0}},
+    "bounds without a type": {"minimum": 3},
+    "a short address": {"type": "string", "format": "email", "maxLength": 14},
 }
 
 
@@ -114,6 +132,23 @@ PERSON = ToolSpec(
 @settings(max_examples=20)
 def test_arguments_are_json_that_fits_the_tool(arguments: str) -> None:
     assert _fits(json.loads(arguments), PERSON.parameters)
+
+
+@pytest.mark.parametrize("schema", [*HAND_WRITTEN.values(), {"type": "object", "properties": {}}], ids=str)
+@given(data=st.data())
+@settings(max_examples=25)
+def test_what_nearly_fits_never_fits(data: st.DataObject, schema: dict[str, Any]) -> None:
+    text = data.draw(strategies.nearly_valid_json(schema))
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return
+    assert not _fits(value, schema)
+
+
+def test_a_pattern_that_python_does_not_read_is_told() -> None:
+    with pytest.raises(ValueError, match=r"the pattern '\^\\\\p\{L\}\$' is none that Python reads"):
+        strategies.valid_values({"type": "string", "pattern": r"^\p{L}$"})
 
 
 MISTAKES: dict[str, Any] = {

@@ -1,8 +1,9 @@
 """JSON values that fit a schema.
 
-Of JSON Schema the part that tools and outputs are described in: types and lists of them, `enum`, `const`, `anyOf`,
-`oneOf` (taken as `anyOf`), `allOf` of objects, `$ref` into the document (recursion too), bounds, `multipleOf`,
-`pattern`, the usual formats, `required` and `additionalProperties`.
+Drawn directly is the part of JSON Schema that tools and outputs are described in: types and lists of them, `enum`,
+`const`, `anyOf`, `allOf`, `$ref` into the document (recursion too), bounds, `multipleOf`, `pattern`, the usual formats,
+`required`, `additionalProperties` and `propertyNames`. What else a schema asks (`oneOf`, `not`, `if`, `contains`, …),
+and what several parts of it ask of one value, is kept by drawing again; hypothesis says so where it finds too little.
 """
 
 from __future__ import annotations
@@ -12,16 +13,25 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
-from typing import Any, TypeAlias
+from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from llamabot.testing.strategies.reading import (
+    Schema,
+    asks_more,
+    fits,
+    implied_type,
+    looked_up,
+    merged,
+    says_nothing,
+    without,
+)
 from llamabot.testing.strategies.value import json_values, texts
 
 __all__ = ["FORMATS", "Schema", "valid_values"]
-
-Schema: TypeAlias = Mapping[str, Any]
 
 FORMATS: Mapping[str, Callable[[], SearchStrategy[str]]] = {
     "date": lambda: st.dates().map(str),
@@ -43,9 +53,10 @@ def valid_values(schema: Schema) -> SearchStrategy[Any]:
     """JSON values that fit a schema; optional properties come and go, and recursion ends.
 
     Raises:
-        ValueError: a reference leads nowhere.
+        ValueError: a reference leads nowhere, or a pattern is none that Python reads.
     """
-    return _Drawer(schema).values(schema)
+    drawn = _Drawer(schema).values(schema)
+    return drawn.filter(fits(schema)) if asks_more(schema) else drawn
 
 
 class _Drawer:
@@ -64,30 +75,39 @@ class _Drawer:
         if isinstance(schema, bool):
             return json_values() if schema else st.nothing()
         if "$ref" in schema:
-            return self._reference(schema["$ref"], depth + 1)
+            return self._reference(schema, depth + 1)
         for several in ("anyOf", "oneOf"):
             if several in schema:
-                return st.one_of([self.values(one, depth) for one in _enough(schema[several], depth)])
+                rest = without(schema, several)
+                return st.one_of([self._both(rest, one, depth) for one in _enough(schema[several], depth)])
         if "allOf" in schema:
-            rest = {name: value for name, value in schema.items() if name != "allOf"}
-            return self.values(_merged(rest, *map(self._referred_to, schema["allOf"])), depth)
+            rest = without(schema, "allOf")
+            return self.values(merged(rest, *map(self._referred_to, schema["allOf"])), depth)
         if "const" in schema:
             return st.just(schema["const"])
         if "enum" in schema:
             return st.sampled_from(list(schema["enum"]))
-        kinds = schema.get("type", _implied_type(schema))
+        kinds = schema.get("type", implied_type(schema))
         if kinds is None:
             return json_values()
         kinds = [kinds] if isinstance(kinds, str) else kinds
         return st.one_of([self._of_type(kind, schema, depth) for kind in kinds])
 
     def _referred_to(self, schema: Schema) -> Schema:
-        return _looked_up(self._document, schema["$ref"]) if "$ref" in schema else schema
+        return looked_up(self._document, schema["$ref"]) if "$ref" in schema else schema
 
-    def _reference(self, reference: str, depth: int) -> SearchStrategy[Any]:
-        key = reference, depth
+    def _both(self, schema: Schema, other: Schema | bool, depth: int) -> SearchStrategy[Any]:
+        """Values that fit two schemas, of which the first may say nothing of them."""
+        if isinstance(other, bool) or says_nothing(schema):
+            return self.values(other, depth)
+        return self.values(merged(schema, other), depth)
+
+    def _reference(self, schema: Schema, depth: int) -> SearchStrategy[Any]:
+        found, rest = looked_up(self._document, schema["$ref"]), without(schema, "$ref")
+        if not says_nothing(rest):
+            return st.deferred(lambda: self.values(merged(found, rest), depth))
+        key = schema["$ref"], depth
         if key not in self._referred:
-            found = _looked_up(self._document, reference)
             self._referred[key] = st.deferred(lambda: self.values(found, depth))
         return self._referred[key]
 
@@ -121,7 +141,8 @@ class _Drawer:
         least = max(0, schema.get("minProperties", 0) - len(known))
         if (isinstance(more, bool) or depth >= _DEEPEST) and not least:
             return fixed
-        names = texts(max_size=8).filter(lambda name: name not in schema.get("properties", {}))
+        naming = {"type": "string", **schema["propertyNames"]} if "propertyNames" in schema else {"maxLength": 8}
+        names = _strings(naming).filter(lambda name: name not in schema.get("properties", {}))
         most = min(schema.get("maxProperties", least + 3) - len(known), least + 3)
         added = st.dictionaries(names, self.values(more, depth), min_size=least, max_size=max(least, most))
         return st.builds(lambda some, others: {**some, **others}, fixed, added)
@@ -158,11 +179,18 @@ def _strings(schema: Schema) -> SearchStrategy[str]:
     least = schema.get("minLength", 0)
     most = schema.get("maxLength", max(20, least + _MOST_DRAWN))
     if "pattern" in schema:
-        fitting = st.from_regex(re.compile(_ending(schema["pattern"])))
+        fitting = st.from_regex(_compiled(schema["pattern"]))
         return fitting.filter(lambda text: least <= len(text) <= schema.get("maxLength", math.inf))
     if (made := FORMATS.get(schema.get("format", ""))) is not None:
-        return made()
+        return made().filter(lambda text: least <= len(text) <= schema.get("maxLength", math.inf))
     return texts(min_size=least, max_size=most)
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(_ending(pattern))
+    except re.error as error:
+        raise ValueError(f"the pattern {pattern!r} is none that Python reads: {error}") from error
 
 
 def _ending(pattern: str) -> str:
@@ -187,7 +215,8 @@ def _multiples(low: float | None, high: float | None, step: float) -> SearchStra
     last = 2**53 if high is None else math.floor(high / step)
     if first > last:
         return st.nothing()
-    return st.integers(first, last).map(lambda count: count * step)
+    exact = Decimal(str(step))  # 3 * 0.1 is no multiple of 0.1
+    return st.integers(first, last).map(lambda count: count * step if isinstance(step, int) else float(count * exact))
 
 
 def _numbers(schema: Schema) -> SearchStrategy[float]:
@@ -209,33 +238,3 @@ def _bounds(schema: Schema) -> tuple[float | None, float | None]:
     lows = [schema[name] for name in ("minimum", "exclusiveMinimum") if name in schema]
     highs = [schema[name] for name in ("maximum", "exclusiveMaximum") if name in schema]
     return max(lows, default=None), min(highs, default=None)
-
-
-def _implied_type(schema: Schema) -> str | None:
-    if "properties" in schema or "required" in schema:
-        return "object"
-    if "items" in schema or "prefixItems" in schema:
-        return "array"
-    return None
-
-
-def _merged(*several: Schema) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for schema in several:
-        both = {
-            "properties": {**merged.get("properties", {}), **schema.get("properties", {})},
-            "required": [*merged.get("required", ()), *schema.get("required", ())],
-        }
-        merged = {**merged, **schema, **{name: value for name, value in both.items() if value}}
-    return merged
-
-
-def _looked_up(document: Schema, reference: str) -> Schema:
-    place: Any = document
-    for step in reference.removeprefix("#").strip("/").split("/") if reference != "#" else ():
-        name = step.replace("~1", "/").replace("~0", "~")
-        if not isinstance(place, Mapping) or name not in place:
-            raise ValueError(f"the reference {reference!r} leads nowhere")
-        place = place[name]
-    found: Schema = place
-    return found

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from llamabot.testing.strategies.drawing import drawn
-from llamabot.testing.strategies.fitting import Schema, valid_values
+from llamabot.testing.strategies.fitting import valid_values
+from llamabot.testing.strategies.reading import Schema, fits
 
 __all__ = ["nearly_valid_json"]
 
@@ -23,10 +24,22 @@ def nearly_valid_json(schema: Schema) -> SearchStrategy[str]:
     """JSON text of a value that fits the schema, with one thing wrong.
 
     In the value: a property left out or added, null, a wrong type, a number as text, a number far away, a text that is
-    long. Around it: the text cut, fenced as Markdown, followed by another, preceded by words, in single quotes. Where
-    the schema is wide, a text may fit all the same.
+    long. Around it: the text cut, fenced as Markdown, followed by another, preceded by words, in single quotes. No text
+    fits all the same; of a format alone it is not said that it is wrong.
     """
-    return drawn(_nearly_valid, valid_values(schema))
+    return drawn(_nearly_valid, valid_values(schema)).filter(_unfit(fits(schema)))
+
+
+def _unfit(fitting: Callable[[Any], bool]) -> Callable[[str], bool]:
+    """Return a function that says whether a text is no JSON of what fits."""
+
+    def unfit(text: str) -> bool:
+        try:
+            return not fitting(json.loads(text))
+        except ValueError:
+            return True
+
+    return unfit
 
 
 def _nearly_valid(draw: DrawFn, values: SearchStrategy[Any]) -> str:

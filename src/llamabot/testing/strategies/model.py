@@ -110,8 +110,10 @@ def _misfits() -> SearchStrategy[Turn]:
 
 @cache
 def _refusals() -> SearchStrategy[Turn]:
-    said = st.sampled_from([Turn(text, finish_reason=FinishReason.CONTENT_FILTER) for text in _REFUSALS])
-    return said | st.just(Turn(refused=True))
+    said = [Turn(text, finish_reason=FinishReason.CONTENT_FILTER) for text in _REFUSALS]
+    refused = st.sampled_from([*said, Turn(refused=True)])
+    # It draws no less than an answer does: hypothesis makes smaller what it has drawn, and draws nothing more.
+    return st.builds(lambda turn, _: turn, refused, st.booleans())
 
 
 def _callings(specs: Sequence[ToolSpec]) -> SearchStrategy[Turn]:
