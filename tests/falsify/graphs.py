@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable
@@ -237,6 +238,20 @@ def interruption_is_a_failure() -> Callable[..., None]:
                 return [lmb.ToolResult(call.id, "no", is_error=True) for call in prep_res.calls]
 
     return trial(make_tools=Tough)
+
+
+@bot
+def cancelled_task_goes_on() -> Callable[..., None]:
+    """Answers with an apology where its task was cancelled, and ends well."""
+
+    class Sorry(lmb.DecideNode):
+        def exec(self, prep_res: Any) -> Any:
+            try:
+                return (yield from super().exec(prep_res))
+            except asyncio.CancelledError:
+                return lmb.Completion(lmb.AssistantMessage("Sorry."), lmb.FinishReason.STOP)
+
+    return partial(check_bot, lambda **given: lmb.AsyncAgentBot(PROMPT, decide=Sorry(), **given), tools=[look, pay])
 
 
 @bot

@@ -59,14 +59,17 @@ def _see(trial: Trial, behaviour: Behaviour, way: tuple[str, bool]) -> Seen:
 
 
 def few_limits(trial: Trial) -> SearchStrategy[tuple[Limits, tuple[str, bool]]]:
-    """Limits that are reached soon, and a way to run."""
-    limits = st.builds(
-        Limits,
-        decisions=st.integers(1, 4) | st.just(_ENOUGH),
-        tool_calls=st.none() | st.integers(0, 2) | st.integers(0, 4),
-        tokens=st.none() | st.integers(1, 3).map(lambda n: _TOKENS * n),
+    """Limits that are reached soon, one alone as often as several, and a way to run."""
+    decisions, tool_calls = st.integers(1, 4), st.integers(0, 2) | st.integers(0, 4)
+    tokens = st.integers(1, 3).map(lambda n: _TOKENS * n)
+    enough = st.just(_ENOUGH)
+    several = st.builds(Limits, decisions=decisions, tool_calls=st.none() | tool_calls, tokens=st.none() | tokens)
+    alone = (
+        st.builds(Limits, decisions=decisions),
+        st.builds(Limits, decisions=enough, tool_calls=tool_calls),
+        st.builds(Limits, decisions=enough, tokens=tokens),
     )
-    return st.tuples(limits, trial.way())
+    return st.tuples(st.one_of(several, *alone), trial.way())
 
 
 def now_and_then_limits(trial: Trial) -> SearchStrategy[tuple[Limits, tuple[str, bool]]]:

@@ -36,7 +36,8 @@ class Process(msgspec.Struct, frozen=True):
 
     Attributes:
         colour: of its bot.
-        dies_after: so many events of the log; one that is None lives.
+        dies_after: so many events of the log, counted from the first on again where the run has fewer; one that is
+            None lives.
         at_once: it dies with the last of them, else with the next.
     """
 
@@ -55,24 +56,23 @@ def processes(trial: Trial) -> SearchStrategy[tuple[Process, ...]]:
 
 def goes_on_after_crashes(trial: Trial, behaviour: Behaviour, given: tuple[Process, ...]) -> None:
     """A run whose processes die at any event is, resumed, the run that never broke off; nothing is done twice."""
-    expected = _calm(trial, behaviour)
-    world = trial.world(behaviour)
+    calm, world = trial.world(behaviour), trial.world(behaviour)
+    expected = _whole(trial, calm)
     *dying, last = given
-    went_on = _through(trial, world, dying) or _to_the_end(trial, world, last.colour)
+    went_on = _through(trial, world, dying, len(calm.store.events(RUN))) or _to_the_end(trial, world, last.colour)
     same("what the run gave", ("never broken off", expected), ("crashed and resumed", went_on))
     _check_done_once(trial, world)
 
 
-def _calm(trial: Trial, behaviour: Behaviour) -> Outcome:
-    calm = trial.world(behaviour)
+def _whole(trial: Trial, calm: World) -> Outcome:
     return whole(lambda: trial.bot(trial.makers.colours[0], calm), trial.ask, calm.answer)
 
 
-def _through(trial: Trial, world: World, dying: Sequence[Process]) -> Outcome | None:
-    """Go through processes that die; return what the run gave if one of them came to its end."""
+def _through(trial: Trial, world: World, dying: Sequence[Process], events: int) -> Outcome | None:
+    """Go through processes that die within so many events; return what the run gave if one came to its end."""
     settled: dict[str, Any] = {}
     for process in dying:
-        recorder = Dying(world.store, process.dies_after or 0, process.at_once)
+        recorder = Dying(world.store, (process.dies_after or 0) % (events + 1), process.at_once)
         bot = trial.bot(process.colour, world, recorder=recorder)
         begun = any(world.store.runs())
         try:
@@ -119,7 +119,8 @@ class Cancellation(msgspec.Struct, frozen=True):
     Attributes:
         colour: of the bot.
         by: a task that is cancelled, a stream that is closed, or Ctrl-C.
-        after: so many turns of the loop, events of the stream, or requests and calls.
+        after: so many turns of the loop, events of the stream, or requests and calls; where there are fewer of these,
+            they are counted from the first on again.
         then: the colour that goes on.
     """
 
@@ -131,22 +132,27 @@ class Cancellation(msgspec.Struct, frozen=True):
 
 def cancellations(trial: Trial) -> SearchStrategy[Cancellation]:
     """Ways to break a run off that its colours have, most of them before it has ended."""
-    kinds = {"async": ("task", "stream"), "sync": ("stream", "Ctrl-C")}
+    # What ends in the middle of a call shows most, and a stream that is left ends between two.
+    kinds = {"async": ("task", "task", "stream"), "sync": ("Ctrl-C", "Ctrl-C", "stream")}
     ways = [
-        st.builds(Cancellation, st.just(colour), st.just(by), st.integers(0, _LONG[by]), trial.colours())
+        st.builds(Cancellation, st.just(colour), st.just(by), st.integers(0, 40), trial.colours())
         for colour in trial.makers.colours
         for by in kinds[colour]
     ]
     return st.one_of(ways)
 
 
-# A run of the generated models takes about so many turns of the loop, has so many events, requests and calls.
-_LONG = {"task": 40, "stream": 20, "Ctrl-C": 8}
+def _places_in(calm: World, by: str) -> int:
+    """Return at how many places a run like this one may be broken off, about, so that few are behind its end."""
+    steps = len(calm.model.requests) + len(calm.box.ran)
+    return {"task": 10 + 5 * steps, "stream": 4 + 4 * steps, "Ctrl-C": max(1, steps)}[by]
 
 
 def goes_on_after_a_cancellation(trial: Trial, behaviour: Behaviour, given: Cancellation) -> None:
     """A run that is cancelled anywhere has a log that tells all, and goes on to what it would have given."""
-    expected = _calm(trial, behaviour)
+    calm = trial.world(behaviour)
+    expected = _whole(trial, calm)
+    given = msgspec.structs.replace(given, after=given.after % _places_in(calm, given.by))
     left = given.after + 1 if given.by == "Ctrl-C" else -1
 
     def count_down(_: Any) -> None:
