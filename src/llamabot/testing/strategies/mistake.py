@@ -27,27 +27,30 @@ def nearly_valid_json(schema: Schema) -> SearchStrategy[str]:
     long. Around it: the text cut, fenced as Markdown, followed by another, preceded by words, in single quotes. No text
     fits all the same; of a format alone it is not said that it is wrong.
     """
-    return drawn(_nearly_valid, valid_values(schema)).filter(_unfit(fits(schema)))
+    return drawn(_nearly_valid, valid_values(schema), fits(schema))
 
 
-def _unfit(fitting: Callable[[Any], bool]) -> Callable[[str], bool]:
-    """Return a function that says whether a text is no JSON of what fits."""
-
-    def unfit(text: str) -> bool:
-        try:
-            return not fitting(json.loads(text))
-        except ValueError:
-            return True
-
-    return unfit
+def _nearly_valid(draw: DrawFn, values: SearchStrategy[Any], fitting: Callable[[Any], bool]) -> str:
+    text = _mistaken(draw, draw(values))
+    return _fenced(text) if _is_valid(text, fitting) else text  # the schema is wide: what was changed fits too
 
 
-def _nearly_valid(draw: DrawFn, values: SearchStrategy[Any]) -> str:
-    value = draw(values)
+def _mistaken(draw: DrawFn, value: Any) -> str:
     if draw(st.booleans()):
         return draw(st.sampled_from(_SLIPS))(json.dumps(value))
     path = draw(st.sampled_from(list(_paths(value))))
     return json.dumps(_changed(value, path, draw(_replacements(_at(value, path)))))
+
+
+def _is_valid(text: str, fitting: Callable[[Any], bool]) -> bool:
+    try:
+        return fitting(json.loads(text))
+    except ValueError:
+        return False
+
+
+def _fenced(text: str) -> str:
+    return f"```json\n{text}\n```"
 
 
 def _replacements(value: Any) -> SearchStrategy[Any]:
@@ -94,7 +97,7 @@ def _changed(value: Any, path: Path, replacement: Any) -> Any:
 _SLIPS: list[Callable[[str], str]] = [
     lambda text: text[: len(text) // 2],
     lambda text: text[:-1],
-    lambda text: f"```json\n{text}\n```",
+    _fenced,
     lambda text: f"{text}\n{text}",
     lambda text: f"Here it is: {text}",
     lambda text: text.replace('"', "'"),
