@@ -115,11 +115,12 @@ class CompletionPromises(AnyCompletionContract):
         @given(self.answers().map(without_its_end))
         def check(chunks: Sequence[CompletionChunk]) -> None:
             port = self.make_saying(chunks)
+            before = self.requests_made(port) if self.supports("counting") else 0  # a server may count for all ports
             with pytest.raises(StreamTruncated) as caught:
                 self.fragments(port, self.request())
             check_partial(caught.value, chunks)
             if self.supports("counting"):
-                assert self.requests_made(port) == 1
+                assert self.requests_made(port) == before + 1
 
         check()
 
