@@ -15,7 +15,7 @@ import pytest
 from tests.integration.providers.ways import shown_by
 from tests.servers.chat import ChatServer, failure
 from tests.servers.loopback import refusing_port
-from tests.servers.replies import Exchange, Hold, Raw, Reply
+from tests.servers.replies import Broken, Exchange, Hold, Raw, Reply
 from tests.servers.vectors import embedded, hashed, rows
 
 import llamabot as lmb
@@ -106,6 +106,13 @@ def test_takes_vectors_without_numbers_in_the_order_they_come(port_of: Any, serv
 def test_reads_vectors_that_come_as_base64(port_of: Any, server: ChatServer) -> None:
     server.script(embedded(rows(["AABAQAAAgEA="])))
     assert port_of(server).embed(["a"]).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)]]
+
+
+@in_both_colours
+def test_lets_no_trickle_draw_the_deadline_out(port_of: Any, server: ChatServer, way: Way) -> None:
+    server.script(Broken([b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", *[b" "] * 400], pause_s=0.02))
+    with pytest.raises(EmbeddingError, match="timeout_s="):
+        way(port_of(server, timeout_s=0.3), ["a"])
 
 
 HOSTILE: dict[str, tuple[Reply, str]] = {

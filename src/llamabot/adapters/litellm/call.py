@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llamabot.adapters.litellm.answers import completion_of
+from llamabot.adapters.litellm.deadline import Deadline
 from llamabot.adapters.litellm.errors import Scene, SecondRequest, failure_of, is_broken_connection
 from llamabot.adapters.litellm.hearing import hear_all
 from llamabot.adapters.litellm.loading import loaded
@@ -32,6 +33,7 @@ class Call:
 
     Attributes:
         arguments: what LiteLLM is called with, keys included; therefore no local variable of a frame that raises.
+        deadline: of the whole answer, or of the next fragment; to be entered for each.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Call:
         self.arguments = arguments(request, merged, streamed=streamed)
         if not _RETRYING & merged.keys():
             self.arguments["logger_fn"] = self._watch
+        self.deadline = Deadline(self.arguments["timeout"])
         self._request = request
         self._secrets = secrets
         self._outer = sys.exception()

@@ -6,17 +6,19 @@ Here is only what differs between the colours: the lines that wait.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from llamabot.adapters.litellm.call import Call
 from llamabot.adapters.litellm.callbacks import untold
+from llamabot.adapters.litellm.deadline import Deadline
 from llamabot.adapters.litellm.errors import ANY_ERROR
 from llamabot.adapters.litellm.leaving import aclose_stream, close_stream, settled
 from llamabot.adapters.litellm.loading import aload, load
 from llamabot.adapters.litellm.loops import close_clients_with_loop
+from llamabot.adapters.litellm.reading import Reading
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
 from llamabot.ports.secrets import NO_SECRETS, Secrets
 from llamabot.protocols.chat_completions import takes_output_schema
@@ -27,6 +29,9 @@ __all__ = ["LiteLLMCompletion"]
 
 class LiteLLMCompletion(WithOptions):
     """Answers with any model that LiteLLM knows or that speaks the chat-completions wire. Safe to share by threads.
+
+    A server that trickles does not draw a request's `timeout_s` out, but over an HTTP client of your own
+    (`litellm.client_session`, the option `client`).
 
     The option `output_schema` says whether the server holds its models to a JSON schema; it beats LiteLLM's table.
 
@@ -56,7 +61,7 @@ class LiteLLMCompletion(WithOptions):
         call = self._call(request, streamed=False)
         litellm = load()
         try:
-            with untold(litellm, call.arguments):
+            with untold(litellm, call.arguments), call.deadline:
                 response = litellm.completion(**call.arguments)
             return call.completion(response, litellm)
         except ANY_ERROR as error:
@@ -69,7 +74,7 @@ class LiteLLMCompletion(WithOptions):
         litellm = await aload()
         await close_clients_with_loop(litellm)
         try:
-            with untold(litellm, call.arguments):
+            with untold(litellm, call.arguments), call.deadline:
                 response = await settled(litellm.acompletion(**call.arguments), forbid=call.forbid)
             return call.completion(response, litellm)
         except ANY_ERROR as error:
@@ -81,12 +86,12 @@ class LiteLLMCompletion(WithOptions):
         call = self._call(request, streamed=True)
         litellm, stream, failure = load(), None, None
         try:
-            with untold(litellm, call.arguments):
+            with untold(litellm, call.arguments), call.deadline:
                 stream = litellm.completion(**call.arguments)
             reading = call.reading(stream, litellm)
-            for piece in stream:
-                if (chunk := reading.chunk(piece)) is not None:
-                    yield chunk
+            pieces = iter(stream)
+            while (chunk := _next_chunk(pieces, reading, call.deadline)) is not None:
+                yield chunk
         except ANY_ERROR as error:
             failure = call.failure_of_stream(error)
         finally:
@@ -102,12 +107,12 @@ class LiteLLMCompletion(WithOptions):
         litellm, stream, failure = await aload(), None, None
         await close_clients_with_loop(litellm)
         try:
-            with untold(litellm, call.arguments):
+            with untold(litellm, call.arguments), call.deadline:
                 stream = await settled(litellm.acompletion(**call.arguments), forbid=call.forbid)
             reading = call.reading(stream, litellm)
-            async for piece in stream:
-                if (chunk := reading.chunk(piece)) is not None:
-                    yield chunk
+            pieces = aiter(stream)
+            while (chunk := await _anext_chunk(pieces, reading, call.deadline)) is not None:
+                yield chunk
         except ANY_ERROR as error:
             failure = call.failure_of_stream(error)
         finally:
@@ -145,3 +150,21 @@ class LiteLLMCompletion(WithOptions):
 
     def _call(self, request: CompletionRequest, *, streamed: bool) -> Call:
         return Call(request, self.options, self._secrets, streamed=streamed)
+
+
+def _next_chunk(pieces: Iterator[Any], reading: Reading, deadline: Deadline) -> CompletionChunk | None:
+    """Return the next chunk, or None at the end; pieces that are none do not lengthen the wait."""
+    with deadline:
+        for piece in pieces:
+            if (chunk := reading.chunk(piece)) is not None:
+                return chunk
+    return None
+
+
+async def _anext_chunk(pieces: AsyncIterator[Any], reading: Reading, deadline: Deadline) -> CompletionChunk | None:
+    """Return what `_next_chunk` does."""
+    with deadline:
+        async for piece in pieces:
+            if (chunk := reading.chunk(piece)) is not None:
+                return chunk
+    return None

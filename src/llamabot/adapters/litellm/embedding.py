@@ -69,7 +69,7 @@ class LiteLLMEmbedding(PlannedEmbedding, WithOptions):
     def _ask(self, request: VectorRequest) -> Vectors:
         litellm = load()
         try:
-            with untold(litellm, request.arguments):
+            with untold(litellm, request.arguments), request.deadline:
                 response = litellm.embedding(**request.arguments)
             return request.vectors(response)
         except ANY_ERROR as error:
@@ -80,7 +80,7 @@ class LiteLLMEmbedding(PlannedEmbedding, WithOptions):
         litellm = await aload()
         await close_clients_with_loop(litellm)
         try:
-            with untold(litellm, request.arguments):
+            with untold(litellm, request.arguments), request.deadline:
                 response = await settled(litellm.aembedding(**request.arguments), forbid=_as_it_is)
             return request.vectors(response)
         except ANY_ERROR as error:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from llamabot.adapters.litellm.deadline import keep_to_deadlines
 from llamabot.adapters.litellm.errors import SecondRequest
 from llamabot.adapters.litellm.loops import ClientOfLoop
 
@@ -25,7 +26,7 @@ _MAKERS = (
 
 
 def ask_once(litellm: Any) -> None:
-    """Keep LiteLLM's HTTP clients from any request but the one they are asked for, and within their event loops."""
+    """Keep LiteLLM's HTTP clients from any request but the one they are asked for, and within loop and deadline."""
     for module, name, maker in _MAKERS:
         _keep_in_place(getattr(importlib.import_module(module), name), maker, litellm)
     handlers: Any = importlib.import_module("litellm.llms.custom_httpx.http_handler")
@@ -43,12 +44,13 @@ def _keep_in_place(owner: Any, maker: str, litellm: Any) -> None:
 
 
 def _staying(make: Callable[..., Any], litellm: Any) -> Callable[..., Any]:
-    """Return a maker of clients that follow no redirect; a session of the user's own stays as it is."""
+    """Return a maker of clients that follow no redirect and keep to deadlines; a session of the user's own stays."""
 
     def made(*arguments: Any, **more: Any) -> Any:
         client = make(*arguments, **more)
         if client is not litellm.client_session and client is not litellm.aclient_session:
             client.follow_redirects = False
+            keep_to_deadlines(client)
         return client
 
     return made

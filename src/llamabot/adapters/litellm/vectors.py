@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llamabot.adapters.litellm.call import key_names
+from llamabot.adapters.litellm.deadline import Deadline
 from llamabot.adapters.litellm.errors import Scene, failure_of
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.secrets import Secrets
@@ -32,12 +33,14 @@ class VectorRequest:
 
     Attributes:
         arguments: what LiteLLM is called with, keys included; therefore no local variable of a frame that raises.
+        deadline: of the answer.
     """
 
     def __init__(self, plan: Plan, texts: Sequence[str], arguments: Mapping[str, Any], secrets: Secrets) -> None:
         refuse_offline("the embedder of this machine: embedding='embedded/minilm'")
         self.arguments: dict[str, Any] = {"max_retries": _NEVER, "num_retries": 0, **arguments, "model": plan.model}
         self.arguments["input"] = list(texts)
+        self.deadline = Deadline(self.arguments["timeout"])
         self._plan = plan
         self._count = len(texts)
         self._secrets = secrets

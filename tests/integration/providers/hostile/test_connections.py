@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
+
 import pytest
 from tests.integration.providers.adapters import Make, Port, litellm
-from tests.integration.providers.hostile.speaking import CANARY
+from tests.integration.providers.hostile.speaking import BEGIN, CANARY, JSON_HEAD, chunk_of
 from tests.integration.providers.ways import ALL, STREAMED, WHOLE, Way, asking, raised, shown_by
 from tests.servers.chat import ChatServer, anything, delta, failure, finish, sse
-from tests.servers.replies import Broken, Raw
+from tests.servers.replies import Broken, Raw, Stream
+
+from llamabot.ports.errors import CompletionError, CompletionTimeout
+from llamabot.ports.messages import AssistantMessage
 
 # OpenAI's client complains, through pydantic, of answers that are not made as they should be.
 pytestmark = [pytest.mark.loopback, pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")]
@@ -37,6 +43,50 @@ def test_does_not_wait_for_a_head_that_never_comes(server: ChatServer, port: Por
     server.script(Broken([b"HTTP/1.1 200 OK\r\nX-Slow: "], pause_s=3.0))
     assert "timeout_s=" in str(raised(way, port, timeout_s=0.3))
     assert len(server.exchanges) == 1
+
+
+TRICKLED_WHOLES = {
+    "in the head": [b"HTTP/1.1 200 OK\r\nX-Slow: ", *[b"x"] * 400],
+    "in the body": [JSON_HEAD + b"Content-Length: 5000\r\n\r\n", *[b" "] * 400],
+}
+
+
+@pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
+@pytest.mark.parametrize("packets", TRICKLED_WHOLES.values(), ids=TRICKLED_WHOLES)
+def test_lets_no_trickle_draw_the_deadline_out(server: ChatServer, port: Port, way: Way, packets: list[bytes]) -> None:
+    server.script(Broken(packets, pause_s=0.02))
+    assert type(raised(way, port, timeout_s=0.3)) is CompletionTimeout
+    assert server.wait_for(1).left.wait(20), "who waits for its end does not leave"
+
+
+TRICKLED_STREAMS = {
+    "in comments and blank lines": [b": still here\n\n", b"\n"] * 200,
+    "in an event": [b"data: ", *[b"x"] * 400],
+    "in chunks that say nothing": [chunk_of(choices=[])] * 400,
+}
+
+
+@pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
+@pytest.mark.parametrize("packets", TRICKLED_STREAMS.values(), ids=TRICKLED_STREAMS)
+def test_lets_no_trickle_draw_out_the_wait_for_a_fragment(
+    server: ChatServer, port: Port, way: Way, packets: list[bytes]
+) -> None:
+    server.script(Stream([BEGIN, *packets], pause_s=0.02))
+    error = raised(way, port, timeout_s=0.3)
+    assert type(error) is CompletionTimeout
+    assert isinstance(error, CompletionError)
+    assert error.partial == AssistantMessage("hel")
+    assert server.wait_for(1).left.wait(20), "who waits for its end does not leave"
+
+
+def test_does_not_count_the_readers_time(server: ChatServer, port: Port) -> None:
+    server.script(sse(delta(content="fi"), delta(content="ne"), delta(finish_reason="stop"), pause_s=0.01))
+    with closing(port.stream(asking(timeout_s=0.25))) as stream:
+        texts = []
+        for chunk in stream:
+            texts.append(chunk.text)
+            time.sleep(0.3)
+    assert "".join(texts) == "fine"
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
