@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from contextvars import copy_context
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import httpcore
 import pytest
 import trustme
 from tests.integration.providers.ways import WHOLE, Way, raised
@@ -13,6 +17,7 @@ from tests.servers.chat import ChatServer
 from tests.servers.replies import Broken, Tunnel
 
 from llamabot.adapters.litellm import LiteLLMCompletion
+from llamabot.adapters.litellm.deadline import Deadline, keep_to_deadlines
 from llamabot.ports.errors import CompletionTimeout
 
 pytestmark = pytest.mark.loopback
@@ -46,3 +51,77 @@ def test_lets_no_trickle_draw_the_deadline_out_where_it_is_encrypted(
     asked = encrypted.wait_for(1)
     assert asked.ended.wait(20)
     assert asked.fragments_sent < 400, "who waits for its end does not leave"
+
+
+class Granting:
+    """Opens connections to nowhere that say how long they would wait."""
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None) -> Granting:
+        return self
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> float | None:
+        return timeout
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> float | None:
+        return timeout
+
+
+@pytest.fixture
+def connection() -> Any:
+    client = client_on(Granting())
+    keep_to_deadlines(client)
+    return client._transport._pool._network_backend.connect_tcp("models.example", 80, timeout=9.0)
+
+
+def client_on(backend: Any) -> Any:
+    """Return what is known of an httpx client here."""
+    return SimpleNamespace(_transport=SimpleNamespace(_pool=SimpleNamespace(_network_backend=backend)))
+
+
+def test_keeps_a_transport_once_that_several_clients_share() -> None:
+    client = client_on(Granting())
+    keep_to_deadlines(client)
+    once = client._transport._pool._network_backend
+    keep_to_deadlines(client)
+    assert client._transport._pool._network_backend is once
+
+
+def test_waits_for_what_is_left_and_no_longer_than_it_was_told(connection: Any) -> None:
+    with Deadline(50.0):
+        assert connection.read(1, 9.0) == 9.0
+        assert 9.0 < connection.write(b"", 90.0) <= 50.0
+        with Deadline(5.0):
+            assert 0 < connection.read(1, 9.0) <= 5.0
+        assert 5.0 < connection.read(1, None) <= 50.0, "the outer deadline is not back"
+    assert connection.read(1, 90.0) == 90.0
+
+
+def test_waits_no_more_when_nothing_is_left(connection: Any) -> None:
+    with Deadline(0.0):
+        with pytest.raises(httpcore.ReadTimeout):
+            connection.read(1, 9.0)
+        with pytest.raises(httpcore.WriteTimeout):
+            connection.write(b"x", 9.0)
+
+
+@pytest.mark.parametrize("timeout_s", [None, float("inf"), SimpleNamespace(read=3.0)], ids=["none", "endless", "httpx"])
+def test_leaves_to_httpx_what_is_no_number(connection: Any, timeout_s: Any) -> None:
+    with Deadline(timeout_s):
+        assert connection.read(1, 9.0) == 9.0
+
+
+def test_is_over_for_what_a_call_leaves_behind(connection: Any) -> None:
+    """Callbacks of LiteLLM's run in tasks and threads that were made in the call."""
+    with Deadline(0.0):
+        behind = copy_context()
+        with pytest.raises(httpcore.ReadTimeout):
+            behind.run(connection.read, 1, 9.0)
+    assert behind.run(connection.read, 1, 9.0) == 9.0
+
+
+def test_may_end_in_another_context(connection: Any) -> None:
+    """As a coroutine does that the garbage collector closes."""
+    deadline = Deadline(0.0)
+    copy_context().run(deadline.__enter__)
+    deadline.__exit__()
+    assert connection.read(1, 9.0) == 9.0
