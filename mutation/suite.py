@@ -18,8 +18,11 @@ TESTS = (
 # Without shrinking: that it fails is all one wants to know.
 PYTEST = (
     *("-q", "-q", "-s", "--no-header", "--rootdir", str(ROOT), "-p", "no:cacheprovider", "-p", "no:xdist"),
-    # It is about shrinking.
+    # They are about shrinking.
     "--deselect=tests/property/test_laws.py::test_the_smallest_model_is_told",
+    "--deselect=tests/property/test_laws.py::test_an_error_of_the_bots_own_is_told_with_the_model_that_it_came_of",
+    # It counts what is allocated, by who traces lines too.
+    "--deselect=tests/performance/test_counts.py::test_calls_allocate_little_and_keep_nothing",
     *("-m", "not (embedded or loopback or slow)", "--hypothesis-profile", "mutation"),
     *(str(ROOT / folder) for folder in TESTS),
 )
