@@ -138,34 +138,31 @@ LIKE_OTHERS = ("an error as a list", "a code of odd digits", "pay first", "a con
 
 @pytest.mark.parametrize(("case", "way"), in_ways(BROKEN_ANYHOW, like_others=LIKE_OTHERS))
 def test_says_how_a_reply_is_broken(server: ChatServer, port: Port, way: Way, case: Case) -> None:
-    reply, kind, words = case
-    server.script(reply)
-    error = raised(way, port)
-    assert isinstance(error, CompletionError)
-    assert error.partial is None
-    check_refusal(server, error, kind, words)
+    assert _refused(server, port, way, case).partial is None
 
 
 @pytest.mark.parametrize("way", STREAMED.values(), ids=STREAMED)
 @pytest.mark.parametrize("case", BROKEN_STREAMS.values(), ids=BROKEN_STREAMS)
 def test_says_how_a_stream_is_broken(server: ChatServer, port: Port, way: Way, case: Case) -> None:
-    reply, kind, words = case
-    server.script(reply)
-    error = raised(way, port)
-    assert isinstance(error, CompletionError)
+    error = _refused(server, port, way, case)
     assert error.partial is not None
     assert error.partial.text == "hel"
-    check_refusal(server, error, kind, words)
 
 
 @pytest.mark.parametrize("way", WHOLE.values(), ids=WHOLE)
 @pytest.mark.parametrize("case", BROKEN_WHOLES.values(), ids=BROKEN_WHOLES)
 def test_says_how_an_answer_is_broken(server: ChatServer, port: Port, way: Way, case: Case) -> None:
+    _refused(server, port, way, case)
+
+
+def _refused(server: ChatServer, port: Port, way: Way, case: Case) -> CompletionError:
+    """Return the error for a reply, which is one of ours that says what is wrong."""
     reply, kind, words = case
     server.script(reply)
     error = raised(way, port)
     assert isinstance(error, CompletionError)
     check_refusal(server, error, kind, words)
+    return error
 
 
 FIRST_CHUNKS: dict[str, tuple[dict[str, Any], type[CompletionError]]] = {
