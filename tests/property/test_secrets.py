@@ -208,3 +208,9 @@ def test_options_of_a_call_replace_those_of_the_bot_name_by_name() -> None:
     bot("hi", options={"api_key": "other", "top_p": 0.5})
     bot("hi")
     assert seen == [{"api_key": "other", "top_p": 0.5, "seed": 3}, {"api_key": CANARY, "top_p": 1, "seed": 3}]
+
+
+@given(key=st.text(st.characters(categories=["Ll", "Lo", "Cs"]), min_size=4))
+def test_a_key_with_half_characters_is_taken_out_too(key: str) -> None:
+    _, secrets = split_secrets({"api_key": key + "\udc80"})
+    assert secrets.scrubbed(f"refused: {key}\udc80!") == "refused: [secret]!"

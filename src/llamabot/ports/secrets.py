@@ -262,7 +262,7 @@ def _forms(value: str) -> Iterator[str]:
     """Yield how a secret may be written by whoever repeats it."""
     yield value
     yield repr(value)[1:-1]
-    yield quote(value, safe="")
+    yield quote(value, safe="", errors="surrogatepass")
     yield base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()
 
 
