@@ -220,3 +220,26 @@ def test_events_are_json_that_others_can_read() -> None:
     result = bot.run(lmb.user("look", lmb.image(data=b"\x89PNG\r\n\x1a\n\x00\xff")))
     for event in recorder.events(result.run_id):
         assert json.loads(encode_event(event))["run_id"] == result.run_id
+
+
+def test_options_that_change_between_two_requests_are_logged_as_they_were() -> None:
+    options = {"seed": 1}
+
+    class Warming(lmb.DecideNode):
+        def prep(self, shared: lmb.AgentState) -> Any:
+            request, messages = super().prep(shared)
+            options["seed"] += 1
+            return msgspec.structs.replace(request, options=options), messages
+
+    def look() -> str:
+        """Look."""
+        return "there"
+
+    call = lmb.AssistantMessage("", tool_calls=(lmb.ToolCall("1", "look", "{}"),))
+    recorder = InMemoryRecorder()
+    agent = lmb.AgentBot(
+        tools=[look], decide=Warming(), completion=ScriptedCompletion([call, "done"]), recorder=recorder
+    )
+    run_id = agent.run("?").run_id
+    asked = [effect.request.options for effect in lmb.read_trace(recorder.events(run_id)).effects if effect.request]
+    assert asked == [{"seed": 2}, {"seed": 3}]

@@ -139,11 +139,14 @@ class LogWriter:
                 self._quotable += [(place, place), (quoted(match.passage.text), Quoted(digest))]
 
     def _settings_of(self, request: CompletionRequest, blobs: list[Blob]) -> str:
-        """Return the digest of all of a request but its messages; most are those of the request before."""
+        """Return the digest of all of a request but its messages; most are those of the request before.
+
+        Options are the user's own and may have changed meanwhile, so with any it is looked at anew.
+        """
         model, _, *others = msgspec.structs.astuple(request)
         parts = (model, *others)
         before, digest = self._settings
-        if not before or not all(map(is_, parts, before)):
+        if request.options or not before or not all(map(is_, parts, before)):
             digest = self._blob(msgspec.structs.replace(request, messages=()), blobs)
             self._settings = parts, digest
         return digest
