@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -29,8 +30,8 @@ def saying(chunks: Sequence[CompletionChunk]) -> Any:
     return respond
 
 
-def streamed(chunks: Sequence[CompletionChunk]) -> Stream:
-    return Stream([event(wire_chunk(chunk)) for chunk in chunks] + [DONE])
+def streamed(chunks: Iterable[CompletionChunk]) -> Stream:
+    return Stream(chain((event(wire_chunk(chunk)) for chunk in chunks), [DONE]))
 
 
 def whole(chunks: Sequence[CompletionChunk]) -> Raw:
@@ -97,6 +98,14 @@ class OverHttp:
         port = self.make()
         self.server.respond = lambda exchange: Raw(b'{"error": {"message": "no"}}', status)
         return port
+
+    def make_live(self, chunks: Iterator[CompletionChunk]) -> Any:
+        port = self.make()
+        self.server.respond = lambda exchange: streamed(chunks)
+        return port
+
+    def sent(self, port: Any) -> Any:
+        return self.server.exchanges[-1].raw
 
     def requests_made(self, port: Any) -> int:
         return len(self.server.exchanges)

@@ -29,6 +29,9 @@ class _Scripted:
     def requests_made(self, port: Any) -> int:
         return len(port.requests)
 
+    def sent(self, port: Any) -> Any:
+        return port.requests[-1]
+
 
 class _Function(_Scripted):
     def make(self) -> Any:

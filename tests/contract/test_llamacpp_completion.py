@@ -25,7 +25,7 @@ def embedded() -> EmbeddedCompletion:
 class _Embedded:
     model = "embedded/smollm2"
     not_supported = dict.fromkeys(
-        ("scripting", "failing", "counting"), "the model is in the process: nobody speaks for it"
+        ("scripting", "failing", "counting", "sending", "live"), "the model is in the process: nobody speaks for it"
     )
 
     def make(self) -> EmbeddedCompletion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import cycle, permutations
 from typing import Any, ClassVar
 
@@ -21,6 +21,17 @@ def echo(request: CompletionRequest) -> str:
     return f"you said: {request.messages[-1].text}"
 
 
+class Live(FunctionCompletion):
+    """Says each chunk as it comes."""
+
+    def __init__(self, chunks: Iterator[CompletionChunk]) -> None:
+        super().__init__(echo)
+        self._chunks = chunks
+
+    def stream(self, request: CompletionRequest) -> Generator[CompletionChunk, None, None]:
+        yield from self._chunks
+
+
 class _Wrapped:
     examples = 10
 
@@ -28,7 +39,14 @@ class _Wrapped:
         raise NotImplementedError
 
     def make(self) -> Any:
-        return self.wrap(FunctionCompletion(echo))
+        self.inner = FunctionCompletion(echo)
+        return self.wrap(self.inner)
+
+    def sent(self, port: Any) -> Any:
+        return self.inner.requests[-1]
+
+    def make_live(self, chunks: Iterator[CompletionChunk]) -> Any:
+        return self.wrap(Live(chunks))
 
     def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
         return self.wrap(FunctionCompletion(lambda request: list(chunks)))
@@ -149,6 +167,9 @@ class TestFallbackOfAFailingPort(CompletionContract):
 
     def make_saying(self, chunks: Sequence[CompletionChunk]) -> Any:
         return self.wrap(ScriptedCompletion([list(chunks)] * 2))
+
+    def make_live(self, chunks: Iterator[CompletionChunk]) -> Any:
+        return self.wrap(Live(chunks))
 
     def make_failing(self, status: int) -> Any:
         return self.wrap(FunctionCompletion(lambda request: FAILURES[status]("no", status_code=status)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -42,14 +42,16 @@ class VendorError(Exception):
 class Vendor:
     """The vendor's client: answers with chunks or a status, and is out of time where there is none."""
 
-    def __init__(self, chunks: Sequence[CompletionChunk] | None = None, status: int = 200) -> None:
+    def __init__(self, chunks: Iterable[CompletionChunk] | None = None, status: int = 200) -> None:
         self.chunks = chunks
         self.status = status
         self.requests = 0
+        self.asked: CompletionRequest | None = None
 
     def send(self, request: CompletionRequest) -> Iterator[CompletionChunk]:
         """Make a request, and return the fragments of its answer."""
         self.requests += 1
+        self.asked = request
         if request.timeout_s < 0.01:
             raise TimeoutError("timed out")
         if self.status != 200:
@@ -120,6 +122,12 @@ class CompletionHooks:
 
     def make_failing(self, status: int) -> Any:
         return self.adapter(Vendor(status=status))
+
+    def make_live(self, chunks: Iterator[CompletionChunk]) -> Any:
+        return self.adapter(Vendor(chunks))
+
+    def sent(self, port: Any) -> Any:
+        return port.vendor.asked
 
     def requests_made(self, port: Any) -> int:
         return int(port.vendor.requests)

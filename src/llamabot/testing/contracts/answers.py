@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -21,7 +21,7 @@ from llamabot.ports.completion import (
     Usage,
 )
 from llamabot.ports.messages import AssistantMessage, SystemMessage, UserMessage
-from llamabot.testing.contracts.contract import Contract, not_made
+from llamabot.testing.contracts.contract import Contract, not_made, not_proven
 from llamabot.testing.strategies.drawing import drawn
 
 __all__ = [
@@ -47,6 +47,16 @@ FAILURES: Mapping[int, type[errors.CompletionError]] = {
 }
 
 
+_HOOKS = {
+    "scripting": ("make_saying", "what any answer comes to"),
+    "failing": ("make_failing", "what failures are raised as"),
+    "counting": ("requests_made", "how often it asks"),
+    "sending": ("sent", "what is sent"),
+    "live": ("make_live", "that fragments are passed on as they come"),
+}
+"""What is proven by each hook, by its flag."""
+
+
 class AnyCompletionContract(Contract):
     """The hooks of both contracts of completions.
 
@@ -61,19 +71,23 @@ class AnyCompletionContract(Contract):
         "scripting": "`make_saying` is overridden",
         "failing": "`make_failing` is overridden",
         "counting": "`requests_made` is overridden",
+        "sending": "`sent` is overridden",
+        "live": "`make_live` is overridden",
+        "system": "the vendor takes instructions in another way than what the user says",
         "reasoning": "the vendor shows the model's reasoning",
         "tools": "the vendor's models can ask for tools",
+        "call_ids": "the vendor tells calls of tools apart by their ids",
+        "images": "the vendor's models can be shown pictures",
+        "settings": "the vendor takes a temperature, a most of tokens, a schema and options of its own",
         "usage": "the vendor counts tokens",
     }
 
     @classmethod
     def left_out(cls) -> Mapping[str, str]:
         """Return the capabilities that are not tried, each with the reason."""
-        hooks = {"scripting": "make_saying", "failing": "make_failing", "counting": "requests_made"}
         base = AnyCompletionContract
-        plain = {flag: hook for flag, hook in hooks.items() if getattr(cls, hook) is getattr(base, hook)}
-        words = "{hook} is not overridden; see the docstring of the contract for what it would prove"
-        return {**{flag: words.format(hook=hook) for flag, hook in plain.items()}, **cls.not_supported}
+        plain = {flag: hook for flag, hook in _HOOKS.items() if getattr(cls, hook[0]) is getattr(base, hook[0])}
+        return {**{flag: not_proven(*hook) for flag, hook in plain.items()}, **cls.not_supported}
 
     def make(self) -> Any:
         """Return a port, ready to answer `self.request(…)` again and again."""
@@ -94,6 +108,20 @@ class AnyCompletionContract(Contract):
 
     def requests_made(self, port: Any) -> int:
         """Return how many requests the vendor has had through this port."""
+        raise NotImplementedError
+
+    def sent(self, port: Any) -> Any:
+        """Return what the vendor was sent last through this port, as it is: the JSON of the body, read or not.
+
+        A stub that gets values may return those: a dict, a list, the `CompletionRequest` itself.
+        """
+        raise NotImplementedError
+
+    def make_live(self, chunks: Iterator[CompletionChunk]) -> Any:
+        """Return a port whose vendor sends each of these chunks as soon as it is there, and then takes the next one.
+
+        They are there one at a time, for one stream: the next one comes when the port has passed the one before on.
+        """
         raise NotImplementedError
 
     def request(self, text: str = "Say hello.", **changes: Any) -> CompletionRequest:

@@ -11,9 +11,7 @@ from typing import Any
 
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
-from llamabot.testing.contracts.answers import (
-    check_completion,
-)
+from llamabot.testing.contracts.answers import check_completion
 from llamabot.testing.contracts.completion_promises import CompletionPromises
 from llamabot.testing.contracts.contract import needs
 
@@ -39,9 +37,11 @@ class AsyncCompletionContract(CompletionPromises):
         """Return what `acomplete` gives, in an event loop of its own."""
         return asyncio.run(_asked(port.acomplete, request))
 
-    def fragments(self, port: Any, request: CompletionRequest) -> list[CompletionChunk]:
+    def fragments(
+        self, port: Any, request: CompletionRequest, heard: Callable[[CompletionChunk], object] = bool
+    ) -> list[CompletionChunk]:
         """Return what `astream` gives, in an event loop of its own."""
-        return asyncio.run(_listed(port, request))
+        return asyncio.run(_listed(port, request, heard))
 
     @needs("repeatable")
     def test_gives_the_same_answer_in_both_colours(self) -> None:
@@ -156,9 +156,15 @@ async def acollected(port: Any, request: CompletionRequest) -> Completion:
     return assemble(await _listed(port, request))
 
 
-async def _listed(port: Any, request: CompletionRequest) -> list[CompletionChunk]:
+async def _listed(
+    port: Any, request: CompletionRequest, heard: Callable[[CompletionChunk], object] = bool
+) -> list[CompletionChunk]:
+    chunks = []
     async with aclosing(port.astream(request)) as stream:
-        return [chunk async for chunk in stream]
+        async for chunk in stream:
+            heard(chunk)
+            chunks.append(chunk)
+    return chunks
 
 
 async def _asked(ask: Callable[[CompletionRequest], Awaitable[Completion]], request: CompletionRequest) -> Completion:

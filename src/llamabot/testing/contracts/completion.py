@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
-from llamabot.testing.contracts.answers import (
-    check_completion,
-)
+from llamabot.testing.contracts.answers import check_completion
 from llamabot.testing.contracts.completion_promises import CompletionPromises
 from llamabot.testing.contracts.contract import needs
 
@@ -52,6 +50,20 @@ class CompletionContract(CompletionPromises):
 
     - One request a call, also where it fails: nothing is asked twice.
     - A stream makes its request at the first `next`, and none before.
+
+    `sent(port)`: all that is asked is sent, whole and streamed, in the vendor's own words, which may be any: the
+    contract knows each text and number that it gave, and looks for it.
+
+    - Every message once, in order, unchanged to the last character, and in nobody else's name: where objects have a
+      `role`, that of the user does not say what the model said. `SystemMessage` is not sent as a user's.
+    - Calls with their names and arguments, results with the ids of their calls.
+    - Pictures, as base64 or URLs, and the text around them in its order.
+    - Tools with descriptions and parameters; each `tool_choice` (`auto`, `required`, `none`, a name) is sent otherwise.
+    - `temperature`, `max_tokens` and `options`; a temperature of 0 is sent, and none where none is given.
+    - The schema of `output`, where `capabilities` says that the model takes one.
+    - `provider_data` of an answer goes back with it.
+
+    `make_live(chunks)`: each fragment is passed on before the next one is waited for.
     """
 
     def whole(self, port: Any, request: CompletionRequest) -> Completion:
@@ -59,9 +71,15 @@ class CompletionContract(CompletionPromises):
         completion: Completion = port.complete(request)
         return completion
 
-    def fragments(self, port: Any, request: CompletionRequest) -> list[CompletionChunk]:
+    def fragments(
+        self, port: Any, request: CompletionRequest, heard: Callable[[CompletionChunk], object] = bool
+    ) -> list[CompletionChunk]:
         """Return what `stream` gives."""
-        return list(port.stream(request))
+        chunks = []
+        for chunk in port.stream(request):
+            heard(chunk)
+            chunks.append(chunk)
+        return chunks
 
     @needs("streaming")
     def test_can_be_left_in_the_middle_and_asked_again(self) -> None:

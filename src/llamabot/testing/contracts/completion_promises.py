@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import pytest
@@ -11,11 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llamabot.ports.assembly import assemble
-from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, FinishReason, ModelCapabilities
+from llamabot.ports.completion import CompletionChunk, FinishReason, ModelCapabilities
 from llamabot.ports.errors import StreamTruncated
 from llamabot.testing.contracts.answers import (
     FAILURES,
-    AnyCompletionContract,
     check_completion,
     check_cost,
     check_error_of_ours,
@@ -25,6 +23,7 @@ from llamabot.testing.contracts.answers import (
     without_its_end,
 )
 from llamabot.testing.contracts.contract import needs
+from llamabot.testing.contracts.sending_promises import SendingPromises
 
 __all__ = ["CompletionPromises"]
 
@@ -32,16 +31,8 @@ __all__ = ["CompletionPromises"]
 _ENDS_WITH_ITS_TEXT = (CompletionChunk(text="Hello, "), CompletionChunk(text="Ana", finish_reason=FinishReason.STOP))
 
 
-class CompletionPromises(AnyCompletionContract):
+class CompletionPromises(SendingPromises):
     """The tests that both contracts of completions have."""
-
-    def whole(self, port: Any, request: CompletionRequest) -> Completion:
-        """Return the answer to a request, asked for as a whole."""
-        raise NotImplementedError
-
-    def fragments(self, port: Any, request: CompletionRequest) -> list[CompletionChunk]:
-        """Return the answer to a request, asked for as a stream."""
-        raise NotImplementedError
 
     def test_answers_with_a_completion_that_can_be_stored(self) -> None:
         port, request = self.make(), self.request()

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, settings
 from llamabot.ports.errors import ConfigurationError
 from llamabot.testing.strategies.drawing import by_profile, phases
 
-__all__ = ["Contract", "needs", "not_made"]
+__all__ = ["Contract", "needs", "not_made", "not_proven"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+_NOT_PROVEN = "not proven: "
 _HOME = f"{__name__.rpartition('.')[0]}."
 
 
@@ -60,7 +61,7 @@ class Contract:
             _check_test(cls, name, test)
             lacking = [flag for flag in getattr(test, "llamabot_needs", ()) if flag in cls.left_out()]
             if lacking:
-                setattr(cls, name, _skipped(f"{lacking[0]}: {cls.left_out()[lacking[0]]}"))
+                setattr(cls, name, _skipped(_reason(lacking[0], cls.left_out()[lacking[0]])))
             elif _is_skipped(inspect.getattr_static(cls, name)):
                 setattr(cls, name, test)  # the parent could not, this one can
         cls.llamabot_contract = contract_of(cls).__name__
@@ -98,6 +99,15 @@ def not_made(suite: object) -> ConfigurationError:
     return ConfigurationError(
         f"{type(suite).__name__} does not say how the adapter is made: override `def make(self)`, and return a new one"
     )
+
+
+def not_proven(hook: str, what: str) -> str:
+    """Return the reason of what is left out because a method is not overridden."""
+    return f"{_NOT_PROVEN}{what}; {hook} is not overridden, see the docstring of the contract"
+
+
+def _reason(flag: str, why: str) -> str:
+    return why if why.startswith(_NOT_PROVEN) else f"{flag}: {why}"
 
 
 def contract_of(cls: type[Contract]) -> type[Contract]:

@@ -11,7 +11,7 @@ __all__ = ["ContractReport", "pytest_addoption", "pytest_configure"]
 
 _NAME = "llamabot_contract"
 # The last one counts of what the cases of one test came to.
-_ORDER = ("not run", "proven", "not supported", "expected to fail", "overridden", "FAILED")
+_ORDER = ("not run", "proven", "not proven", "not supported", "expected to fail", "overridden", "FAILED")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,10 +96,16 @@ def _outcome(report: pytest.TestReport) -> tuple[str, str]:
         return "expected to fail", _why(report)
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        return "not supported", reason.removeprefix("Skipped: ")
+        return _left_out(reason.removeprefix("Skipped: "))
     if hasattr(report, "wasxfail"):
         return "overridden", f"passes, where the override expects it to fail: {_why(report)}"
     return ("proven", "") if report.when == "call" else ("not run", "")
+
+
+def _left_out(reason: str) -> tuple[str, str]:
+    """Return what was left out, and why: nobody showed how to prove it, or the adapter cannot do it."""
+    kind, mark, what = reason.partition(": ")
+    return (kind, what) if mark and kind == "not proven" else ("not supported", reason)
 
 
 def _why(report: Any) -> str:
