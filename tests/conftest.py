@@ -82,11 +82,22 @@ def pytest_collection() -> Generator[None, Any, Any]:
     gc.disable()
     try:
         collected = yield
-        gc.collect()
-        gc.freeze()
+        _keep_what_is_alive()
     finally:
         gc.enable()
     return collected
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_a_file_loaded_is_kept() -> Iterator[None]:
+    """Do the same with what the tests of a file loaded: LiteLLM alone has more objects than all that is collected."""
+    yield
+    _keep_what_is_alive()
+
+
+def _keep_what_is_alive() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
