@@ -108,6 +108,17 @@ def test_without_a_call():
 @pytest.mark.llamabot_recording
 def test_without_a_name():
     pass
+
+@pytest.mark.llamabot_recording("one.llamabot.json")
+@pytest.mark.llamabot_recording("another.llamabot.json")
+def test_with_two_files():
+    bot()("hello")
+
+@pytest.mark.llamabot_recording("not_this.llamabot.json")
+class TestOf:
+    @pytest.mark.llamabot_recording("own.llamabot.json")
+    def test_its_own_file(self):
+        assert bot()("hello").text == "hi"
 """
 REACHING = """
 def test_unmarked_reaches():
@@ -122,7 +133,13 @@ def test_marked():
     assert "LLAMABOT_OFFLINE" not in os.environ
 """
 RECORDED = {"test_over_the_wire", "test_from_its_fixtures_on", "test_in_a_thread_that_copies_no_context"}
-RECORDED |= {"test_with_others[a]", "test_with_others[b]", "test_with_a_prompt", "test_that_swallows"}
+RECORDED |= {
+    "TestOf::test_its_own_file",
+    "test_with_others[a]",
+    "test_with_others[b]",
+    "test_with_a_prompt",
+    "test_that_swallows",
+}
 
 
 class Session(msgspec.Struct):
@@ -203,8 +220,13 @@ def test_a_miss_shows_the_difference_also_where_it_was_swallowed(recorded: Sessi
 def test_what_cannot_be_used_is_said_before_the_test_begins(recorded: Session, replayed: Session) -> None:
     assert recorded.ended("FAILED") == {"test_without_a_call"}
     assert "nothing was recorded into nothing.llamabot.json: the test made no call" in recorded.output
-    assert recorded.ended("ERROR") == {"test_without_a_name"}
-    assert replayed.ended("ERROR") == {"test_without_a_name", "test_without_a_call"}
+    assert recorded.ended("ERROR") == {"test_without_a_name", "test_with_two_files"}
+    assert replayed.ended("ERROR") == {"test_without_a_name", "test_with_two_files", "test_without_a_call"}
+    for said in (recorded, replayed):
+        assert (
+            "test_with_two_files is marked 2 times with @pytest.mark.llamabot_recording: one.llamabot.json and "
+            "another.llamabot.json. A test has one file: keep one mark, or make two tests of it"
+        ) in said.output
     assert '@pytest.mark.llamabot_recording("refund.llamabot.json") names the file' in replayed.output
     assert "record it: pytest --llamabot-record" in replayed.output
 

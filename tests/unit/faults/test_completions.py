@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import msgspec
@@ -77,7 +77,7 @@ def test_a_call_that_fails_raises_the_same_in_every_way_and_the_next_is_well(nam
     assert clock.elapsed_s == seconds
     # A stream that is waited for in vain has been asked for: its request is out.
     assert len(model.requests) == (1 if name == "too slow" and "stream" in way else reached)
-    assert f.left_over(port) == ()
+    assert (f.struck(port), f.left_over(port)) == ((fault,), ())
     assert WAYS[way](port, REQUEST).message.text == ANSWER
 
 
@@ -99,10 +99,39 @@ ODD: dict[str, tuple[f.Fault, str, float]] = {
 def test_a_call_that_is_only_odd_gives_the_same_in_every_way(name: str, way: str) -> None:
     fault, text, seconds = ODD[name]
     clock = VirtualClock()
-    completion = WAYS[way](f.faulty(ScriptedCompletion([ANSWER]), [fault], clock=clock), REQUEST)
+    port = f.faulty(ScriptedCompletion([ANSWER]), [fault], clock=clock)
+    completion = WAYS[way](port, REQUEST)
     assert (completion.message.text, completion.finish_reason) == (text, lmb.FinishReason.STOP)
     assert completion.usage == lmb.Usage(1, 3)
     assert clock.elapsed_s == seconds
+    changes_nothing = name in ("a fragment that is not there", "an end that waits")
+    assert (f.struck(port), f.left_over(port)) == (((), (fault,)) if changes_nothing else ((fault,), ()))
+
+
+def test_a_fault_that_a_call_has_met_in_vain_is_left_over() -> None:
+    broken = lmb.errors.ProviderUnavailable("by itself")
+    script = [ANSWER, broken, [lmb.CompletionChunk(text="one")], "never"]
+    schedule = [f.CutStream(2), f.LostAnswer(), f.NoFinishReason(), f.RateLimit(), f.Failure()]
+    port = f.faulty(ScriptedCompletion(script), schedule)
+    left = port.stream(REQUEST)
+    next(left)
+    left.close()
+    for kind in (lmb.errors.ProviderUnavailable, lmb.errors.StreamTruncated, lmb.errors.RateLimited):
+        with pytest.raises(kind):
+            assemble(port.stream(REQUEST))
+    assert f.struck(port) == (f.RateLimit(),)
+    assert f.left_over(port) == (f.CutStream(2), f.LostAnswer(), f.NoFinishReason(), f.Failure())
+
+
+def test_a_stream_that_does_not_say_itself_that_it_ended_is_cut_at_its_end() -> None:
+    class Ends(ScriptedCompletion):
+        def stream(self, request: CompletionRequest) -> Generator[lmb.CompletionChunk, None, None]:
+            yield lmb.CompletionChunk(text="one")
+
+    port = f.faulty(Ends(), [f.CutStream(9)])
+    with pytest.raises(lmb.errors.StreamTruncated, match="broke in the middle"):
+        list(port.stream(REQUEST))
+    assert f.struck(port) == (f.CutStream(9),)
 
 
 def test_a_late_fragment_is_a_time_out_that_holds_what_came_before_it() -> None:

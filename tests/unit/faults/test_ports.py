@@ -136,8 +136,12 @@ def test_an_embedder_and_a_loader_fail_too() -> None:
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_recorder_never_raises_where_it_may_not(durable: bool, fault: f.Fault | None, kept: int) -> None:
     recorder = InMemoryRecorder(durable=durable)
-    ticket = f.faulty(recorder, [fault]).append(STARTED)
+    port = f.faulty(recorder, [fault])
+    ticket = port.append(STARTED)
     assert len(recorder.events("r")) == kept
+    does_nothing = not durable and isinstance(fault, f.LostAnswer | f.Slow)
+    assert f.struck(port) == (() if does_nothing or fault is None else (fault,))
+    assert f.left_over(port) == ((fault,) if does_nothing else ())
     assert (ticket is None) is not durable
     if ticket is not None:
         failed = isinstance(fault, f.Failure | f.LostAnswer)
@@ -212,9 +216,13 @@ def test_threads_share_a_schedule_and_each_fault_strikes_once() -> None:
     ("make", "said"),
     [
         (lambda: f.faulty(object(), []), "no port that faults befall: completion"),
-        (lambda: f.faulty(ChatMemory(), [None, f.RateLimit()]), r"RateLimit\(\) befalls completions; a memory can"),
+        (
+            lambda: f.faulty(ChatMemory(), [None, f.RateLimit()]),
+            r"RateLimit\(\) befalls completions; what befalls memory",
+        ),
         (lambda: f.faulty(ChatMemory(), [], on=["forget"]), r"on=\['forget'\]"),
         (lambda: f.left_over(ChatMemory()), "was not made by faulty"),
+        (lambda: f.struck(ChatMemory()), "was not made by faulty"),
         (lambda: VirtualClock().advance(-1), "cannot go back by 1 s"),
     ],
 )

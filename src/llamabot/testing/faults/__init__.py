@@ -25,7 +25,7 @@ from llamabot.testing.faults.fault import (
     Slow,
     TimedOut,
 )
-from llamabot.testing.faults.port import faulty, left_over
+from llamabot.testing.faults.port import faulty, left_over, struck
 
 __all__ = [
     "ConnectionRefused",
@@ -44,4 +44,5 @@ __all__ = [
     "TimedOut",
     "faulty",
     "left_over",
+    "struck",
 ]

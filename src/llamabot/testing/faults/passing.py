@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 import msgspec
 
@@ -53,13 +54,13 @@ class Passing:
                 self._strike.wait(seconds, self._partial())
                 yield self._pass(fragment)
             case CutStream(after) if after == number or fragment.finish_reason:
-                raise StreamTruncated(
-                    "the connection broke in the middle of the answer", partial=self._passed.message()
-                )
+                self._cut()
             case NoFinishReason():
+                self._strike.has_struck |= fragment.finish_reason is not None
                 yield self._pass(msgspec.structs.replace(fragment, finish_reason=None))
             case DuplicateFragment(at) if at == number:
                 yield self._pass(fragment)
+                self._strike.has_struck = True
                 yield self._pass(fragment)
             case ReorderedFragments(at) if at == number:
                 self._held = fragment
@@ -67,6 +68,7 @@ class Passing:
                 pass
             case _:
                 yield self._pass(fragment)
+                self._strike.has_struck |= self._held is not None
                 yield from self._released()
 
     def rest(self) -> Iterator[CompletionChunk]:
@@ -79,9 +81,16 @@ class Passing:
         match self._fault:
             case Slow(seconds, at) if at >= self._number:
                 self._strike.wait(seconds, self._partial())
+            case CutStream():
+                self._cut()
             case NoFinishReason():
                 self._passed.completion()
         self._strike.after()
+
+    def _cut(self) -> NoReturn:
+        self._strike.hit(
+            StreamTruncated("the connection broke in the middle of the answer", partial=self._passed.message())
+        )
 
     def _released(self) -> Iterator[CompletionChunk]:
         held, self._held = self._held, None

@@ -21,7 +21,7 @@ from llamabot.testing.faults.strike import Strike
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["faulty", "left_over"]
+__all__ = ["faulty", "left_over", "struck"]
 
 P = TypeVar("P")
 
@@ -52,19 +52,35 @@ def faulty(
     kind = _kind_of(port)
     counted = METHODS[kind] if on is None else tuple(on)
     if missing := [name for name in on or () if not _has(port, name)]:
-        raise UsageError(f"on={missing}: {port!r} has no such method; it is known as a {kind}")
+        raise UsageError(f"on={missing}: {port!r} has no such method; it is known as the port {str(kind)!r}")
     faults = list(schedule)
     if kind is not PortKind.COMPLETION and (alien := [one for one in faults if one and not isinstance(one, OF_ANY)]):
-        raise UsageError(f"{alien[0]!r} befalls completions; a {kind} can have Failure(), LostAnswer() and Slow(…)")
+        raise UsageError(
+            f"{alien[0]!r} befalls completions; what befalls {kind} too is Failure(), LostAnswer(), Slow(…)"
+        )
     plan = _Plan(faults, kind, frozenset(counted), clock or VirtualClock())
     return cast(P, _Faulty(port, plan))
 
 
 def left_over(port: object) -> tuple[Fault, ...]:
-    """Return the faults of a port's schedule that no call has met: a test that leaves some has not tried them."""
+    """Return the faults of a port's schedule that have not struck: a test that leaves some has not tried them.
+
+    These are first the ones that a call met and that changed nothing of it, for its stream was shorter, or was left, or
+    had failed by itself; then those that no call has met.
+    """
+    plan = _plan_of(port)
+    return (*plan.faults(struck=False), *(fault for fault in plan.left if fault is not None))
+
+
+def struck(port: object) -> tuple[Fault, ...]:
+    """Return the faults of a port's schedule that have changed something, in the order of the calls."""
+    return _plan_of(port).faults(struck=True)
+
+
+def _plan_of(port: object) -> _Plan:
     if not isinstance(port, _Faulty):
         raise UsageError(f"{port!r} was not made by faulty(…)")
-    return tuple(fault for fault in port.fault_plan.left if fault is not None)
+    return port.fault_plan
 
 
 class _Plan:
@@ -78,15 +94,20 @@ class _Plan:
         self.counted = counted
         self.clock = clock
         self._lock = threading.Lock()
+        self._strikes: list[tuple[Fault, Strike]] = []
 
     def strike(self, timeout_s: float | None = None) -> Strike:
-        """Return what befalls the call that is made now."""
-        return Strike(self.take(), self.kind, self.clock, timeout_s)
-
-    def take(self) -> Fault | None:
-        """Take the next fault off the schedule."""
+        """Return what befalls the call that is made now, and take it off the schedule."""
         with self._lock:
-            return self.left.pop(0) if self.left else None
+            fault = self.left.pop(0) if self.left else None
+            strike = Strike(fault, self.kind, self.clock, timeout_s)
+            if fault is not None:
+                self._strikes.append((fault, strike))
+        return strike
+
+    def faults(self, *, struck: bool) -> tuple[Fault, ...]:
+        """Return the faults that calls have met and that have struck, or those that have not."""
+        return tuple(fault for fault, strike in self._strikes if strike.has_struck is struck)
 
 
 class _Faulty:
@@ -176,11 +197,14 @@ class _Faulty:
 
     def _append(self, own: Callable[..., Any], events: Any) -> Future[None] | None:
         """Append; a recorder does not raise here: a durable one's ticket fails, any other loses the events silently."""
-        fault = self.fault_plan.take()
-        if isinstance(fault, Slow) and self._port.durable:
-            self.fault_plan.clock.advance(fault.seconds)
+        strike, durable = self.fault_plan.strike(), self._port.durable
+        fault = strike.fault
+        if isinstance(fault, Slow) and durable:
+            strike.wait(fault.seconds)
         ticket: Future[None] | None = None if isinstance(fault, Failure) else own(events)
-        if not self._port.durable or not isinstance(fault, Failure | LostAnswer):
+        fails = (isinstance(fault, LostAnswer) and durable) or isinstance(fault, Failure)
+        strike.has_struck |= fails
+        if not durable or not fails:
             return ticket
         from concurrent.futures import Future
 

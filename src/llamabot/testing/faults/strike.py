@@ -31,12 +31,16 @@ class Strike:
     Args:
         kind: of the port.
         timeout_s: how long who calls waits; None for ever.
+
+    Attributes:
+        has_struck: whether the fault has changed anything yet.
     """
 
     def __init__(
         self, fault: Fault | None, kind: PortKind, clock: VirtualClock, timeout_s: float | None = None
     ) -> None:
         self.fault = fault
+        self.has_struck = False
         self._kind = kind
         self._clock = clock
         self._timeout_s = timeout_s
@@ -56,11 +60,13 @@ class Strike:
             case TimedOut():
                 self.wait(float("inf"))
             case RateLimit(retry_after_s):
-                raise errors.RateLimited("slow down (429)", retry_after_s=retry_after_s, status_code=429)
+                self.hit(errors.RateLimited("slow down (429)", retry_after_s=retry_after_s, status_code=429))
             case ServerError(status_code):
-                raise errors.ProviderUnavailable(f"the provider is failing ({status_code})", status_code=status_code)
+                self.hit(
+                    errors.ProviderUnavailable(f"the provider is failing ({status_code})", status_code=status_code)
+                )
             case ConnectionRefused():
-                raise errors.ProviderUnavailable("the connection was refused")
+                self.hit(errors.ProviderUnavailable("the connection was refused"))
 
     def after(self, outcome: Any = None) -> Any:
         """Return what the call gave, unless the fault keeps it back."""
@@ -68,12 +74,17 @@ class Strike:
             case LostAnswer():
                 self.fail("the connection broke before its answer came")
             case MalformedBody():
-                raise errors.BadCompletion("the provider answered with something that is no completion")
+                self.hit(errors.BadCompletion("the provider answered with something that is no completion"))
         return outcome
 
     def fail(self, why: str) -> NoReturn:
         """Raise the port's own error."""
-        raise ERRORS[self._kind](f"the {self._kind}: {why}")
+        self.hit(ERRORS[self._kind](f"the {self._kind}: {why}"))
+
+    def hit(self, error: errors.PortError) -> NoReturn:
+        """Raise what the fault raises."""
+        self.has_struck = True
+        raise error
 
     def wait(self, seconds: float, partial: AssistantMessage | None = None) -> None:
         """Let time pass on the clock, but no more than who calls waits for.
@@ -82,6 +93,7 @@ class Strike:
             CompletionTimeout: an answer takes longer.
             DeadlinePassed: a tool takes longer; it is what a driver raises then.
         """
+        self.has_struck = True
         if self._timeout_s is None or seconds <= self._timeout_s:
             self._clock.advance(seconds)
             return

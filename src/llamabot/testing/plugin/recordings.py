@@ -108,10 +108,27 @@ def _records(config: pytest.Config) -> bool:
 
 
 def _use(item: pytest.Item) -> _Use:
+    if several := _several(item):
+        return _Unusable(several)
     path = _path(item)
     if path is None:
         return _Unusable(f'@pytest.mark.{_MARK}("refund.llamabot.json") names the file')
     return _Recorded(path, item.config.stash[_RECORDERS]) if _records(item.config) else _Replayed(path)
+
+
+def _several(item: pytest.Item) -> str:
+    """Return what is wrong where a test, or its class, is marked twice: which file counts would be a guess."""
+    nearest, marks = None, []
+    for node, mark in item.iter_markers_with_node(_MARK):
+        nearest = nearest or node
+        marks += [mark] if node is nearest else []
+    if len(marks) < 2:
+        return ""
+    files = " and ".join(str(mark.args[0]) if mark.args else "nothing" for mark in reversed(marks))
+    return (
+        f"{nearest.name if nearest else item.name} is marked {len(marks)} times with @pytest.mark.{_MARK}: {files}. "
+        "A test has one file: keep one mark, or make two tests of it"
+    )
 
 
 def _path(item: pytest.Item) -> Path | None:
