@@ -60,8 +60,9 @@ def test_ctrl_c_waits_for_answers_and_a_second_one_leaves_them() -> None:
         assert summary == "llamabot: 4 rows; 3 told from the log; 3 in, 2 out; $0.25"
 
 
-def test_an_async_bot_answers_a_row_while_the_next_is_not_there_yet() -> None:
-    with Terminal("map", "-", "--bot", "own:ashout", "--out", "out.jsonl", program=LLAMABOT) as terminal:
+@pytest.mark.parametrize("bot", ["own:shout", "own:ashout"])
+def test_answers_a_row_while_the_next_is_not_there_yet(bot: str) -> None:
+    with Terminal("map", "-", "--bot", bot, "--out", "out.jsonl", program=LLAMABOT) as terminal:
         terminal.type('"a"\n')
         terminal.wait_for("$0.25")
         assert _values() == ["A"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import shlex
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +113,29 @@ def test_stands_in_a_pipe(command: Command) -> None:
     assert ended.status == 0
     assert [json.loads(line)["value"] for line in ended.out.splitlines()] == ["A", "B"]
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("bot", ["own:shout", "own:ashout"])
+def test_writes_an_answer_while_the_next_row_is_not_there_yet(command: Command, project: Path, bot: str) -> None:
+    """Pipes that have names, as those of `<(…)` and `>(…)` in a shell."""
+    os.mkfifo(project / "rows")
+    os.mkfifo(project / "answers")
+    answered: list[str] = []
+
+    def feed() -> None:
+        with (project / "rows").open("wb", buffering=0) as rows:
+            for text in ("a", "b"):
+                rows.write(f'"{text}"\n'.encode())
+                if select.select([answers], [], [], 20)[0]:
+                    answered.append(json.loads(os.read(answers, 10_000))["value"])
+
+    answers = os.open(project / "answers", os.O_RDWR)  # so that nobody waits for another to open it
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    ended = command("map", "rows", "--bot", bot, "--out", "answers")
+    feeder.join()
+    os.close(answers)
+    assert (ended.status, answered) == (0, ["A", "B"]), ended.err
 
 
 def test_a_bad_row_fails_alone_and_says_its_line(command: Command, project: Path) -> None:

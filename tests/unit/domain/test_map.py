@@ -11,6 +11,7 @@ import pytest
 from tests.property.maps import BOTH, Fate, Model, bot, mapped, seen
 
 import llamabot as lmb
+from llamabot.domain.mapping.coming import Coming
 from llamabot.testing import (
     CountingIds,
     FunctionCompletion,
@@ -151,6 +152,38 @@ def test_an_item_does_not_wait_for_the_next_input_of_an_async_source() -> None:
         return got
 
     assert asyncio.run(awaited()) == [0, 1]
+
+
+@BOTH
+def test_an_item_does_not_wait_for_the_next_input_of_a_pipe(colour: str) -> None:
+    waiting, more = threading.Event(), threading.Event()
+    taken: list[str] = []
+
+    def pipe() -> Iterator[str]:
+        yield "a"
+        waiting.set()
+        assert more.wait(20), "what is done does not leave while the next input is waited for"
+        yield "b"
+        raise OSError("the pipe is closed")
+
+    def reply(request: Any) -> str:
+        if colour == "sync":  # nothing is done before the next input is asked for
+            assert waiting.wait(20)
+        return str(request.messages[-1].text).upper()
+
+    def take(item: Any) -> None:
+        taken.append(item.unwrap().text)
+        more.set()
+
+    async def awaited() -> None:
+        async for item in bot(colour, FunctionCompletion(reply)).map(Coming(pipe())):
+            take(item)
+
+    with pytest.raises(OSError, match="closed"):
+        asyncio.run(awaited()) if colour == "async" else [
+            take(item) for item in bot(colour, FunctionCompletion(reply)).map(Coming(pipe()))
+        ]
+    assert taken == ["A", "B"]
 
 
 def test_an_async_source_is_drawn_in_one_task_and_its_error_is_raised_last() -> None:

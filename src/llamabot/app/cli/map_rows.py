@@ -90,8 +90,15 @@ class Rows:
 
 
 def rows_of(file: Path) -> Iterable[Row]:
-    """Return the rows of a file, or of stdin."""
-    return _rows(_stdin()) if file == PIPE else Rows(file)
+    """Return the rows of a file; of stdin, and of what else can be read but once, as they come."""
+    if file == PIPE:
+        return _rows(_stdin())
+    return _once(file) if _is_stream(file) else Rows(file)
+
+
+def _once(file: Path) -> Iterator[Row]:
+    with file.open("rb") as lines:
+        yield from _rows(lines)
 
 
 def _stdin() -> BinaryIO:
@@ -175,7 +182,14 @@ def _check(out: Path, rows: Path, *, goes_on: bool) -> None:
         raise UsageError(f"{str(out)!r} holds something else than answers of `llamabot map`: name another file")
 
 
+def _is_stream(path: Path) -> bool:
+    """Say whether a path is of a pipe, a terminal or the like: `<(…)` and `>(…)` of a shell are."""
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
 def _beginning(out: Path) -> bytes:
+    if _is_stream(out):
+        return b""
     try:
         with out.open("rb") as file:
             return file.read(len(_FIRST))

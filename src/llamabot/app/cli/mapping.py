@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Unpack
@@ -20,13 +20,13 @@ from llamabot.app.cli.formats import cost_text, usage_text
 from llamabot.app.cli.importing import AnyBot, load_bot
 from llamabot.app.cli.map_rows import PIPE, Answers, Row, Rows, rows_of, written
 from llamabot.app.cli.terminal import is_terminal, say
+from llamabot.domain.mapping.coming import Coming
 from llamabot.domain.mapping.item import MapItem
 from llamabot.domain.mapping.items import MapItems
 from llamabot.domain.mapping.job import can_resume
 from llamabot.domain.resolve import resolve_instruments
 from llamabot.domain.settings import MapSettings
 from llamabot.domain.shells import SyncShell
-from llamabot.domain.threads import in_thread
 from llamabot.ports.completion import NO_USAGE
 from llamabot.ports.errors import LlamabotError, UsageError
 
@@ -109,12 +109,13 @@ def _new_job(bot: AnyBot) -> str | None:
 
 def _items(bot: AnyBot, rows: Iterable[Row], **how: Unpack[MapSettings]) -> Iterator[MapItem[Any]]:
     """Yield the items of a map, of a bot of either colour; leaving early stops it."""
+    inputs = rows if isinstance(rows, Rows) else Coming(rows)  # a pipe may be long in filling
     if isinstance(bot, SyncShell):
-        with bot.map(rows, **how) as items, _two_interrupts(items):
+        with bot.map(inputs, **how) as items, _two_interrupts(items):
             yield from items
         return
     with asyncio.Runner() as runner:  # its end, and Ctrl-C, stop the map
-        awaited = bot.map(rows if isinstance(rows, Rows) else _coming(rows), **how)
+        awaited = bot.map(inputs, **how)
 
         async def following() -> MapItem[Any] | None:
             return await anext(awaited, None)
@@ -124,13 +125,6 @@ def _items(bot: AnyBot, rows: Iterable[Row], **how: Unpack[MapSettings]) -> Iter
                 yield item
         finally:
             runner.run(awaited.aclose())
-
-
-async def _coming(rows: Iterable[Row]) -> AsyncIterator[Row]:
-    """Yield rows that may be long in coming, in a thread, so that the others are worked on meanwhile."""
-    drawn = iter(rows)
-    while (row := await in_thread(next, drawn, None)) is not None:
-        yield row
 
 
 @contextmanager

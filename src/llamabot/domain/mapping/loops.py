@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from llamabot.domain.drivers import NO_WORLD, adrive, drive
+from llamabot.domain.mapping.coming import Coming
 from llamabot.domain.mapping.item import MapItem
 from llamabot.domain.mapping.plan import Plan, Work
 from llamabot.domain.mapping.window import Do, Leave, Window
@@ -27,7 +28,7 @@ _LOOK_S = 0.05  # between two looks at whether nobody waits any longer: a signal
 
 
 def in_threads(plan: Plan[T], inputs: Iterator[Any]) -> Generator[MapItem[T], None, None]:
-    """Map on threads; inputs are drawn on the caller's, while it asks for an item.
+    """Map on threads; inputs are drawn on the caller's, while it asks for an item, unless they are `Coming`.
 
     Closing it lets no effect begin any more, and waits for those that have.
     """
@@ -35,11 +36,12 @@ def in_threads(plan: Plan[T], inputs: Iterator[Any]) -> Generator[MapItem[T], No
     window, news = at_work.window, at_work.news
     try:
         drive(plan.opening(), NO_WORLD)
+        draw = at_work.drawing(inputs)
         while (do := window.act()) is not Do.END:
             if isinstance(do, Leave):
                 yield do.item
             elif do is Do.DRAW:
-                _draw(inputs, window, at_work.start)
+                draw()
             else:
                 news.get()()
             while not news.empty():
@@ -78,6 +80,7 @@ class _Threads(Generic[T]):
         self.window: Window[MapItem[T]] = Window(plan.concurrency, in_order=plan.in_order)
         self.news: SimpleQueue[News] = SimpleQueue()
         self._running: dict[int, InThread[MapItem[T]]] = {}
+        self._wanted: SimpleQueue[bool] = SimpleQueue()
 
     def start(self, given: Any) -> None:
         index = self.window.drew()
@@ -86,6 +89,15 @@ class _Threads(Generic[T]):
         thread = self._running[index] = InThread(drive, work.steps, NO_WORLD, context=work.context)
         thread.add_done_callback(lambda _: self.news.put(partial(self._take, index, work)))
         thread.start()
+
+    def drawing(self, inputs: Iterator[Any]) -> Callable[[], None]:
+        """Return what draws the next input: at once, or beside the work where it may be long in coming."""
+        if not isinstance(inputs, Coming):
+            return partial(_draw, inputs, self.window, self.start)
+        feeder = InThread(_feed, inputs, self._wanted.get, lambda given: self.news.put(partial(self.start, given)))
+        feeder.add_done_callback(lambda ended: self.news.put(partial(self.window.ended, ended.exception())))
+        feeder.start()
+        return partial(self._wanted.put, True)
 
     def _take(self, index: int, work: Work[T]) -> None:
         thread = self._running[index]
@@ -96,6 +108,7 @@ class _Threads(Generic[T]):
 
     def stop(self) -> None:
         self._plan.cancel()
+        self._wanted.put(False)  # one that waits for an input is left to itself, and ends with it
         try:
             for thread in self._running.values():
                 while not (self._plan.is_dropped or thread.join(_LOOK_S)):
@@ -131,7 +144,7 @@ class _Tasks(Generic[T]):
         if not isinstance(inputs, AsyncIterator):
             return partial(_draw, inputs, self.window, self.start)
         wanted = asyncio.Semaphore(0)
-        feeder = asyncio.ensure_future(_feed(inputs, wanted, lambda given: self._happened(partial(self.start, given))))
+        feeder = asyncio.ensure_future(_afeed(inputs, wanted, lambda given: self._happened(partial(self.start, given))))
         self._running.add(feeder)
         feeder.add_done_callback(lambda ended: self._happened(partial(self._fed, ended)))
         return wanted.release
@@ -170,7 +183,17 @@ def _draw(inputs: Iterator[Any], window: Window[Any], start: Callable[[Any], Non
         start(given)
 
 
-async def _feed(inputs: AsyncIterator[Any], wanted: asyncio.Semaphore, start: Callable[[Any], None]) -> None:
+def _feed(inputs: Iterator[Any], is_wanted: Callable[[], bool], start: Callable[[Any], None]) -> None:
+    """Draw inputs when they are wanted, all in one thread."""
+    while is_wanted():
+        try:
+            given = next(inputs)
+        except StopIteration:
+            return
+        start(given)
+
+
+async def _afeed(inputs: AsyncIterator[Any], wanted: asyncio.Semaphore, start: Callable[[Any], None]) -> None:
     """Draw inputs when they are wanted, all in one task, for what yields them may hold to its task."""
     await wanted.acquire()
     async for given in inputs:
