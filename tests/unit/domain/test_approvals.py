@@ -168,7 +168,6 @@ def test_changed_arguments_are_run_and_told_to_the_model(kind: Any) -> None:
     result = go(agent(kind, shop, recorder, "done").resume(error.run_id, approvals={"car": answer}))
     assert shop.done == ["look pen", "buy bike"]
     assert told(result)[0] == 'The arguments were changed to {"item":"bike"}.\nbought bike'
-    assert agent(kind, shop, recorder) is not None
     again = lmb.AgentBot("Shop.", tools=[shop.look, shop.buy], recorder=recorder).replay(error.run_id)
     assert again.messages == result.messages
 
