@@ -6,6 +6,7 @@ inputs were begun, and a crash cannot begin one twice.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -22,6 +23,7 @@ __all__ = ["JOB_TAG", "KEY_TAG", "Job", "can_resume"]
 
 JOB_TAG, KEY_TAG = "map", "map.key"
 _BETWEEN_FLUSHES = 64
+_NEAR = 50_000  # keys: those of ten million inputs would be gigabytes, and no map draws so far ahead of its log
 _KEY_CHARACTERS = 200  # of a key that people see in the log; it may be a whole text
 Key = Callable[[Any], str | int]
 
@@ -38,12 +40,13 @@ class Job:
         name: of the job.
         recorder: keeps its log.
         key: names an input; by default its index and what it says do.
+        near: how many inputs' keys are kept, to see that one is given twice; about earlier ones the log is asked.
 
     Raises:
         ConfigurationError: the recorder's runs could not be gone on with.
     """
 
-    def __init__(self, name: str, recorder: RecorderPort | None, key: Key | None) -> None:
+    def __init__(self, name: str, recorder: RecorderPort | None, key: Key | None, near: int = _NEAR) -> None:
         if recorder is None or not can_resume(recorder):
             raise ConfigurationError(
                 f"resume={name!r} needs a log that keeps contents and outlives the process: "
@@ -53,7 +56,8 @@ class Job:
         self._prefix = _digest(name, 6)
         self._claim: Claim | None = None
         self._begun: set[str] = set()
-        self._given: dict[str, int] = {}
+        self._near, self._forgets = near, False
+        self._given: OrderedDict[str, int] = OrderedDict()
 
     def opening(self) -> Steps[None]:
         """Take the job in hand and learn which of its runs were begun.
@@ -83,10 +87,25 @@ class Job:
         key = self._key(given)
         if not isinstance(key, str | int):
             raise UsageError(f"key= gives a text or a number for each input, not {type(key).__name__}")
-        before = self._given.setdefault(str(key), index)
+        before = self._given.setdefault(_digest(str(key), 14), index)
         if before != index:
             raise UsageError(f"the inputs {before} and {index} have the same key {str(key)!r}: a key names one input")
+        if len(self._given) > self._near:
+            self._given.popitem(last=False)
+            self._forgets = True
         return str(key)
+
+    def refusing_a_known(self, key: str | None, index: int, run_id: str) -> Steps[None]:
+        """Refuse the key of an input that this map has begun, though the key is kept no longer.
+
+        Raises:
+            UsageError: another input has it.
+            RecorderError: the log cannot be read.
+        """
+        if key is not None and self._forgets and (yield Wait(partial(self._recorder.events, run_id))):
+            raise UsageError(
+                f"the input {index} has the key {key!r} of an earlier one, whose run is {run_id}: a key names one input"
+            )
 
     def place(self, index: int, key: str | None, messages: tuple[Message, ...]) -> tuple[str, Mapping[str, str]]:
         """Return the id of an item's run, and the tags by which it is found again.

@@ -101,7 +101,7 @@ class Tries(Generic[T]):
 
     def _item(self, asked: Input) -> Steps[MapItem[T]]:
         try:
-            self._place(asked)
+            yield from self._placing(asked)
             result = yield from self._result(asked)
             if self._job is not None:
                 yield from self._job.keeping_up(asked.index)
@@ -125,7 +125,7 @@ class Tries(Generic[T]):
         except Exception as error:  # what a function of the user's raises is that input's
             return error
 
-    def _place(self, asked: Input) -> None:
+    def _placing(self, asked: Input) -> Steps[None]:
         """Say what the bot is asked, and where that is in the log."""
         if isinstance(asked.key, Exception):
             raise asked.key
@@ -135,6 +135,8 @@ class Tries(Generic[T]):
         if self._job is not None:
             asked.run_id, asked.tags = self._job.place(asked.index, asked.key, asked.messages)
             asked.is_begun = self._job.has_begun(asked.run_id)
+            if not asked.is_begun:
+                yield from self._job.refusing_a_known(asked.key, asked.index, asked.run_id)
 
     def _result(self, asked: Input) -> Steps[Result[T]]:
         attempt, began_ns = 1, self._clock.monotonic_ns()

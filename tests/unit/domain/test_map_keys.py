@@ -1,0 +1,65 @@
+"""Keys of a job: each names one input, however many there are, in memory that does not grow with them."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.property.maps import Model, bot
+
+from llamabot.domain.call import ALONE
+from llamabot.domain.drivers import NO_WORLD, drive
+from llamabot.domain.mapping.item import MapItem
+from llamabot.domain.mapping.job import Job
+from llamabot.domain.mapping.trying import Tries
+from llamabot.ports.errors import UsageError
+from llamabot.ports.tools import Cancellation
+from llamabot.testing import InMemoryRecorder, VirtualClock
+
+
+def _passed(recorder: InMemoryRecorder, model: Model, keys: list[str], near: int) -> list[MapItem[object]]:
+    """Return the items of a job that keeps so many keys, one after the other."""
+    job = Job("job", recorder, str, near)
+    tries = Tries(
+        bot("sync", model, recorder=recorder),
+        {"memory": ALONE},
+        prompt=None,
+        retry=None,
+        job=job,
+        accept_changes=True,  # so that nothing but the key refuses an input
+        recorder=recorder,
+        clock=VirtualClock(),
+    )
+    drive(job.opening(), NO_WORLD)
+    try:
+        return [drive(tries.item(index, key, Cancellation()), NO_WORLD) for index, key in enumerate(keys)]
+    finally:
+        job.close()
+
+
+@given(keys=st.lists(st.sampled_from("abcd"), max_size=10), near=st.integers(1, 3), begun=st.integers(0, 10))
+def test_a_key_is_refused_the_second_time_however_few_are_kept(keys: list[str], near: int, begun: int) -> None:
+    """In a job that is new, and in one whose log has some of them."""
+    recorder, model = InMemoryRecorder(durable=True), Model()
+    for given_ in (keys[:begun], keys):
+        items = _passed(recorder, model, given_, near)
+        refused = [isinstance(item.error, UsageError) for item in items]
+        assert refused == [key in given_[:index] for index, key in enumerate(given_)]
+        assert [item.run_id is None for item in items] == refused
+    assert set(model.asked.values()) <= {1}
+
+
+def test_what_is_kept_of_keys_does_not_grow_with_the_inputs() -> None:
+    def kept_bytes(inputs: int) -> int:
+        job = Job("job", InMemoryRecorder(durable=True), lambda number: f"{number}" * 100, near=100)
+        tracemalloc.start()
+        try:
+            for number in range(inputs):
+                job.key_of(number, number)
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    assert kept_bytes(10_000) < 1.5 * kept_bytes(1_000)
+    assert kept_bytes(1_000) < 100 * 500, "keys are kept as they are, however long"
