@@ -52,8 +52,8 @@ _UNKNOWN = """
 """
 _ANY_OF = """
     SELECT EXISTS (
-        SELECT 1 FROM json_each(?1) AS row JOIN events ON events.run_id = row.key
-        AND events.body = CAST(substr(?2, row.value >> 32, row.value & 4294967295) AS TEXT)
+        SELECT 1 FROM json_each(?) AS row JOIN events ON events.run_id = row.key
+        AND events.body = CAST(substr(?, row.value >> 32, row.value & 4294967295) AS TEXT)
     )
 """
 
