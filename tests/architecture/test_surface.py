@@ -63,7 +63,7 @@ def test_its_strategies_load_hypothesis_and_no_adapter_of_a_vendor() -> None:
     code += "import llamabot.testing.strategies; print(*{*sys.modules} - before)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     vendors = {name.partition(".")[0] for name in loaded} - {*sys.stdlib_module_names, "llamabot"}
-    assert vendors == {"msgspec"}
+    assert vendors - {"typing_extensions"} == {"msgspec"}  # which takes the other with it where it is installed
     adapters = {name.split(".")[2] for name in loaded if name.startswith("llamabot.adapters.")}
     assert adapters == {"fake"}
     assert "asyncio" not in loaded

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,19 +31,20 @@ for words in sys.argv[1:]:
 pytestmark = pytest.mark.loopback
 
 
-def _each(*commands: str, stop: Callable[[], object]) -> list[Ended]:
+def _each(*commands: str, until: str) -> list[Ended]:
     """Run commands one after the other in one process, which ends well and has nothing more to say.
 
-    It gets a Ctrl-C as soon as `stop` returns.
+    It gets a Ctrl-C as soon as it has printed a text.
     """
     command, pipe = [sys.executable, "-c", IN_ONE_PROCESS, *commands], subprocess.PIPE
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as process:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
         try:
-            stop()
+            begun = _read(process, until)
             process.send_signal(signal.SIGINT)
-            printed, told = process.communicate(timeout=90)
+            rest, errors = process.communicate(timeout=90)
         finally:
             process.kill()
+    printed, told = (begun + rest).decode(), errors.decode()
     assert process.returncode == 0, told
     *outs, out = re.split(r"<status \d+>\n", printed)
     *errs, err = re.split(r"<status \d+>\n", told)
@@ -73,7 +75,7 @@ def test_stops_at_ctrl_c_answers_records_and_keeps_the_key(provider: ChatServer)
     provider.script(stream_of(["word "] * 10_000, pause_s=0.05))
     provider.respond = reply
     commands = ("ask ?", "show", "ask ?", "ask --debug ?", "show", "show --full", "runs", "doctor")
-    stopped, shown_stopped, ended, refused, *others = _each(*commands, stop=lambda: _some_of_an_answer(provider))
+    stopped, shown_stopped, ended, refused, *others = _each(*commands, until="word word")
     assert stopped.status == 130
     assert "word word" in stopped.out
     assert "ask  cancelled" in shown_stopped.out
@@ -89,10 +91,13 @@ def test_stops_at_ctrl_c_answers_records_and_keeps_the_key(provider: ChatServer)
     assert CANARY.encode() not in stored
 
 
-def _some_of_an_answer(provider: ChatServer) -> None:
-    """Wait until a provider has sent some words."""
-    exchange = provider.wait_for(1, timeout_s=60.0)
-    deadline = time.monotonic() + 20
-    while exchange.fragments_sent < 20:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def _read(process: subprocess.Popen[bytes], until: str) -> bytes:
+    """Return what a process has printed when a text is there."""
+    assert process.stdout is not None
+    printed = b""
+    while until.encode() not in printed:
+        assert select.select([process.stdout], [], [], 60)[0]
+        more = os.read(process.stdout.fileno(), 65536)
+        assert more, printed
+        printed += more
+    return printed

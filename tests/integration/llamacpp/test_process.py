@@ -16,12 +16,13 @@ pytestmark = pytest.mark.embedded
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, or needs the GNU library's exit handlers")
 
 PROLOGUE = """
-import os, sys, threading, time
+import os, sys, threading, time, warnings
 from llamabot.adapters.llamacpp import EmbeddedCompletion
 from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.errors import LlamabotError
 from llamabot.ports.messages import UserMessage
 
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # of any fork, since 3.12
 port = EmbeddedCompletion(sys.argv[1], context_tokens=512)
 
 def ask(text="Say hello.", max_tokens=4, **changes):
