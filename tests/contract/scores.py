@@ -20,12 +20,12 @@ def by_bm25(query: str, texts: Sequence[str]) -> list[float | None]:
     """Score as SQLite's FTS5 does: k1 = 1.2, b = 0.75, and a word in most passages counts nearly nothing."""
     counted = [_counts(text) for text in texts]
     average = sum(map(_total, counted)) / len(texts)
+    having = {word: sum(word in counts for counts in counted) for word in _counts(query)}
     found: list[float | None] = []
     for counts in counted:
         score = 0.0
-        for word in _counts(query).keys() & counts.keys():
-            having = sum(word in other for other in counted)
-            weight = max(math.log((len(texts) - having + 0.5) / (having + 0.5)), 1e-6)
+        for word in having.keys() & counts.keys():
+            weight = max(math.log((len(texts) - having[word] + 0.5) / (having[word] + 0.5)), 1e-6)
             saturation = counts[word] + 1.2 * (0.25 + 0.75 * _total(counts) / average)
             score += weight * counts[word] * 2.2 / saturation
         found.append(score or None)
