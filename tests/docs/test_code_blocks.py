@@ -32,7 +32,7 @@ RUNNABLE = [
         path, marks=[pytest.mark.embedded] if any("embedded" in block.needs for block in _blocks(path)) else []
     )
     for path in DOCUMENTS
-    if path != ROOT / "README.md"  # it runs in tests/e2e/test_readme.py
+    if path != ROOT / "README.md"  # it runs in tests/packaging/test_distribution.py
     and any(block.language == "python" for block in _blocks(path))
 ]
 COMMANDS = sorted(

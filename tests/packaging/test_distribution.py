@@ -186,12 +186,14 @@ def test_the_install_line_of_the_readme_brings_what_the_sentence_before_it_says(
 
 
 @pytest.mark.embedded
-def test_the_readme_runs_as_written_on_the_installed_library(
-    environment: Callable[[str], Path], tmp_path: Path
+def test_the_readme_runs_on_the_installed_library_and_its_first_lines_give_the_right_answers(
+    environment: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [str(environment("all") / "python"), str(RUNNER), str(ROOT / "README.md")]
-    assert "```python" in (ROOT / "README.md").read_text(encoding="utf-8")
-    _output(command, tmp_path)
+    monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
+    command = [str(environment("all") / "python"), "-W", "error", str(RUNNER), str(ROOT / "README.md")]
+    first, second = _output(command, tmp_path).splitlines()[:2]
+    assert "12 euros" in first
+    assert "1862" in second
 
 
 def _library() -> set[str]:

@@ -178,6 +178,7 @@ def test_a_changed_project_is_installed_again_and_its_packages_are_not(checkout:
     assert (checkout / "builds").read_text() == "xx"
 
 
+@pytest.mark.usefixtures("quick_venv")
 def test_a_changed_lock_makes_a_new_environment(checkout: Path) -> None:
     (checkout / ".venv" / "of-the-old-lock").touch()
     (checkout / "requirements" / "demo.txt").write_text("# another nothing\n")
