@@ -37,9 +37,13 @@ from typing import Any
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<language>\w*)")
 COMMENT = re.compile(r"<!--\s*test:(?P<needs>.*?)-->", re.DOTALL)
 NEEDS = {"completion", "embedded", "compile", "pytest"}
-SHORT_SEARCHES = """
+# Hypothesis works its tables of characters out in seconds, unless they are where it keeps them for the tests.
+TABLES = Path(__file__).resolve().parents[2] / ".hypothesis"
+SHORT_SEARCHES = f"""
 from hypothesis import settings
-settings.register_profile("short", max_examples=20, deadline=None, derandomize=True, database=None)
+from hypothesis.configuration import set_hypothesis_home_dir
+set_hypothesis_home_dir({str(TABLES)!r})
+settings.register_profile("short", max_examples=8, deadline=None, derandomize=True, database=None)
 settings.load_profile("short")
 """
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -186,9 +190,11 @@ def _close_the_network() -> None:
 def _let_hypothesis_take_its_time() -> None:
     """Search alike each time, and not for long; drawing slowly is no fault, for a machine may be busy."""
     from hypothesis import HealthCheck, settings
+    from hypothesis.configuration import set_hypothesis_home_dir
 
+    set_hypothesis_home_dir(TABLES)
     patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-    settings.register_profile("documents", **patient, max_examples=60, derandomize=True, database=None)
+    settings.register_profile("documents", **patient, max_examples=25, derandomize=True, database=None)
     settings.load_profile("documents")
 
 
