@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.e2e.command import LLAMABOT, Terminal, run
+from tests.e2e.command import LLAMABOT, Terminal, look
 from tests.embedded_model import installed_model
 
 import llamabot as lmb
@@ -65,7 +65,7 @@ def test_stops_the_model_at_ctrl_c() -> None:
         assert terminal.end() == 130
     assert Path("left").exists()
     assert "Traceback" not in terminal.text
-    shown = run("show").out
+    shown = look("show").out
     assert "ask  cancelled" in shown
     assert "word word" in shown
 
@@ -89,7 +89,7 @@ def test_chats_on_after_ctrl_c() -> None:
         terminal.type("\x04")
         assert terminal.end() == 0
     assert "Traceback" not in terminal.text
-    shown = run("show").out
+    shown = look("show").out
     assert shown.startswith("chat  completed")
     assert ("chat  cancelled" in shown, "chat  failed" in shown) == (True, False)
     assert "recalled" not in shown
@@ -120,7 +120,7 @@ def test_works_with_its_streams_closed() -> None:
         command = " ".join(map(shlex.quote, [*_slow(["yes"], 0.0), "ask", "?"]))
         done = subprocess.run(["sh", "-c", f"{command} {closing}"], capture_output=True, check=False)
         assert (done.returncode, done.stderr) == (status, b""), closing
-    assert run("runs").out.count("completed") == 4
+    assert look("runs").out.count("completed") == 4
 
 
 @pytest.mark.embedded
@@ -140,7 +140,7 @@ def test_stops_the_embedded_model_at_ctrl_c_and_chats_on() -> None:
         terminal.type("\x04")
         assert terminal.end() == 0
         assert terminal.busy_s < 10, "all the countries take twice that and more"
-    assert "chat  cancelled" in run("show").out
+    assert "chat  cancelled" in look("show").out
 
 
 def test_is_silent_when_its_reader_leaves() -> None:
