@@ -17,8 +17,11 @@ SERVER = Path(__file__).with_name("http_server.py")
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[EmbeddedCompletion]:
-    """One adapter for all: its model is loaded once."""
-    port = EmbeddedCompletion(installed_model(), context_tokens=1024)
+    """One adapter for all: its model is loaded once.
+
+    On one thread: beside other tests a second one mostly waits for a processor, and the first, busily, for the second.
+    """
+    port = EmbeddedCompletion(installed_model(), context_tokens=1024, threads=1)
     yield port
     port.close()
 

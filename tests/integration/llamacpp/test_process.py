@@ -108,7 +108,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(idle, 0)[1]) == 8
 @linux_only
 def test_a_child_of_a_child_works_too_while_another_thread_generates() -> None:
     done = run("""
-stream = port.stream(ask("Write a long story.", max_tokens=300))
+stream = port.stream(ask("Write a long story.", max_tokens=150))
 next(stream)
 pid = os.fork()
 if pid == 0:
@@ -124,9 +124,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize(
-    "end", ["sys.exit(3)", "raise SystemExit(3)", "threading.Thread(target=lambda: None).start(); sys.exit(3)"]
-)
+@pytest.mark.parametrize("end", ["sys.exit(3)", "threading.Thread(target=lambda: None).start(); sys.exit(3)"])
 def test_a_process_may_end_in_the_middle_of_an_answer(end: str) -> None:
     before = _busy_s()
     done = run(f"""

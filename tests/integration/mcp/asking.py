@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,18 @@ def odd(what: str, **options: Any) -> lmb.McpToolbox:
     return lmb.McpToolbox.stdio(
         sys.executable, "-S", "-E", ODD, what, **{"name": "t", "connect_timeout_s": 20.0, **options}
     )
+
+
+@contextmanager
+def served(**variables: str) -> Iterator[str]:
+    """Have a good server behind HTTP for a block, which gets its address."""
+    environment = {**os.environ, **variables}
+    with subprocess.Popen(
+        [sys.executable, TOOLS, "--http"], stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        assert server.stdout
+        yield server.stdout.readline().strip()
+        server.kill()
 
 
 def context() -> RunContext[Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.mcp.asking import TOOLS, started
+from tests.integration.mcp.asking import TOOLS, served, started
 
 import llamabot as lmb
 
@@ -23,10 +23,8 @@ def box() -> Iterator[lmb.McpToolbox]:
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The address of a good server behind HTTP, for tests that leave it as it was."""
-    with subprocess.Popen([sys.executable, TOOLS, "--http"], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        yield server.stdout.readline().strip()
-        server.kill()
+    with served() as address:
+        yield address
 
 
 @pytest.fixture
@@ -39,10 +37,8 @@ def serve(journal: Path) -> Iterator[Callable[..., tuple[str, subprocess.Popen[s
     """Return a starter of the good server behind HTTP, which gives its address and the process."""
     begun: list[subprocess.Popen[str]] = []
 
-    def start(token: str | None = None, *, old: bool = False) -> tuple[str, subprocess.Popen[str]]:
-        environment = {**os.environ, "JOURNAL": str(journal), **({"TOKEN": token} if token else {})}
-        if old:
-            environment["OLD"] = "1"
+    def start(*, old: bool = False) -> tuple[str, subprocess.Popen[str]]:
+        environment = {**os.environ, "JOURNAL": str(journal), **({"OLD": "1"} if old else {})}
         server = subprocess.Popen([sys.executable, TOOLS, "--http"], stdout=subprocess.PIPE, text=True, env=environment)
         begun.append(server)
         assert server.stdout

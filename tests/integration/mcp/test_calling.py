@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.integration.mcp.asking import aask, ask, bare, context, eventually, is_alive, lines, odd, started, the_call
+from tests.integration.mcp.asking import aask, ask, bare, context, eventually, is_alive, lines, odd, the_call
 
 import llamabot as lmb
 
@@ -78,7 +78,7 @@ class TestAnError:
         assert ask(box, "process").text == before
 
     def test_is_told_after_the_time_for_a_call_and_the_server_is_told_too(self, journal: Path) -> None:
-        with started(journal=journal, timeout_s=0.3) as box:
+        with bare(journal=journal, timeout_s=0.3) as box:
             result = ask(box, "sleep", seconds=60)
             assert result.is_error
             assert "no answer within 0.3 s" in result.text

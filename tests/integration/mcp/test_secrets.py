@@ -5,25 +5,26 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.mcp.asking import ODD, ask, lines
+from tests.integration.mcp.asking import ODD, ask, lines, served
 from tests.servers.loopback import refusing_port
 
 import llamabot as lmb
 from llamabot.ports.errors import LlamabotError
 
-KEY = "sk-a1b2c3d4e5"
+KEY, WRONG = "sk-a1b2c3d4e5", "sk-f6g7h8i9j0"
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_told(caplog: pytest.LogCaptureFixture) -> Any:
     caplog.set_level(logging.INFO)  # at DEBUG the HTTP library's own wire log shows headers, as it does to everybody
     yield
-    assert [message for record in caplog.get_records("call") if KEY in (message := record.getMessage())] == []
+    messages = [record.getMessage() for record in caplog.get_records("call")]
+    assert [message for message in messages if KEY in message or WRONG in message] == []
 
 
 def told(box: lmb.McpToolbox) -> str:
@@ -35,26 +36,35 @@ def told(box: lmb.McpToolbox) -> str:
     return "".join([repr(box), str(box), str(vars(box)), result.text, *traceback.format_exception(caught.value)])
 
 
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("guarded") / "journal"
+
+
+@pytest.fixture(scope="module")
+def guarded(journal: Path) -> Iterator[str]:
+    """The address of a server that wants the key."""
+    with served(TOKEN=KEY, JOURNAL=str(journal)) as address:
+        yield address
+
+
 @pytest.mark.loopback
 class TestOverHttp:
-    def test_a_header_opens_the_door(self, serve: Callable[..., tuple[str, Any]]) -> None:
-        url, _ = serve(token=KEY)
-        with lmb.McpToolbox.http(url, name="t", headers={"Authorization": f"Bearer {KEY}"}) as box:
+    def test_a_header_opens_the_door(self, guarded: str) -> None:
+        with lmb.McpToolbox.http(guarded, name="t", headers={"Authorization": f"Bearer {KEY}"}) as box:
             assert ask(box, "add", a=1).text == "2"
             assert KEY not in repr(box)
 
-    def test_a_query_opens_the_door(self, serve: Callable[..., tuple[str, Any]], journal: Path) -> None:
-        url, _ = serve(token=KEY)
-        with lmb.McpToolbox.http(f"{url}?apiKey={KEY}", name="t") as box:
+    def test_a_query_opens_the_door(self, guarded: str, journal: Path) -> None:
+        with lmb.McpToolbox.http(f"{guarded}?apiKey={KEY}", name="t") as box:
             assert ask(box, "add", a=1).text == "2"
             assert KEY not in repr(box)
         assert f"POST apiKey={KEY}" in lines(journal)
 
-    def test_a_wrong_key_is_not_told(self, serve: Callable[..., tuple[str, Any]]) -> None:
-        url, _ = serve(token="another")
-        shown = told(lmb.McpToolbox.http(f"{url}?apiKey={KEY}", headers={"X-Whatever": KEY}))
+    def test_a_wrong_key_is_not_told(self, guarded: str) -> None:
+        shown = told(lmb.McpToolbox.http(f"{guarded}?apiKey={WRONG}", headers={"X-Whatever": WRONG}))
         assert "headers=" in shown
-        assert KEY not in shown
+        assert WRONG not in shown
 
     def test_credentials_in_an_address_are_not_told(self) -> None:
         with refusing_port() as url:

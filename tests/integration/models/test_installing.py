@@ -93,16 +93,18 @@ def test_fetches_a_model_of_several_files_and_adds_up_how_far_it_is(folder: Path
     assert names(folder) == []
 
 
-@pytest.mark.parametrize("ending", [ONNX, TOKENIZER])
-def test_mends_each_file_of_a_model(folder: Path, embedder: CataloguedModel, ending: str) -> None:
-    path = install(embedder).path.with_suffix(ending)
-    whole = path.read_bytes()
-    path.write_bytes(whole + b"?")
-    install(embedder)
-    assert path.read_bytes() == whole
+def test_mends_each_file_of_a_model(folder: Path, embedder: CataloguedModel) -> None:
+    model = install(embedder).path
+    for path in (model.with_suffix(ending) for ending in (ONNX, TOKENIZER)):
+        whole = path.read_bytes()
+        path.write_bytes(whole + b"?")
+        install(embedder)
+        assert path.read_bytes() == whole
+        path.unlink()
+        with pytest.raises(ConfigurationError, match="llamabot local install tiny"):
+            model_path("tiny", ending=ONNX)
+        path.write_bytes(whole)
     path.unlink()
-    with pytest.raises(ConfigurationError, match="llamabot local install tiny"):
-        model_path("tiny", ending=ONNX)
     install(embedder)
     assert path.read_bytes() == whole
 

@@ -58,10 +58,10 @@ def test_uses_as_many_threads_as_it_is_told_for_the_same_vectors() -> None:
 
 
 @pytest.mark.embedded
-def test_a_thousand_texts_keep_their_places() -> None:
-    texts = [str(number) for number in range(1000)]
+def test_hundreds_of_texts_keep_their_places() -> None:
+    texts = [str(number) for number in range(520)]
     vectors = minilm().embed(texts)
-    assert numpy.allclose(vectors[[0, 511, 512, 999]], minilm().embed(["0", "511", "512", "999"]), atol=1e-6, rtol=0)
+    assert numpy.allclose(vectors[[0, 511, 512, 519]], minilm().embed(["0", "511", "512", "519"]), atol=1e-6, rtol=0)
 
 
 @pytest.mark.embedded
@@ -155,7 +155,7 @@ print([link for link in map(os.readlink, filter(os.path.lexists, links)) if "soc
 def test_a_forked_child_embeds_while_a_thread_of_its_parent_does_and_both_end_well() -> None:
     done = run(
         """
-texts = ["hello there " * 10] * 4
+texts = ["hello there " * 3] * 4
 first = embedding.embed(texts)
 stop = threading.Event()
 def work():
