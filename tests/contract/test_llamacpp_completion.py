@@ -19,7 +19,7 @@ pytestmark = pytest.mark.embedded
 @cache
 def embedded() -> EmbeddedCompletion:
     """Return one adapter for all tests: a model is loaded once in a process anyway."""
-    return EmbeddedCompletion(installed_model(), context_tokens=1024)
+    return EmbeddedCompletion(installed_model(), context_tokens=1024, threads=1)
 
 
 class _Embedded:
