@@ -14,6 +14,8 @@ from llamabot.testing.contracts import AsyncCompletionContract, CompletionContra
 
 
 class _Lite(OverHttp):
+    examples = 20
+
     @pytest.fixture(autouse=True)
     def _clients(self, _server: None) -> Iterator[None]:
         yield

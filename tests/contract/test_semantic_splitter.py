@@ -26,7 +26,6 @@ class TestSemanticSplitter(SplitterContract):
     def make(self) -> SemanticSplitter:
         return SemanticSplitter(size=40, overlap=10)
 
-    @settings(max_examples=50)
     @given(documents_to_split(), st.integers(1, 60), st.integers(0, 59))
     def test_no_passage_is_longer_than_its_size(self, document: Document, size: int, overlap: int) -> None:
         passages = SemanticSplitter(size=size, overlap=min(overlap, size - 1)).split(document)

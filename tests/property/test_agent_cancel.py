@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.property.agents import (
     COLOURS,
@@ -60,7 +60,6 @@ class Stopping:
             raise KeyboardInterrupt
 
 
-@settings(max_examples=60)
 @given(
     script=scripts(CALM, fails=False), turns=st.integers(0, 40), streamed=st.booleans(), colour=st.sampled_from(COLOURS)
 )
@@ -89,7 +88,6 @@ def test_a_task_that_is_cancelled_leaves_a_run_that_goes_on(
     _assert_goes_on(script, model, kit, store, colour)
 
 
-@settings(max_examples=60)
 @given(script=scripts(CALM, fails=False), seen=st.integers(0, 20), colours=st.tuples(*[st.sampled_from(COLOURS)] * 2))
 def test_a_stream_that_is_closed_leaves_a_run_that_goes_on(
     script: list[Decision], seen: int, colours: tuple[str, str]
@@ -111,7 +109,6 @@ def test_a_stream_that_is_closed_leaves_a_run_that_goes_on(
     _assert_goes_on(script, model, kit, store, colours[1])
 
 
-@settings(max_examples=60)
 @given(
     script=scripts(CALM, fails=False), number=st.integers(1, 8), streamed=st.booleans(), colour=st.sampled_from(COLOURS)
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.property.agents import (
     COLOURS,
@@ -54,7 +54,6 @@ def _runs(store: InMemoryRecorder) -> dict[str, Any]:
     return {run.run_id: (run.parent_id, str(run.status), run.usage) for run in store.runs()}
 
 
-@settings(max_examples=60)
 @given(
     questions=_questions(),
     inner=scripts(INNER, fails=False, max_size=2),

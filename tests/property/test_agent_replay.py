@@ -47,7 +47,7 @@ def _outcome(go: Any) -> Any:
         return type(error), str(error), told
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     script=scripts(),
     decisions=st.integers(1, 5),
@@ -67,7 +67,6 @@ def test_a_replay_gives_what_the_run_gave_and_touches_nothing(
     assert _replayed(colours[1], store) == then
 
 
-@settings(max_examples=60)
 @given(script=scripts(), prompt=st.sampled_from(PROMPTS[1:]), colours=st.tuples(*[st.sampled_from(COLOURS)] * 2))
 def test_a_changed_prompt_is_found_out_before_anything_is_done(
     script: list[Decision], prompt: str, colours: tuple[str, str]
@@ -90,7 +89,7 @@ def _state(store: InMemoryRecorder, model: Model, kit: Kit) -> Any:
     return [encode_event(event) for event in store.events(RUN)], len(model.asked), len(kit.ran)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     script=scripts(),
     prompt=st.sampled_from(PROMPTS),

@@ -58,7 +58,6 @@ def _gave(result: Any) -> tuple[Any, ...]:
     return result.value, result.text, result.messages, result.usage, result.cost_usd, result.finish_reason
 
 
-@settings(max_examples=60)
 @given(script=scripts(), segments=_segments(), last=st.sampled_from(COLOURS))
 def test_a_run_that_crashed_is_the_run_that_never_did(
     script: list[Decision], segments: list[Segment], last: str

@@ -113,7 +113,6 @@ def _limits() -> st.SearchStrategy[lmb.Limits]:
     )
 
 
-@settings(max_examples=60)
 @given(script=scripts(), limits=_limits() | st.just(lmb.Limits()))
 @example(script=[Decision("", (("a", "down", ""), ("b", "down", "")))], limits=lmb.Limits())
 def test_an_agent_is_the_same_in_all_four_ways(script: list[Decision], limits: lmb.Limits) -> None:
@@ -141,7 +140,7 @@ def test_sees_what_there_is_to_see(way: str) -> None:
     ]
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(script=scripts(), limits=_limits(), colours=st.tuples(*[st.sampled_from(COLOURS)] * 3))
 @example(
     script=[Decision("", (("a", "look", ""), ("b", "look", "")))],

@@ -136,7 +136,7 @@ def _source(path: str) -> str:
     return "papers/" + path.replace("\udcff", "\\xff")
 
 
-FolderMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+FolderMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 TestFolder = FolderMachine.TestCase
 
 

@@ -83,12 +83,12 @@ def test_every_bot_of_ours_keeps_every_law(kind: str) -> None:
 
 
 def test_a_bot_of_one_colour_alone_is_tried_in_its_own_ways() -> None:
-    check_bot(partial(lmb.AsyncAgentBot, "Act."), tools=[LOOK], examples=5)
+    check_bot(partial(lmb.AsyncAgentBot, "Act."), tools=[LOOK], examples=6)
 
 
 def test_a_bot_with_a_deadline_waits_shorter_each_time_and_keeps_the_laws() -> None:
     hurried = {"limits": lmb.Limits(deadline_s=60)}
-    check_bot(*_both(lmb.AgentBot, lmb.AsyncAgentBot, "Act.", **hurried), tools=[LOOK], examples=5)
+    check_bot(*_both(lmb.AgentBot, lmb.AsyncAgentBot, "Act.", **hurried), tools=[LOOK], examples=6)
 
 
 class Forgetful(lmb.DecideNode):
@@ -238,7 +238,7 @@ def _one_more(ports: dict[str, Any]) -> dict[str, Any]:
 def test_a_bot_with_a_bug_is_told_the_law_the_model_and_what_differed(bug: str) -> None:
     law, makers = WRONG[bug]
     with pytest.raises(LawBroken) as broken:
-        check_bot(*makers, tools=[LOOK, TOOLS[1]], laws=[law], examples=600)
+        check_bot(*makers, tools=[LOOK, TOOLS[1]], laws=[law], examples=900)
     assert broken.value.law == law
     message = str(broken.value)
     assert message.startswith(f"the law of {law!r}: {LAWS[law]}")
@@ -260,7 +260,7 @@ def test_an_error_of_the_bots_own_is_told_with_the_model_that_it_came_of() -> No
 
 def test_the_smallest_model_is_told() -> None:
     with pytest.raises(LawBroken) as broken:
-        check_bot(*agents(Forgetful()), tools=[LOOK], laws=["transcripts"], examples=500)
+        check_bot(*agents(Forgetful()), tools=[LOOK], laws=["transcripts"], examples=750)
     assert "a request has a call without its result" in str(broken.value)
     assert str(broken.value).count("Turn(calls=(ToolCall(") == 1
 

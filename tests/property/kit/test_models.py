@@ -50,7 +50,6 @@ def _fits(text: str, schema: Any) -> bool:
 
 
 @given(st.data(), strategies.requests())
-@settings(max_examples=60)
 def test_an_answer_keeps_to_its_request(data: st.DataObject, request: CompletionRequest) -> None:
     completion = data.draw(strategies.completions_for(request))
     calls, parameters = completion.message.tool_calls, {tool.name: tool.parameters for tool in request.tools}
@@ -177,7 +176,6 @@ def _outcome(run: Any) -> Any:
 
 
 @given(strategies.behaviours(TOOLS), st.integers(0, 3))
-@settings(max_examples=60)
 def test_a_behaviour_says_the_same_in_both_colours_and_after_any_limit(behaviour: Behaviour, decisions: int) -> None:
     recorder = InMemoryRecorder()
     whole = _outcome(lambda: _agent(lmb.AgentBot, behaviour, InMemoryRecorder()).run("go"))

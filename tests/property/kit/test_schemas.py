@@ -85,7 +85,6 @@ def _fits(value: Any, schema: Any) -> bool:
 
 
 @given(st.data(), strategies.schemas())
-@settings(max_examples=60)
 def test_values_fit_any_schema_that_is_drawn(data: st.DataObject, schema: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     value = data.draw(strategies.valid_values(schema))
@@ -94,7 +93,7 @@ def test_values_fit_any_schema_that_is_drawn(data: st.DataObject, schema: dict[s
 
 @pytest.mark.parametrize("schema", HAND_WRITTEN.values(), ids=HAND_WRITTEN)
 @given(data=st.data())
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_values_fit_a_schema_that_someone_wrote(data: st.DataObject, schema: dict[str, Any]) -> None:
     assert _fits(data.draw(strategies.valid_values(schema)), schema)
 
@@ -136,7 +135,7 @@ def test_arguments_are_json_that_fits_the_tool(arguments: str) -> None:
 
 @pytest.mark.parametrize("schema", [*HAND_WRITTEN.values(), {"type": "object", "properties": {}}], ids=str)
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_what_nearly_fits_never_fits(data: st.DataObject, schema: dict[str, Any]) -> None:
     text = data.draw(strategies.nearly_valid_json(schema))
     try:

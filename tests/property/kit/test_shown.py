@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from llamabot import testing
 from llamabot.ports import completion, tools
@@ -20,7 +20,6 @@ NAMES: dict[str, Any] = {**vars(completion), **vars(tools), "Behaviour": Behavio
 
 
 @given(strategies.behaviours([LOOK]))
-@settings(max_examples=60)
 def test_what_is_shown_of_a_model_can_be_pasted(behaviour: Behaviour) -> None:
     for shown in (line_of(behaviour), "\n".join(lines_of(behaviour))):
         assert eval(shown, NAMES) == behaviour  # noqa: S307 - that it can be is what is shown

@@ -20,7 +20,6 @@ CALL, RESULT = lmb.ToolCall("call-1-1", "look", "{}"), ToolMessage("ok", call_id
 
 
 @given(strategies.transcripts())
-@settings(max_examples=60)
 def test_a_transcript_is_one_that_every_provider_takes(transcript: tuple[lmb.Message, ...]) -> None:
     assert breakages(transcript) == set()
     assert_valid(transcript)
