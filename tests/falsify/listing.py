@@ -16,9 +16,12 @@ from tests.falsify import (
     memories,
     recorder_runs,
     recorders,
+    sdk_answers,
+    sdk_requests,
     source_searches,
     splitters,
     toolboxes,
+    various,
     wrong,
 )
 
@@ -28,6 +31,8 @@ MODULES = (
     completions,
     completion_streams,
     async_completions,
+    sdk_answers,
+    sdk_requests,
     embeddings,
     memories,
     docstores,
@@ -39,6 +44,7 @@ MODULES = (
     recorder_runs,
     toolboxes,
     clocks,
+    various,
     bots,
     graphs,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.falsify.memories import MemoryHooks, PlainMemory
 from tests.falsify.plain_completion import CompletionHooks, PlainCompletion
 from tests.falsify.plain_docstore import StoreHooks
+from tests.falsify.plain_sdk import SdkCompletion, SdkHooks
 from tests.falsify.plain_splitter import PlainSplitter, SplitterHooks
 from tests.falsify.source_searches import PlainSourceSearch
 
@@ -25,6 +26,16 @@ class TestPlainCompletion(CompletionHooks, CompletionContract):
 
 class TestAsyncPlainCompletion(CompletionHooks, AsyncCompletionContract):
     adapter = PlainCompletion
+    examples = 10
+
+
+class TestSdkCompletion(SdkHooks, CompletionContract):
+    adapter = SdkCompletion
+    examples = 10
+
+
+class TestAsyncSdkCompletion(SdkHooks, AsyncCompletionContract):
+    adapter = SdkCompletion
     examples = 10
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llamabot.ports.assembly import mend_completion
-from llamabot.ports.completion import Completion, Usage
+from llamabot.ports.completion import Completion, FinishReason, Usage
 from llamabot.ports.errors import BadCompletion
 from llamabot.ports.messages import AssistantMessage
 from llamabot.ports.tools import ToolCall
@@ -21,6 +21,7 @@ __all__ = [
     "fields_of",
     "model_of",
     "own_fields",
+    "reason_of",
     "text_alone",
     "unfolded",
     "usage_of",
@@ -51,7 +52,19 @@ def completion_of(response: Any, litellm: Any, model: str) -> Completion:
     )
     usage = usage_of(getattr(response, "usage", None))
     price = usd_of(_hidden(response).get("response_cost")) if usage else None
-    return mend_completion(Completion(message, finish_reason(choice.finish_reason), usage, price, model_of(response)))
+    native = (getattr(choice, "provider_specific_fields", None) or {}).get("native_finish_reason")
+    reason = reason_of(choice.finish_reason, native, litellm)
+    return mend_completion(Completion(message, reason, usage, price, model_of(response)))
+
+
+def reason_of(said: str | None, native: Any, litellm: Any) -> FinishReason:
+    """Return why an answer ended, of what LiteLLM said and the provider's own word, where that was kept.
+
+    LiteLLM says `stop` of whatever word it does not know.
+    """
+    known = getattr(litellm.litellm_core_utils.core_helpers, "_FINISH_REASON_MAP", None)
+    is_unknown = known and isinstance(native, str) and native and native not in known
+    return FinishReason.OTHER if is_unknown else finish_reason(said)
 
 
 def _call(call: Any) -> ToolCall:

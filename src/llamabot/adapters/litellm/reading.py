@@ -14,6 +14,7 @@ from llamabot.adapters.litellm.answers import (
     fields_of,
     model_of,
     own_fields,
+    reason_of,
     text_alone,
     unfolded,
     usage_of,
@@ -22,7 +23,7 @@ from llamabot.ports.assembly import Assembler
 from llamabot.ports.completion import CompletionChunk, FinishReason, ToolCallFragment
 from llamabot.ports.errors import BadCompletion, StreamTruncated
 from llamabot.ports.messages import AssistantMessage
-from llamabot.protocols.chat_completions import CALL_FIELDS, finish_reason, merged
+from llamabot.protocols.chat_completions import CALL_FIELDS, merged
 
 __all__ = ["Reading"]
 
@@ -123,7 +124,7 @@ class Reading:
             raise self._truncated()
         self.finished = True
         self._fields = unfolded(self._fields, piece, self._litellm)
-        reason = finish_reason(said)
+        reason = reason_of(said, getattr(stream, "received_finish_reason", None), self._litellm)
         if reason is FinishReason.STOP and any(one.tool_calls for one in (*self._chunks, chunk)):
             # Some servers do not say it; of a whole answer LiteLLM does.
             reason = FinishReason.TOOL_CALLS

@@ -21,16 +21,19 @@ from llamabot.ports.completion import (
     Usage,
 )
 from llamabot.ports.messages import AssistantMessage, SystemMessage, UserMessage
+from llamabot.ports.secrets import split_secrets
 from llamabot.testing.contracts.contract import Contract, not_made, not_proven
 from llamabot.testing.strategies.drawing import drawn
 
 __all__ = [
     "FAILURES",
+    "KEYS",
     "AnyCompletionContract",
     "check_completion",
     "check_cost",
     "check_error_of_ours",
     "check_failure",
+    "check_no_key",
     "check_partial",
     "check_same",
     "fragments_of",
@@ -46,6 +49,9 @@ FAILURES: Mapping[int, type[errors.CompletionError]] = {
     503: errors.ProviderUnavailable,
 }
 
+
+_KEY = "sk-wheat-7-barley-4711"  # nobody's
+_, KEYS = split_secrets({"api_key": _KEY})
 
 _HOOKS = {
     "scripting": ("make_saying", "what any answer comes to"),
@@ -80,6 +86,7 @@ class AnyCompletionContract(Contract):
         "images": "the vendor's models can be shown pictures",
         "settings": "the vendor takes a temperature, a most of tokens, a schema and options of its own",
         "usage": "the vendor counts tokens",
+        "reasons": "the vendor says too that a filter, or something else of its own, has ended an answer",
     }
 
     @classmethod
@@ -260,3 +267,9 @@ def check_failure(ask: Callable[[], Completion], status: int) -> None:
     assert raised is not None, f"HTTP {status} was no error: {given!r}"
     assert type(raised) is kind, f"HTTP {status} is {kind.__name__}, not {raised!r}"
     assert raised.status_code == status
+
+
+def check_no_key(*shown: object) -> None:
+    """Check that the key of `KEYS` is not in what is printed."""
+    told = [f"{one} {one!r}" for one in shown]
+    assert not [one for one in told if _KEY in one], "the key is shown"

@@ -7,6 +7,8 @@ import time
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from llamabot.testing.contracts.at_once import all_at_once
 from llamabot.testing.contracts.contract import Contract, not_made
 
@@ -14,6 +16,7 @@ __all__ = ["ClockContract"]
 
 _YEAR_2001_NS = 10**18
 _YEAR_2286_NS = 10**19
+_HOUR_NS = 3_600 * 10**9
 _WAIT_S = 0.02
 _LONG_S = 2.0
 
@@ -26,7 +29,8 @@ class ClockContract(Contract):
                 return MyClock()
 
     - Both return an `int`: nanoseconds, never a float.
-    - `now_ns` is the time of day since 1970-01-01 UTC: between the years 2001 and 2286. It may jump.
+    - `now_ns` is the time of day since 1970-01-01 UTC: between the years 2001 and 2286, and the same in any time zone.
+      It may jump.
     - `monotonic_ns` never goes back, whichever thread reads it.
     - Time passes: after a wait of s seconds `monotonic_ns` is s seconds further at least, and less than a minute more.
       How one waits on this clock is said by `let_pass`.
@@ -50,6 +54,19 @@ class ClockContract(Contract):
 
     def test_tells_the_time_of_day_in_nanoseconds_since_1970(self) -> None:
         assert _YEAR_2001_NS < self.make().now_ns() < _YEAR_2286_NS
+
+    @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone of a process cannot be set here")
+    def test_tells_the_same_time_of_day_in_any_time_zone(self) -> None:
+        clock, told = self.make(), []
+        try:
+            with pytest.MonkeyPatch.context() as environment:
+                for zone in ("UTC", "EAST-11", "WEST+11"):
+                    environment.setenv("TZ", zone)
+                    time.tzset()
+                    told.append(clock.now_ns())
+        finally:
+            time.tzset()
+        assert max(told) - min(told) < _HOUR_NS, f"11 hours east and west of UTC it tells {told}"
 
     def test_never_goes_back(self) -> None:
         clock = self.make()

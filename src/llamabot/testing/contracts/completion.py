@@ -37,18 +37,22 @@ class CompletionContract(CompletionPromises):
     - Where there is no time (`timeout_s=0.001`) nothing but errors of ours leaves the port; they can be pickled.
     - `capabilities` returns `ModelCapabilities` for any name of a model, and never raises.
     - It works on a thread that runs an event loop too, as in a notebook.
+    - `with_secrets`, where there is one, returns a copy; the key is shown by neither of the two, nor in an answer or,
+      with `make_failing`, in an error.
 
     Where the vendor can be stood in for, override `make_saying(chunks)`; then generated answers are tried:
 
     - Text, reasoning, calls (ids, names, arguments, order), finish reason and usage come through unchanged, to the last
       character, whole and streamed, however they are cut; what the vendor did not count is None.
+    - A reason is one of ours: `content_filter` where a filter has ended an answer, `other` for one that we have no word
+      for.
     - A stream that ends without saying why is `StreamTruncated`, whose `partial` holds all that had arrived.
 
     `make_failing(status)`: a vendor's failure is an error of ours, whole and streamed: `RequestRejected` for 400,
     `AuthenticationFailed` for 401, `RateLimited` for 429, `ProviderUnavailable` for 500 and 503, each with its
     `status_code`. With `requests_made(port)` too:
 
-    - One request a call, also where it fails: nothing is asked twice.
+    - One request a call, also where it fails or there is no time: nothing is asked twice.
     - A stream makes its request at the first `next`, and none before.
 
     `sent(port)`: all that is asked is sent, whole and streamed, in the vendor's own words, which may be any: the
@@ -60,6 +64,7 @@ class CompletionContract(CompletionPromises):
     - Pictures, as base64 or URLs, and the text around them in its order.
     - Tools with descriptions and parameters; each `tool_choice` (`auto`, `required`, `none`, a name) is sent otherwise.
     - `temperature`, `max_tokens` and `options`; a temperature of 0 is sent, and none where none is given.
+    - Nothing of an earlier request.
     - The schema of `output`, where `capabilities` says that the model takes one.
     - `provider_data` of an answer goes back with it.
 

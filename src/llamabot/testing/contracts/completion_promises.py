@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import CompletionChunk, FinishReason, ModelCapabilities
-from llamabot.ports.errors import StreamTruncated
+from llamabot.ports.errors import CompletionError, StreamTruncated
 from llamabot.testing.contracts.answers import (
     FAILURES,
+    KEYS,
     check_completion,
     check_cost,
     check_error_of_ours,
     check_failure,
+    check_no_key,
     check_partial,
     check_same,
     without_its_end,
@@ -65,6 +67,9 @@ class CompletionPromises(SendingPromises):
         check_error_of_ours(lambda: self.whole(port, hurried))
         if self.supports("streaming"):
             check_error_of_ours(lambda: assemble(self.fragments(port, hurried)))
+        if self.supports("counting"):
+            most = 2 if self.supports("streaming") else 1
+            assert self.requests_made(port) <= most, "what had no time was asked again"
 
     def test_describes_any_model_without_an_error(self) -> None:
         port = self.make()
@@ -114,6 +119,31 @@ class CompletionPromises(SendingPromises):
                 assert self.requests_made(port) == before + 1
 
         check()
+
+    @needs("scripting", "reasons")
+    @pytest.mark.parametrize("reason", ["stop", "length", "content_filter", "other"])
+    def test_says_in_our_words_why_an_answer_ended(self, reason: str) -> None:
+        chunks = (CompletionChunk(text="That is"), CompletionChunk(finish_reason=FinishReason(reason)))
+        port = self.make_saying(chunks)
+        check_same(self.whole(port, self.request()), assemble(chunks))
+        if self.supports("streaming"):
+            check_same(assemble(self.fragments(port, self.request())), assemble(chunks))
+
+    def test_keeps_a_key_to_a_copy_of_itself(self) -> None:
+        port = self.make()
+        if hasattr(port, "with_secrets"):
+            keyed = port.with_secrets(KEYS)
+            assert keyed is not port, "who shares the port shares the key"
+            check_no_key(port, keyed, msgspec.json.encode(self.whole(keyed, self.request())))
+
+    @needs("failing")
+    @pytest.mark.parametrize("status", FAILURES)
+    def test_says_no_key_in_an_error(self, status: int) -> None:
+        port = self.make_failing(status)
+        if hasattr(port, "with_secrets"):
+            with pytest.raises(CompletionError) as caught:
+                self.whole(port.with_secrets(KEYS), self.request())
+            check_no_key(caught.value, caught.value.args)
 
     @needs("failing")
     @pytest.mark.parametrize("status", FAILURES)

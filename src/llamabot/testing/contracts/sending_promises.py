@@ -110,6 +110,19 @@ class SendingPromises(AnyCompletionContract):
             for sent in self.sent_for(output=sending.SCHEMA):
                 assert sending.has(sent, "sack", "spelt"), "the schema is not sent"
 
+    @needs("sending", "settings")
+    def test_sends_nothing_of_an_earlier_request(self) -> None:
+        port, later = self.make(), self.request()
+        full = {"temperature": 0.25, "max_tokens": 37, "options": {"seed": 4711}, "messages": sending.TALK}
+        tools = {"tools": sending.TOOLS} if self.supports("tools") else {}
+        self.whole(port, msgspec.structs.replace(later, **full, **tools))
+        self.whole(port, later)
+        sent = sending.plain(self.sent(port))
+        kept = [
+            one for one in (0.25, 37, 4711, sending.INSTRUCTION, sending.TOOLS[0].description) if sending.has(sent, one)
+        ]
+        assert not kept, f"this was asked before, and is sent once more: {kept}"
+
     @needs("sending", "repeatable")
     def test_gives_the_vendor_its_own_fields_back(self) -> None:
         port, asked = self.make(), self.request()

@@ -52,8 +52,8 @@ class ToolboxContract(Contract):
       `_` and `-`.
     - The parameters of each tool are a JSON schema of `"type": "object"` at its root, without `$ref` there.
     - Each tool's `colour` is one that this colour can call: `both` or `sync` here.
-    - A call is answered with a `ToolResult` that has the call's own id: the text of what the tool returned, with
-      `is_error` and `ends_run` false.
+    - A call is answered with a `ToolResult` that has the call's own id, also where the same was asked before: the text
+      of what the tool returned, with `is_error` and `ends_run` false.
     - Text goes through unchanged, whatever characters are in it, and however long it is (120,000 of them). Half a
       character becomes U+FFFD, or an error.
     - An unknown name is an answer with `is_error` that names the tools that there are; it is never raised. `ADD` is not
@@ -120,10 +120,8 @@ class ToolboxContract(Contract):
 
     def test_answers_each_call_by_its_own_id(self) -> None:
         box = self.make()
-        for number in (1, 2):
-            assert self.ask(box, "add", f'{{"left": {number}, "right": 0}}', f"call-{number}").text.strip() == str(
-                number
-            )
+        for call_id, number in (("call-1", 1), ("call-2", 2), ("call-3", 1)):
+            assert self.ask(box, "add", f'{{"left": {number}, "right": 0}}', call_id).text.strip() == str(number)
 
     @needs("echo")
     def test_any_text_goes_through_unchanged(self) -> None:
