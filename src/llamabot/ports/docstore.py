@@ -10,6 +10,7 @@ import msgspec
 
 from llamabot.ports.documents import Document, Match, Metadata
 from llamabot.ports.errors import UsageError
+from llamabot.ports.kinds import a_kind
 
 __all__ = [
     "AddReport",
@@ -173,7 +174,7 @@ def check_documents(documents: Iterable[Document]) -> Iterator[Document]:
         UsageError: one cannot be, or they are not several.
     """
     if isinstance(documents, Document | str | bytes) or not isinstance(documents, Iterable):
-        raise UsageError(f"several documents are added at once, and this is a {type(documents).__name__}: add([…])")
+        raise UsageError(f"several documents are added at once, and this is {a_kind(documents)}: add([…])")
     return map(_checked, documents)
 
 
@@ -211,14 +212,13 @@ def check_metadata(metadata: Metadata, whose: str) -> None:
         UsageError: it is no table, a name is no string, or a value no scalar.
     """
     if not isinstance(metadata, Mapping):
-        raise UsageError(f"the metadata {whose} is a {type(metadata).__name__}, not a dict")
+        raise UsageError(f"the metadata {whose} is {a_kind(metadata)}, not a dict")
     for name, value in metadata.items():
         if not isinstance(name, str):
             raise UsageError(f"the metadata {whose} has a name {name!r} that is no string")
         if not isinstance(value, str | int | float | bool | None):
             raise UsageError(
-                f"the metadata {name!r} {whose} is a {type(value).__name__}; "
-                "it can be a string, a number, a boolean or None"
+                f"the metadata {name!r} {whose} is {a_kind(value)}; it can be a string, a number, a boolean or None"
             )
 
 
@@ -228,7 +228,7 @@ def _checked(document: Document) -> Document:
     for name in ("id", "text", "source", "format", "fingerprint"):
         value = getattr(document, name)
         if not isinstance(value, str):
-            raise UsageError(f"the {name} of document {document.id!r} is a {type(value).__name__}, not a string")
+            raise UsageError(f"the {name} of document {document.id!r} is {a_kind(value)}, not a string")
     if not document.id:
         raise UsageError("a document needs an id that is not empty")
     check_metadata(document.metadata, f"of document {document.id!r}")

@@ -49,7 +49,7 @@ UNREADABLE = {
     "deep.jsonl": (b'{"text": "a"}\n{"text":' + b"[" * 100_000, "has no JSON in line 2"),
     "broken.jsonl": (b'{"text": "a"}\n{"text": ', "has no JSON in line 2"),
     "list.jsonl": (b'["text"]', "has no object in line 1"),
-    "number.jsonl": (b'{"text": 1}', "has a int where the text should be, in line 1"),
+    "number.jsonl": (b'{"text": 1}', "has an int where the text should be, in line 1"),
     "columns.jsonl": (b'{"body": "a", "n": 1}', "has no column 'text' in line 1, but 'body', 'n'"),
     "twice.jsonl": (b'{"text": "a", "id": 1}\n{"text": "b", "id": "1"}', "has two rows with the id '1'"),
     "columns.csv": (b"body,n\na,1\n", "has no column 'text' in line 2, but 'body', 'n'"),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from llamabot.ports.errors import BadCompletion
+from llamabot.ports.kinds import a_kind
 
 __all__ = ["hear_all"]
 
@@ -50,7 +51,7 @@ def _spoken(piece: Any, model: str) -> Any:
         delta: Any = getattr(choice, "delta", None)
         content = getattr(delta, "content", None)
         if content is not None and not isinstance(content, str):
-            raise BadCompletion(f"{model}: the provider's 'content' is no text but a {type(content).__name__}")
+            raise BadCompletion(f"{model}: the provider's 'content' is no text but {a_kind(content)}")
         refusal = getattr(delta, "refusal", None)
         if refusal and not content:
             delta.content = refusal

@@ -22,6 +22,7 @@ from llamabot.adapters.litellm.answers import (
 from llamabot.ports.assembly import Assembler
 from llamabot.ports.completion import CompletionChunk, FinishReason, ToolCallFragment
 from llamabot.ports.errors import BadCompletion, StreamTruncated
+from llamabot.ports.kinds import a_kind
 from llamabot.ports.messages import AssistantMessage
 from llamabot.protocols.chat_completions import CALL_FIELDS, merged
 
@@ -109,7 +110,7 @@ class Reading:
     def _text(self, fields: Mapping[str, Any], name: str) -> str:
         text = fields.get(name, "")
         if not isinstance(text, str):
-            raise BadCompletion(f"{self._model}: the provider's {name!r} is no text but a {type(text).__name__}")
+            raise BadCompletion(f"{self._model}: the provider's {name!r} is no text but {a_kind(text)}")
         return text
 
     def _fragment(self, call: Any) -> ToolCallFragment:

@@ -12,6 +12,7 @@ import msgspec
 from llamabot.adapters.loaders.decoding import cleaned
 from llamabot.adapters.loaders.parsed import NotReadable, Parsed
 from llamabot.ports.documents import Scalar
+from llamabot.ports.kinds import a_kind
 
 __all__ = ["parse_csv", "parse_json_lines"]
 
@@ -69,7 +70,7 @@ def _documents(rows: Iterable[tuple[int, Mapping[str, Any]]], text_column: str, 
             )
         text = row[text_column]
         if not isinstance(text, str | None):
-            raise NotReadable(f"has a {type(text).__name__} where the text should be, in line {line}")
+            raise NotReadable(f"has {a_kind(text)} where the text should be, in line {line}")
         key = _key(row.get(id_column)) or str(count)
         if key in found:
             raise NotReadable(f"has two rows with the id {key!r}, the second one in line {line}")

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from llamabot.ports.assembly import mend_text
+from llamabot.ports.kinds import a_kind
 from llamabot.ports.schema import is_pydantic
 from llamabot.ports.tools import StopRun, Tool, ToolCall, ToolResult
 
@@ -77,7 +78,7 @@ def _unfinished(value: Any) -> str | None:
     if inspect.isawaitable(value):
         problem = "it returned a coroutine that nobody awaits; its author must make it an async def"
     elif isinstance(value, Iterator) or inspect.isasyncgen(value):
-        problem = f"it returned a {type(value).__name__}, which is no value yet; its author must return a list"
+        problem = f"it returned {a_kind(value)}, which is no value yet; its author must return a list"
     else:
         return None
     if inspect.iscoroutine(value) or inspect.isgenerator(value):

@@ -17,6 +17,7 @@ from pocketflow import AsyncNode, BaseNode, BatchFlow, BatchNode, Flow
 from llamabot.domain.effects import Core
 from llamabot.domain.graph.nodes import HOLDING_NOTHING
 from llamabot.ports.errors import GraphNotClosed
+from llamabot.ports.kinds import a_kind
 
 __all__ = ["BaseNode", "Flow", "check_graph", "edges", "label", "walk"]
 
@@ -99,8 +100,6 @@ def _nodes(start: BaseNode) -> list[BaseNode]:
     found = [start]
     for node in found:
         if not isinstance(node, BaseNode):
-            raise GraphNotClosed(
-                f"an edge leads to a {type(node).__name__}, which is no node; each edge has its own line"
-            )
+            raise GraphNotClosed(f"an edge leads to {a_kind(node)}, which is no node; each edge has its own line")
         found += [successor for successor in node.successors.values() if successor not in found]
     return found

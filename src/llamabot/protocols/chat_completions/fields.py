@@ -11,6 +11,7 @@ import msgspec
 from llamabot.ports.assembly import mend_text
 from llamabot.ports.completion import FinishReason, Usage
 from llamabot.ports.errors import BadCompletion
+from llamabot.ports.kinds import a_kind
 from llamabot.protocols.failures import Told, status_in
 from llamabot.protocols.words import one_line, sentence_in
 
@@ -148,7 +149,7 @@ def text_in(fields: Mapping[str, Any], name: str) -> str:
         texts = [part for part in parts if isinstance(part, str)]
         if len(texts) == len(parts):
             return "".join(texts)
-    raise BadCompletion(f"the provider's {name!r} is no text but a {type(text).__name__}")
+    raise BadCompletion(f"the provider's {name!r} is no text but {a_kind(text)}")
 
 
 def refusal_in(fields: Mapping[str, Any]) -> str:

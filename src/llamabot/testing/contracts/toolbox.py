@@ -60,6 +60,7 @@ class ToolboxContract(Contract):
       `add`.
     - Arguments that are no JSON, no object, that lack something or do not fit the types, are an answer with `is_error`
       and some text. So are those that are nested 5,000 deep.
+      What merely is written as text, `"1"` for 1, may be taken for what it says, as our own toolbox does, or refused.
     - What a tool raises is an answer with `is_error` that has the reason in it and no traceback.
     - After a call that failed the next one is well; threads that call at once get each its own answer.
     """

@@ -92,7 +92,7 @@ BROKEN_STREAMS: dict[str, Case] = {
         ProviderUnavailable,
         "upstream died",
     ),
-    "content as a number": (Stream([BEGIN, event(delta(content=5)), END]), BadCompletion, "no text but a int"),
+    "content as a number": (Stream([BEGIN, event(delta(content=5)), END]), BadCompletion, "no text but an int"),
     "a list for a chunk": (Stream([BEGIN, b"data: [1, 2]\n\n", END]), BadCompletion, "not made as one"),
     "a text for a chunk": (Stream([BEGIN, b'data: "x"\n\n', END]), BadCompletion, "not made as one"),
     "a text for a choice": (Stream([BEGIN, chunk_of(choices=["x"]), END]), BadCompletion, "not made as one"),
