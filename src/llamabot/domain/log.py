@@ -37,6 +37,7 @@ from llamabot.domain.result import ValueNotKept
 from llamabot.domain.retrieval import Retrieval
 from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.ports.documents import Match, Metadata, Passage
+from llamabot.ports.learning import learn
 from llamabot.ports.messages import AssistantMessage, Message, ToolMessage, UserMessage
 from llamabot.ports.recorder import Blob, RunEvent
 from llamabot.ports.tools import ToolCall, ToolResult
@@ -46,6 +47,12 @@ __all__ = ["LogReader", "LogWriter"]
 _INLINE_CHARACTERS = 1000
 _WORTH_A_REFERENCE = 20
 _INPUT_PATH = "0"
+
+# All that is read here and in `trace`, in whatever threads go on with runs.
+learn(
+    LoggedInput, LoggedRequest, CompletionRequest, Completion, LoggedCall, LoggedResult, LoggedSearch, LoggedRetrieval
+)
+learn(LoggedMessage, Message, Passage)
 
 
 class LogWriter:

@@ -16,6 +16,7 @@ from llamabot.domain.tool_results import bounded
 from llamabot.domain.trace import EffectTrace
 from llamabot.ports.completion import ModelCapabilities
 from llamabot.ports.errors import ToolOutcomeUnknown
+from llamabot.ports.learning import learn
 from llamabot.ports.messages import Message
 from llamabot.ports.tools import Tool, ToolCall, ToolResult
 
@@ -36,6 +37,7 @@ _OUTCOMES: dict[str, Any] = {
     "list_tools": tuple[Tool, ...],
     "ask_approval": Approval,
 }
+learn(*_OUTCOMES.values())
 
 
 class Past:

@@ -7,10 +7,13 @@ or inside of other types, and pydantic is not imported.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
 import msgspec
+
+from llamabot.ports.learning import learn
 
 __all__ = ["decoded", "is_pydantic", "is_strict", "schema_of", "wrapped"]
 
@@ -27,6 +30,8 @@ def schema_of(type_: Any) -> dict[str, Any]:
     if is_pydantic(type_):
         schema: dict[str, Any] = _closed(_inlined(type_.model_json_schema()))
         return schema
+    with suppress(TypeError):  # msgspec says below what is wrong with it, if it has no schema
+        learn(type_)
     (root,), components = msgspec.json.schema_components([type_], schema_hook=_pydantic_schema, ref_template=_REFERENCE)
     if "$ref" in root:
         root = components[_referred(root["$ref"])]
