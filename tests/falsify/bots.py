@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -207,3 +208,38 @@ def question_lost_from_the_transcript() -> Callable[..., None]:
             return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
 
     return trial(partial(Half, PROMPT))
+
+
+def twins(core: Callable[..., Any]) -> Callable[..., None]:
+    one, other = (type("Bot", (kind,), {"_core": core}) for kind in (lmb.SimpleBot, lmb.AsyncSimpleBot))
+    return trial(partial(one, PROMPT), partial(other, PROMPT))
+
+
+@bot
+def another_name_each_time() -> Callable[..., None]:
+    """Draws a new id for each question and puts it into the prompt, so that no run can be told again."""
+
+    def core(self: Any, call: Any) -> Any:
+        history = yield from recall(call)
+        messages = (lmb.SystemMessage(f"{PROMPT} Request {uuid.uuid4()}."), *history, *call.inputs)
+        completion = yield from ask(call.request, messages)
+        yield from remember(call, completion.message)
+        message = completion.message
+        return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
+
+    return twins(core)
+
+
+@bot
+def history_in_the_default() -> Callable[..., None]:
+    """Gathers the history in a default argument, which all calls share."""
+
+    def core(self: Any, call: Any, history: list[Any] = []) -> Any:  # noqa: B006 - this is the bug
+        messages = (*self._system, *(yield from recall(call)), *history, *call.inputs)
+        completion = yield from ask(call.request, messages)
+        yield from remember(call, completion.message)
+        message = completion.message
+        history += [*call.inputs, message]
+        return Conclusion(message, message.text, (*messages, message), completion.finish_reason)
+
+    return twins(core)
