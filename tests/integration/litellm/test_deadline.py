@@ -17,7 +17,7 @@ from tests.servers.chat import ChatServer
 from tests.servers.replies import Broken, Tunnel
 
 from llamabot.adapters.litellm import LiteLLMCompletion
-from llamabot.adapters.litellm.deadline import Deadline, keep_to_deadlines
+from llamabot.adapters.litellm.deadline import FROM_FIRST_WAIT, NOT_WAITING, Deadline, keep_to_deadlines
 from llamabot.ports.errors import CompletionTimeout
 
 pytestmark = pytest.mark.loopback
@@ -56,6 +56,12 @@ def test_lets_no_trickle_draw_the_deadline_out_where_it_is_encrypted(
 class Granting:
     """Opens connections to nowhere that say how long they would wait."""
 
+    def __init__(self, tls: Any = None) -> None:
+        self.tls = tls
+
+    def get_extra_info(self, info: str) -> Any:
+        return {"ssl_object": self.tls}[info]
+
     def connect_tcp(self, host: str, port: int, timeout: float | None = None) -> Granting:
         return self
 
@@ -91,32 +97,83 @@ def test_waits_for_what_is_left_and_no_longer_than_it_was_told(connection: Any) 
         assert connection.read(1, 9.0) == 9.0
         assert 9.0 < connection.write(b"", 90.0) <= 50.0
         with Deadline(5.0):
+            assert 0 < connection.write(b"", 9.0) <= 5.0
             assert 0 < connection.read(1, 9.0) <= 5.0
-        assert 5.0 < connection.read(1, None) <= 50.0, "the outer deadline is not back"
-    assert connection.read(1, 90.0) == 90.0
+        assert 5.0 < connection.write(b"", None) <= 50.0, "the outer deadline is not back"
+        assert 5.0 < connection.read(1, None) <= 50.0
+    assert connection.write(b"", 90.0) == connection.read(1, 90.0) == 90.0
+
+
+def test_reads_for_whom_it_was_written_to_in_whatever_context(connection: Any) -> None:
+    """A stream is read after its call has begun, and by anyone."""
+    deadline = Deadline(5.0)
+    with deadline:
+        connection.write(b"", 9.0)
+    deadline.ends = FROM_FIRST_WAIT
+    with Deadline(0.0):
+        assert 0 < connection.read(1, 9.0) <= 5.0
+    deadline.ends = NOT_WAITING
+    assert connection.read(1, 9.0) == 9.0, "time that the reader takes counts"
+
+
+def test_bounds_each_fragment_anew() -> None:
+    deadline = Deadline(5.0)
+    deadline.ends = FROM_FIRST_WAIT
+    deadline.left_s()
+    first = deadline.ends
+    deadline.left_s()
+    assert deadline.ends == first, "what trickles draws it out"
+    deadline.ends = FROM_FIRST_WAIT
+    deadline.left_s()
+    assert deadline.ends != first
+
+
+def test_serves_the_next_call_or_none_when_it_is_used_again(connection: Any) -> None:
+    with Deadline(0.0), pytest.raises(httpcore.WriteTimeout):
+        connection.write(b"", 9.0)
+    connection.write(b"", 9.0)
+    with Deadline(0.0):
+        assert connection.read(1, 9.0) == 9.0, "somebody else's call is bounded"
+
+
+def test_keeps_a_connection_that_several_share_to_who_reads() -> None:
+    client = client_on(Granting(SimpleNamespace(selected_alpn_protocol=lambda: "h2")))
+    keep_to_deadlines(client)
+    connection = client._transport._pool._network_backend.connect_tcp("models.example", 443)
+    with Deadline(50.0):
+        copy_context().run(written_under, connection, Deadline(0.5))
+        assert 0.5 < connection.read(1, None) <= 50.0
+
+
+def written_under(connection: Any, deadline: Deadline) -> None:
+    with deadline:
+        connection.write(b"", 9.0)
 
 
 def test_waits_no_more_when_nothing_is_left(connection: Any) -> None:
     with Deadline(0.0):
-        with pytest.raises(httpcore.ReadTimeout):
-            connection.read(1, 9.0)
         with pytest.raises(httpcore.WriteTimeout):
             connection.write(b"x", 9.0)
+        with pytest.raises(httpcore.ReadTimeout):
+            connection.read(1, 9.0)
 
 
 @pytest.mark.parametrize("timeout_s", [None, float("inf"), SimpleNamespace(read=3.0)], ids=["none", "endless", "httpx"])
 def test_leaves_to_httpx_what_is_no_number(connection: Any, timeout_s: Any) -> None:
     with Deadline(timeout_s):
-        assert connection.read(1, 9.0) == 9.0
+        assert connection.write(b"", 9.0) == connection.read(1, 9.0) == 9.0
 
 
 def test_is_over_for_what_a_call_leaves_behind(connection: Any) -> None:
     """Callbacks of LiteLLM's run in tasks and threads that were made in the call."""
     with Deadline(0.0):
         behind = copy_context()
+        with pytest.raises(httpcore.WriteTimeout):
+            behind.run(connection.write, b"", 9.0)
         with pytest.raises(httpcore.ReadTimeout):
             behind.run(connection.read, 1, 9.0)
     assert behind.run(connection.read, 1, 9.0) == 9.0
+    assert behind.run(connection.write, b"", 9.0) == 9.0
 
 
 def test_may_end_in_another_context(connection: Any) -> None:
@@ -124,4 +181,4 @@ def test_may_end_in_another_context(connection: Any) -> None:
     deadline = Deadline(0.0)
     copy_context().run(deadline.__enter__)
     deadline.__exit__()
-    assert connection.read(1, 9.0) == 9.0
+    assert connection.write(b"", 9.0) == connection.read(1, 9.0) == 9.0

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llamabot.adapters.litellm.answers import completion_of
 from llamabot.adapters.litellm.deadline import Deadline
-from llamabot.adapters.litellm.errors import Scene, SecondRequest, failure_of, is_broken_connection
+from llamabot.adapters.litellm.errors import (
+    ANY_ERROR,
+    Scene,
+    SecondRequest,
+    failure_of,
+    is_broken_connection,
+    without_frames,
+)
 from llamabot.adapters.litellm.hearing import hear_all
 from llamabot.adapters.litellm.loading import loaded
 from llamabot.adapters.litellm.reading import Reading
 from llamabot.adapters.litellm.wire import arguments
-from llamabot.ports.completion import Completion, CompletionRequest
+from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest
 from llamabot.ports.secrets import Secrets
 from llamabot.protocols.chat_completions import OUTPUT_SCHEMA, refuse_of_a_request, refuse_wrong_options
 from llamabot.protocols.failures import Failure, refuse_offline, refuse_without_model
@@ -33,8 +40,11 @@ class Call:
 
     Attributes:
         arguments: what LiteLLM is called with, keys included; therefore no local variable of a frame that raises.
-        deadline: of the whole answer, or of the next fragment; to be entered for each.
+        deadline: of the whole answer, or of each fragment.
+        stream: what the provider answers with, None before it has begun and where a whole answer was asked for.
     """
+
+    function = "completion"
 
     def __init__(
         self, request: CompletionRequest, options: Mapping[str, Any], secrets: Secrets, *, streamed: bool
@@ -49,12 +59,14 @@ class Call:
         if not _RETRYING & merged.keys():
             self.arguments["logger_fn"] = self._watch
         self.deadline = Deadline(self.arguments["timeout"])
+        self.stream: Any = None
         self._request = request
         self._secrets = secrets
         self._outer = sys.exception()
         self._permits = 1
         self._answered = False
         self._reading: Reading | None = None
+        self._failure: Failure | None = None
 
     def completion(self, response: Any, litellm: Any) -> Completion:
         """Return the whole answer; raises as `completion_of`, or what a response that is not made as one leads to."""
@@ -64,19 +76,28 @@ class Call:
     def reading(self, stream: Any, litellm: Any) -> Reading:
         """Return what reads the stream with which the provider has begun to answer."""
         self._answered = True
+        self.stream = stream
         hear_all(stream, self._request.model)
         several = self.arguments.get("n", 1) != 1
         self._reading = Reading(stream, self._request.model, litellm, several=several)
         return self._reading
 
-    def failure_of_stream(self, error: BaseException) -> Failure | None:
-        """Return our error for one that ended the stream, or None if the answer was whole when the connection broke."""
-        if self._reading and self._reading.finished and is_broken_connection(error, self._outer):
-            return None
-        return self.failure(error)
+    def fail(self, error: BaseException) -> None:
+        """Note what ended the stream, unless the answer was whole when the connection broke; raises as `failure`."""
+        if not (self._reading and self._reading.finished and is_broken_connection(error, self._outer)):
+            self._failure = self.failure(error)
+
+    def rest(self) -> Iterator[CompletionChunk]:
+        """Yield what is said at the end of a stream; raises our error where it failed."""
+        if self._failure is not None:
+            raise self._failure.error from self._failure.cause
+        if self._reading and (chunk := self._reading.rest()) is not None:
+            yield chunk
 
     def failure(self, error: BaseException) -> Failure:
-        """Return our error for one that ended this call."""
+        """Return our error for one that ended this call; raises what is none of its, without frames that hold a key."""
+        if not isinstance(error, ANY_ERROR):
+            raise without_frames(error, self._outer)
         scene = Scene(
             model=self._request.model,
             timeout_s=self._request.timeout_s,

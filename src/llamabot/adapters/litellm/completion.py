@@ -1,24 +1,21 @@
 """The completion ports on LiteLLM: one request a call, in both colours.
 
-What a call sends is in `wire.py`, what comes back in `answers.py` and `reading.py`, what goes wrong in `errors.py`.
-Here is only what differs between the colours: the lines that wait.
+What a call sends is in `wire.py`, what comes back in `answers.py` and `reading.py`, what goes wrong in `errors.py`; an
+exchange from its beginning is in `exchange.py`. Of a stream the loops alone are here, which differ in how they wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from typing import Any
 
 import msgspec
 
 from llamabot.adapters.litellm.call import Call
-from llamabot.adapters.litellm.callbacks import untold
-from llamabot.adapters.litellm.deadline import Deadline
-from llamabot.adapters.litellm.errors import ANY_ERROR
-from llamabot.adapters.litellm.leaving import aclose_stream, close_stream, settled
-from llamabot.adapters.litellm.loading import aload, load
-from llamabot.adapters.litellm.loops import close_clients_with_loop
-from llamabot.adapters.litellm.reading import Reading
+from llamabot.adapters.litellm.colours import AWAITED, BLOCKING, now
+from llamabot.adapters.litellm.deadline import FROM_FIRST_WAIT, NOT_WAITING
+from llamabot.adapters.litellm.exchange import answered
+from llamabot.adapters.litellm.loading import load
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
 from llamabot.ports.secrets import NO_SECRETS, Secrets
 from llamabot.protocols.chat_completions import takes_output_schema
@@ -59,67 +56,51 @@ class LiteLLMCompletion(WithOptions):
     def complete(self, request: CompletionRequest) -> Completion:
         """Return the whole answer."""
         call = self._call(request, streamed=False)
-        litellm = load()
-        try:
-            with untold(litellm, call.arguments), call.deadline:
-                response = litellm.completion(**call.arguments)
-            return call.completion(response, litellm)
-        except ANY_ERROR as error:
-            failure = call.failure(error)
-        raise failure.error from failure.cause
+        return now(answered(call, BLOCKING, call.completion))
 
     async def acomplete(self, request: CompletionRequest) -> Completion:
         """Return the whole answer."""
         call = self._call(request, streamed=False)
-        litellm = await aload()
-        await close_clients_with_loop(litellm)
-        try:
-            with untold(litellm, call.arguments), call.deadline:
-                response = await settled(litellm.acompletion(**call.arguments), forbid=call.forbid)
-            return call.completion(response, litellm)
-        except ANY_ERROR as error:
-            failure = call.failure(error)
-        raise failure.error from failure.cause
+        return await answered(call, AWAITED, call.completion)
 
     def stream(self, request: CompletionRequest) -> Generator[CompletionChunk, None, None]:
         """Yield the answer in fragments; closing the generator stops the provider."""
         call = self._call(request, streamed=True)
-        litellm, stream, failure = load(), None, None
+        deadline = call.deadline
         try:
-            with untold(litellm, call.arguments), call.deadline:
-                stream = litellm.completion(**call.arguments)
-            reading = call.reading(stream, litellm)
-            pieces = iter(stream)
-            while (chunk := _next_chunk(pieces, reading, call.deadline)) is not None:
-                yield chunk
-        except ANY_ERROR as error:
-            failure = call.failure_of_stream(error)
+            reading = now(answered(call, BLOCKING, call.reading))
+            deadline.ends = FROM_FIRST_WAIT
+            for piece in call.stream:
+                if (chunk := reading.chunk(piece)) is not None:
+                    deadline.ends = NOT_WAITING
+                    yield chunk
+                    deadline.ends = FROM_FIRST_WAIT
+        except BaseException as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
+            call.fail(error)
         finally:
-            close_stream(stream)
-        if failure is not None:
-            raise failure.error from failure.cause
-        if (chunk := reading.rest()) is not None:
+            deadline.ends = NOT_WAITING
+            now(BLOCKING.closed(call.stream))
+        for chunk in call.rest():
             yield chunk
 
     async def astream(self, request: CompletionRequest) -> AsyncGenerator[CompletionChunk, None]:
         """Yield the answer in fragments; closing the generator, or cancelling its task, stops the provider."""
         call = self._call(request, streamed=True)
-        litellm, stream, failure = await aload(), None, None
-        await close_clients_with_loop(litellm)
+        deadline = call.deadline
         try:
-            with untold(litellm, call.arguments), call.deadline:
-                stream = await settled(litellm.acompletion(**call.arguments), forbid=call.forbid)
-            reading = call.reading(stream, litellm)
-            pieces = aiter(stream)
-            while (chunk := await _anext_chunk(pieces, reading, call.deadline)) is not None:
-                yield chunk
-        except ANY_ERROR as error:
-            failure = call.failure_of_stream(error)
+            reading = await answered(call, AWAITED, call.reading)
+            deadline.ends = FROM_FIRST_WAIT
+            async for piece in call.stream:
+                if (chunk := reading.chunk(piece)) is not None:
+                    deadline.ends = NOT_WAITING
+                    yield chunk
+                    deadline.ends = FROM_FIRST_WAIT
+        except BaseException as error:  # noqa: BLE001 - as above
+            call.fail(error)
         finally:
-            await aclose_stream(stream)
-        if failure is not None:
-            raise failure.error from failure.cause
-        if (chunk := reading.rest()) is not None:
+            deadline.ends = NOT_WAITING
+            await AWAITED.closed(call.stream)
+        for chunk in call.rest():
             yield chunk
 
     def capabilities(self, model: str) -> ModelCapabilities:
@@ -150,21 +131,3 @@ class LiteLLMCompletion(WithOptions):
 
     def _call(self, request: CompletionRequest, *, streamed: bool) -> Call:
         return Call(request, self.options, self._secrets, streamed=streamed)
-
-
-def _next_chunk(pieces: Iterator[Any], reading: Reading, deadline: Deadline) -> CompletionChunk | None:
-    """Return the next chunk, or None at the end; pieces that are none do not lengthen the wait."""
-    with deadline:
-        for piece in pieces:
-            if (chunk := reading.chunk(piece)) is not None:
-                return chunk
-    return None
-
-
-async def _anext_chunk(pieces: AsyncIterator[Any], reading: Reading, deadline: Deadline) -> CompletionChunk | None:
-    """Return what `_next_chunk` does."""
-    with deadline:
-        async for piece in pieces:
-            if (chunk := reading.chunk(piece)) is not None:
-                return chunk
-    return None

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from llamabot.adapters.litellm.callbacks import untold
-from llamabot.adapters.litellm.errors import ANY_ERROR
-from llamabot.adapters.litellm.leaving import settled
-from llamabot.adapters.litellm.loading import aload, load
-from llamabot.adapters.litellm.loops import close_clients_with_loop
+from llamabot.adapters.litellm.colours import AWAITED, BLOCKING, now
+from llamabot.adapters.litellm.exchange import answered
 from llamabot.adapters.litellm.vectors import VectorRequest
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.secrets import NO_SECRETS, Secrets
@@ -57,35 +54,16 @@ class LiteLLMEmbedding(PlannedEmbedding, WithOptions):
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return a vector for each text."""
-        return self._plan.joined([self._ask(request) for request in self._requests(texts)], len(texts))
+        parts = [now(answered(request, BLOCKING, request.vectors)) for request in self._requests(texts)]
+        return self._plan.joined(parts, len(texts))
 
     async def aembed(self, texts: Sequence[str]) -> Vectors:
         """Return a vector for each text."""
-        return self._plan.joined([await self._aask(request) for request in self._requests(texts)], len(texts))
+        parts = [await answered(request, AWAITED, request.vectors) for request in self._requests(texts)]
+        return self._plan.joined(parts, len(texts))
 
     def __repr__(self) -> str:
         return f"LiteLLMEmbedding({self.name!r}, {dict(self.options)!r}, {self._secrets!r})"
-
-    def _ask(self, request: VectorRequest) -> Vectors:
-        litellm = load()
-        try:
-            with untold(litellm, request.arguments), request.deadline:
-                response = litellm.embedding(**request.arguments)
-            return request.vectors(response)
-        except ANY_ERROR as error:
-            failure = request.failure(error)
-        raise failure.error from failure.cause
-
-    async def _aask(self, request: VectorRequest) -> Vectors:
-        litellm = await aload()
-        await close_clients_with_loop(litellm)
-        try:
-            with untold(litellm, request.arguments), request.deadline:
-                response = await settled(litellm.aembedding(**request.arguments), forbid=_as_it_is)
-            return request.vectors(response)
-        except ANY_ERROR as error:
-            failure = request.failure(error)
-        raise failure.error from failure.cause
 
     def _requests(self, texts: Sequence[str]) -> Iterator[VectorRequest]:
         """Yield what must be asked; where there are no texts and nothing is known of the vectors, for one of them."""
@@ -94,7 +72,3 @@ class LiteLLMEmbedding(PlannedEmbedding, WithOptions):
         arguments = self._secrets.merged_into({"timeout": self._timeout_s, **self._plan.fields, **self.options})
         for batch in self._plan.batches(texts):
             yield VectorRequest(self._plan, batch, arguments, self._secrets)
-
-
-def _as_it_is() -> None:
-    """Forbid nothing: LiteLLM makes one request for vectors, and has no place to be told not to."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from llamabot.adapters.litellm.words import chain_of, names_of, retry_after_s, said_by
 from llamabot.ports.errors import (
@@ -39,7 +39,9 @@ from llamabot.protocols.failures import (
 )
 from llamabot.protocols.words import Scrubber, one_line
 
-__all__ = ["ANY_ERROR", "Scene", "SecondRequest", "failure_of", "is_broken_connection"]
+__all__ = ["ANY_ERROR", "Scene", "SecondRequest", "failure_of", "is_broken_connection", "without_frames"]
+
+E = TypeVar("E", bound=BaseException)
 
 
 class SecondRequest(BaseException):
@@ -76,10 +78,8 @@ class _Facts(NamedTuple):
 
 
 def failure_of(error: BaseException, scene: Scene) -> Failure:
-    """Return our error for any that came out of a call, without the tracebacks: vendors' frames hold the key."""
-    chain = chain_of(error, scene.outer)
-    for link in chain:
-        link.__traceback__ = None
+    """Return our error for any that came out of a call, without the tracebacks."""
+    chain = chain_of(without_frames(error, scene.outer), scene.outer)
     own = next((link for link in chain if isinstance(link, LlamabotError)), None)
     if own is not None:
         if isinstance(own, CompletionError) and own.partial is None and says_something(scene.partial):
@@ -95,6 +95,13 @@ def failure_of(error: BaseException, scene: Scene) -> Failure:
         ours.retry_after_s = retry_after_s(chain, time.time())
     hidden = isinstance(error, SecondRequest) or scene.scrubber.finds_any_in(chain)
     return Failure(ours, None if hidden else error)
+
+
+def without_frames(error: E, outer: BaseException | None) -> E:
+    """Return an error whose traceback is gone, and those of what it came from: vendors' frames hold the key."""
+    for link in chain_of(error, outer):
+        link.__traceback__ = None
+    return error
 
 
 def is_broken_connection(error: BaseException, outer: BaseException | None) -> bool:

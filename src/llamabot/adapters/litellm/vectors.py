@@ -8,7 +8,7 @@ from typing import Any
 
 from llamabot.adapters.litellm.call import key_names
 from llamabot.adapters.litellm.deadline import Deadline
-from llamabot.adapters.litellm.errors import Scene, failure_of
+from llamabot.adapters.litellm.errors import ANY_ERROR, Scene, failure_of, without_frames
 from llamabot.ports.embedding import Vectors
 from llamabot.ports.secrets import Secrets
 from llamabot.protocols.embeddings import Plan
@@ -36,6 +36,8 @@ class VectorRequest:
         deadline: of the answer.
     """
 
+    function = "embedding"
+
     def __init__(self, plan: Plan, texts: Sequence[str], arguments: Mapping[str, Any], secrets: Secrets) -> None:
         refuse_offline("the embedder of this machine: embedding='embedded/minilm'")
         self.arguments: dict[str, Any] = {"max_retries": _NEVER, "num_retries": 0, **arguments, "model": plan.model}
@@ -47,7 +49,7 @@ class VectorRequest:
         self._outer = sys.exception()
         self._answered = False
 
-    def vectors(self, response: Any) -> Vectors:
+    def vectors(self, response: Any, litellm: Any) -> Vectors:
         """Return the unit rows of an answer, in the order of the texts.
 
         Raises:
@@ -56,8 +58,16 @@ class VectorRequest:
         self._answered = True
         return self._plan.vectors(response.data, self._count)
 
+    def forbid(self) -> None:
+        """Forbid nothing: LiteLLM makes one request for vectors, and has no place to be told not to."""
+
     def failure(self, error: BaseException) -> Failure:
-        """Return our error for one that ended this request; what the provider did is an `EmbeddingError`."""
+        """Return our error for one that ended this request; what the provider did is an `EmbeddingError`.
+
+        Raises what is no error of the request's, without frames that hold a key.
+        """
+        if not isinstance(error, ANY_ERROR):
+            raise without_frames(error, self._outer)
         scene = Scene(
             model=self._plan.model,
             timeout_s=float(self.arguments["timeout"]),
