@@ -113,7 +113,7 @@ def test_reads_for_whom_it_was_written_to_in_whatever_context(connection: Any) -
     with Deadline(0.0):
         assert 0 < connection.read(1, 9.0) <= 5.0
     deadline.ends = NOT_WAITING
-    assert connection.read(1, 9.0) == 9.0, "time that the reader takes counts"
+    assert connection.read(1, 9.0) == 9.0, "it is not over"
 
 
 def test_bounds_each_fragment_anew() -> None:

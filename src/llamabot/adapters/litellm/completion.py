@@ -72,7 +72,6 @@ class LiteLLMCompletion(WithOptions):
             deadline.ends = FROM_FIRST_WAIT
             for piece in call.stream:
                 if (chunk := reading.chunk(piece)) is not None:
-                    deadline.ends = NOT_WAITING
                     yield chunk
                     deadline.ends = FROM_FIRST_WAIT
         except BaseException as error:  # noqa: BLE001 - those that are no failure of the call are raised by it
@@ -92,7 +91,6 @@ class LiteLLMCompletion(WithOptions):
             deadline.ends = FROM_FIRST_WAIT
             async for piece in call.stream:
                 if (chunk := reading.chunk(piece)) is not None:
-                    deadline.ends = NOT_WAITING
                     yield chunk
                     deadline.ends = FROM_FIRST_WAIT
         except BaseException as error:  # noqa: BLE001 - as above

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from contextlib import closing
+from contextlib import aclosing, closing
 
 import pytest
 from tests.integration.providers.adapters import Make, Port, litellm
@@ -12,6 +13,8 @@ from tests.integration.providers.ways import ALL, STREAMED, WHOLE, Way, asking, 
 from tests.servers.chat import ChatServer, anything, delta, failure, finish, sse
 from tests.servers.replies import Broken, Raw, Stream
 
+from llamabot.ports.assembly import assemble
+from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.ports.errors import CompletionError, CompletionTimeout
 from llamabot.ports.messages import AssistantMessage
 
@@ -79,14 +82,27 @@ def test_lets_no_trickle_draw_out_the_wait_for_a_fragment(
     assert server.wait_for(1).left.wait(20), "who waits for its end does not leave"
 
 
-def test_does_not_count_the_readers_time(server: ChatServer, port: Port) -> None:
-    server.script(sse(delta(content="fi"), delta(content="ne"), delta(finish_reason="stop"), pause_s=0.01))
-    with closing(port.stream(asking(timeout_s=0.25))) as stream:
-        texts = []
-        for chunk in stream:
-            texts.append(chunk.text)
-            time.sleep(0.3)
-    assert "".join(texts) == "fine"
+def read_slowly(port: Port, request: CompletionRequest) -> Completion:
+    with closing(port.stream(request)) as stream:
+        begin = [next(stream), next(stream)]  # the second was waited for
+        time.sleep(0.3)
+        return assemble([*begin, *stream])
+
+
+def read_slowly_awaited(port: Port, request: CompletionRequest) -> Completion:
+    async def read() -> Completion:
+        async with aclosing(port.astream(request)) as stream:
+            begin = [await anext(stream), await anext(stream)]
+            await asyncio.sleep(0.3)
+            return assemble([*begin, *[chunk async for chunk in stream]])
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize("way", [read_slowly, read_slowly_awaited])
+def test_does_not_count_the_readers_time(server: ChatServer, port: Port, way: Way) -> None:
+    server.script(sse(delta(content="fi"), delta(content="ne"), delta(finish_reason="stop"), pause_s=0.1))
+    assert way(port, asking(timeout_s=0.25)).message.text == "fine"
 
 
 @pytest.mark.parametrize("way", ALL.values(), ids=ALL)
