@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,11 +17,22 @@ from tests.integration.providers.ways import WHOLE, Way, raised
 from tests.servers.chat import ChatServer
 from tests.servers.replies import Broken, Tunnel
 
-from llamabot.adapters.litellm import LiteLLMCompletion
+from llamabot.adapters.litellm import LiteLLMCompletion, LiteLLMEmbedding
 from llamabot.adapters.litellm.deadline import FROM_FIRST_WAIT, NOT_WAITING, Deadline, keep_to_deadlines
-from llamabot.ports.errors import CompletionTimeout
+from llamabot.ports.errors import CompletionTimeout, EmbeddingError
 
 pytestmark = pytest.mark.loopback
+
+
+Embed = Callable[[LiteLLMEmbedding, list[str]], object]
+
+
+def embedded(port: LiteLLMEmbedding, texts: list[str]) -> object:
+    return port.embed(texts)
+
+
+def aembedded(port: LiteLLMEmbedding, texts: list[str]) -> object:
+    return asyncio.run(port.aembed(texts))
 
 
 @pytest.fixture
@@ -51,6 +63,16 @@ def test_lets_no_trickle_draw_the_deadline_out_where_it_is_encrypted(
     asked = encrypted.wait_for(1)
     assert asked.ended.wait(20)
     assert asked.fragments_sent < 400, "who waits for its end does not leave"
+
+
+@pytest.mark.parametrize("way", [embedded, aembedded])
+def test_holds_over_the_client_that_litellm_keeps_for_some_providers(server: ChatServer, way: Embed) -> None:
+    """Ollama's vectors are asked for over it, and without any time-out."""
+    server.script(Broken([b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", *[b" "] * 400], pause_s=0.02))
+    port = LiteLLMEmbedding("ollama/scripted", {"api_base": server.url}, timeout_s=0.3)
+    with pytest.raises(EmbeddingError, match="timeout_s="):
+        way(port, ["light"])
+    assert server.wait_for(1).left.wait(20), "who waits for its end does not leave"
 
 
 class Granting:

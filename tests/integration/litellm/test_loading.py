@@ -119,6 +119,7 @@ def test_leaves_what_somebody_else_has_set(server: ChatServer) -> None:
         os.environ["LITELLM_MODE"] = "DEV"
         logging.getLogger("LiteLLM").setLevel(logging.ERROR)
         import litellm
+        client = litellm.module_level_client.client
         from litellm.integrations.custom_logger import CustomLogger
         heard = []
         class Listener(CustomLogger):
@@ -133,7 +134,11 @@ def test_leaves_what_somebody_else_has_set(server: ChatServer) -> None:
             await asyncio.sleep(0.5)
         asyncio.run(ask_and_wait())
         print(os.environ["LITELLM_MODE"], logging.getLogger("LiteLLM").level == logging.ERROR, sorted(set(heard)))
+        print(client.follow_redirects, type(client._transport._pool._network_backend).__module__)
         """,
         server.api_base,
     )
-    assert (done.stdout, done.stderr) == ("DEV True ['async', 'sync']\n", "")
+    assert (done.stdout, done.stderr) == (
+        "DEV True ['async', 'sync']\nFalse llamabot.adapters.litellm.deadline\n",
+        "",
+    )

@@ -28,14 +28,14 @@ _MAKERS = (
 def ask_once(litellm: Any) -> None:
     """Keep LiteLLM's HTTP clients from any request but the one they are asked for, and within loop and deadline."""
     for module, name, maker in _MAKERS:
-        _keep_in_place(getattr(importlib.import_module(module), name), maker, litellm)
+        _watch_maker(getattr(importlib.import_module(module), name), maker, litellm)
     handlers: Any = importlib.import_module("litellm.llms.custom_httpx.http_handler")
     handlers.AsyncHTTPHandler.single_connection_post_request = _fail_as_before
-    litellm.module_level_client.client.follow_redirects = False
+    _keep_in_place(litellm.module_level_client.client)  # who used LiteLLM before us may have made it already
     litellm.module_level_aclient = ClientOfLoop()
 
 
-def _keep_in_place(owner: Any, maker: str, litellm: Any) -> None:
+def _watch_maker(owner: Any, maker: str, litellm: Any) -> None:
     make = vars(owner).get(maker)  # private to LiteLLM: another version may have it elsewhere
     if isinstance(make, staticmethod):
         setattr(owner, maker, staticmethod(_staying(make.__func__, litellm)))
@@ -49,11 +49,15 @@ def _staying(make: Callable[..., Any], litellm: Any) -> Callable[..., Any]:
     def made(*arguments: Any, **more: Any) -> Any:
         client = make(*arguments, **more)
         if client is not litellm.client_session and client is not litellm.aclient_session:
-            client.follow_redirects = False
-            keep_to_deadlines(client)
+            _keep_in_place(client)
         return client
 
     return made
+
+
+def _keep_in_place(client: Any) -> None:
+    client.follow_redirects = False
+    keep_to_deadlines(client)
 
 
 async def _fail_as_before(*_: Any, **__: Any) -> None:
