@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from tests.integration.providers.adapters import Make
-from tests.integration.providers.ways import ALL, STREAMED, Way, asking, raised, shown_by
+from tests.integration.providers.ways import ALL, STREAMED, Way, asking, locals_in, raised, shown_by
 from tests.servers.chat import ChatServer, anything, delta, event, failure
 from tests.servers.replies import Raw, Reply, Stream
 
@@ -51,6 +55,31 @@ def test_does_not_repeat_a_key_out_of_a_stream(make: Make, server: ChatServer, w
     error = raised(way, make({"api_base": server.api_base, "api_key": CANARY}))
     assert CANARY not in shown_by(error)
     assert "[secret]" in str(error)
+
+
+@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
+def test_shows_no_key_in_what_ctrl_c_leaves_behind(make: Make, server: ChatServer, way: Way) -> None:
+    """In a call that is awaited it is a cancelled task, and Ctrl-C comes after it."""
+    server.script(Stream(interrupted_after([event(delta(content="par"))] if way in STREAMED.values() else [])))
+    port = make({"api_base": server.api_base, "api_key": CANARY})
+    with pytest.raises(KeyboardInterrupt) as caught:
+        way(port, asking(timeout_s=20.0))
+    assert CANARY[:12] not in "\n".join(frames_behind(caught.value))
+    assert server.exchanges[0].left.wait(20)
+
+
+def interrupted_after(packets: list[bytes]) -> Iterator[bytes]:
+    yield from packets
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    for _ in range(200):
+        time.sleep(0.1)
+        yield b": still here\n\n"
+
+
+def frames_behind(error: BaseException | None) -> Iterator[str]:
+    while error is not None:
+        yield from locals_in(error)
+        error = error.__cause__ or error.__context__
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "MY_GATEWAY_TOKEN", "AWS_SECRET_ACCESS_KEY", "TEAM_SECRET"])
