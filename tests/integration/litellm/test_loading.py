@@ -111,6 +111,28 @@ def test_names_the_line_that_installs_it_and_looks_for_it_beside_the_event_loop(
 
 
 @pytest.mark.loopback
+def test_is_loaded_at_the_next_call_where_ctrl_c_met_the_first(server: ChatServer) -> None:
+    server.respond = anything
+    done = run(
+        """
+        import signal
+        class CtrlC:
+            def find_spec(self, name, path=None, target=None):
+                if name == "litellm.llms.anthropic.chat.handler":
+                    sys.meta_path.remove(self)
+                    signal.raise_signal(signal.SIGINT)
+        sys.meta_path.insert(0, CtrlC())
+        try:
+            port.complete(request)
+        except KeyboardInterrupt:
+            print(port.complete(request).message.text)
+        """,
+        server.api_base,
+    )
+    assert (done.stdout, done.stderr) == ("fine\n", "")
+
+
+@pytest.mark.loopback
 def test_leaves_what_somebody_else_has_set(server: ChatServer) -> None:
     server.respond = anything
     done = run(

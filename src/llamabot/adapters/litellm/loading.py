@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from llamabot.adapters.litellm.callbacks import quiet_services, untold
@@ -78,15 +78,30 @@ def _imported() -> Any:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     _silence()
+    known = set(sys.modules)
     try:
         litellm = importlib.import_module("litellm")
-    except ModuleNotFoundError as error:
-        raise MissingExtra.for_package(error.name or "litellm", "litellm") from error
+    except BaseException as error:
+        _forget_orphans(known)
+        if isinstance(error, ModuleNotFoundError):
+            raise MissingExtra.for_package(error.name or "litellm", "litellm") from error
+        raise
     for name, switch in _SWITCHES.items():
         setattr(litellm, name, switch)
     quiet_services(litellm)
     ask_once(litellm)
     return litellm
+
+
+def _forget_orphans(known: Collection[str]) -> None:
+    """Let go of modules that were left behind when the import of their package failed, or met Ctrl-C.
+
+    Python would find them at the next try, and not put them into their package any more.
+    """
+    for name in sorted(set(sys.modules).difference(known)):  # a package comes before what is in it
+        package = name.rpartition(".")[0]
+        if package and package not in sys.modules:
+            del sys.modules[name]
 
 
 def _silence() -> None:
