@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.falsify.memories import MemoryHooks, PlainMemory
+from tests.falsify.plain_blocks import BlocksCompletion
 from tests.falsify.plain_completion import CompletionHooks, PlainCompletion
 from tests.falsify.plain_docstore import StoreHooks
 from tests.falsify.plain_sdk import SdkCompletion, SdkHooks
@@ -37,6 +38,11 @@ class TestSdkCompletion(SdkHooks, CompletionContract):
 class TestAsyncSdkCompletion(SdkHooks, AsyncCompletionContract):
     adapter = SdkCompletion
     examples = 10
+
+
+class TestBlocksCompletion(SdkHooks, CompletionContract):
+    adapter = BlocksCompletion
+    examples = 5
 
 
 class TestPlainMemory(MemoryHooks, MemoryContract):
