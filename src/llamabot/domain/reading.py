@@ -143,8 +143,11 @@ async def _anext(stream: AsyncIterator[CompletionChunk], reading: Reading) -> Co
     """As `_next`."""
     before = current_effect.set(reading.told)
     try:
-        coming = anext(stream, _END)
-        return await (coming if reading.ends_at_s is None else awithin(reading.left_s(), coming))
+        if reading.ends_at_s is None:
+            return await anext(stream, _END)
+        left_s = reading.left_s()  # which may raise: before anything is made that nobody would await
+        chunk: CompletionChunk = await awithin(left_s, anext(stream, _END))
+        return chunk
     finally:
         current_effect.reset(before)
 

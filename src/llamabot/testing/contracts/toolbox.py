@@ -26,8 +26,8 @@ _BAD_ARGUMENTS = {
     "a wrong type": '{"left": {}, "right": 2}',
     "a fraction for a whole number": '{"left": 1.5, "right": 2}',
     "something left out": '{"left": 1}',
-    "deep": '{"left": ' + "[" * 5_000,
-    "deep and whole": '{"left": ' + "[" * 5_000 + "]" * 5_000 + ', "right": 2}',
+    "deep": '{"left": ' + "[" * 20_000,
+    "deep and whole": '{"left": ' + "[" * 20_000 + "]" * 20_000 + ', "right": 2}',
     "nothing": "",
     "half a character": '{"left": "\ud800", "right": 2}',
 }
@@ -59,7 +59,7 @@ class ToolboxContract(Contract):
     - An unknown name is an answer with `is_error` that names the tools that there are; it is never raised. `ADD` is not
       `add`.
     - Arguments that are no JSON, no object, that lack something or do not fit the types, are an answer with `is_error`
-      and some text. So are those that are nested 5,000 deep.
+      and some text. So are those that are nested 20,000 deep.
       What merely is written as text, `"1"` for 1, may be taken for what it says, as our own toolbox does, or refused.
     - What a tool raises is an answer with `is_error` that has the reason in it and no traceback.
     - After a call that failed the next one is well; threads that call at once get each its own answer.
