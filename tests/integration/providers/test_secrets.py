@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.integration.providers.adapters import Make
-from tests.integration.providers.ways import ALL, STREAMED, Way, asking, locals_in, raised, shown_by
+from tests.integration.providers.adapters import Make, Port
+from tests.integration.providers.ways import ALL, STREAMED, Way, afragments, asking, locals_in, raised, shown_by
 from tests.servers.chat import ChatServer, anything, delta, event, failure
 from tests.servers.replies import Raw, Reply, Stream
 
+from llamabot.ports.completion import CompletionRequest
 from llamabot.ports.secrets import split_secrets
 
 pytestmark = pytest.mark.loopback
@@ -57,14 +60,42 @@ def test_does_not_repeat_a_key_out_of_a_stream(make: Make, server: ChatServer, w
     assert "[secret]" in str(error)
 
 
-@pytest.mark.parametrize("way", ALL.values(), ids=ALL)
-def test_shows_no_key_in_what_ctrl_c_leaves_behind(make: Make, server: ChatServer, way: Way) -> None:
-    """In a call that is awaited it is a cancelled task, and Ctrl-C comes after it."""
-    server.script(Stream(interrupted_after([event(delta(content="par"))] if way in STREAMED.values() else [])))
-    port = make({"api_base": server.api_base, "api_key": CANARY})
-    with pytest.raises(KeyboardInterrupt) as caught:
-        way(port, asking(timeout_s=20.0))
-    assert CANARY[:12] not in "\n".join(frames_behind(caught.value))
+def interrupted(way: Way) -> Callable[[Port], BaseException]:
+    def leave(port: Port) -> BaseException:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            way(port, asking(timeout_s=20.0))
+        return caught.value
+
+    return leave
+
+
+def cancelled(ask: Callable[[Port, CompletionRequest], Awaitable[object]]) -> Callable[[Port], BaseException]:
+    """Ctrl-C cancels what an event loop runs."""
+
+    async def leave(port: Port) -> BaseException:
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await ask(port, asking(timeout_s=20.0))
+        return caught.value
+
+    return lambda port: asyncio.run(leave(port))
+
+
+LEFT = {
+    "complete": interrupted(ALL["complete"]),
+    "stream": interrupted(ALL["stream"]),
+    "acomplete": cancelled(lambda port, request: port.acomplete(request)),
+    "astream": cancelled(afragments),
+}
+
+
+@pytest.mark.parametrize("way", LEFT)
+def test_shows_no_key_and_no_vendor_in_what_ctrl_c_leaves_behind(make: Make, server: ChatServer, way: str) -> None:
+    server.script(Stream(interrupted_after([event(delta(content="par"))] if "stream" in way else [])))
+    error = LEFT[way](make({"api_base": server.api_base, "api_key": CANARY}))
+    vendors = vendors_behind(error)
+    assert vendors == []
+    shown = "\n".join(frames_behind(error))
+    assert CANARY[:12] not in shown
     assert server.exchanges[0].left.wait(20)
 
 
@@ -80,6 +111,15 @@ def frames_behind(error: BaseException | None) -> Iterator[str]:
     while error is not None:
         yield from locals_in(error)
         error = error.__cause__ or error.__context__
+
+
+def vendors_behind(error: BaseException | None) -> list[str]:
+    found: list[str] = []
+    while error is not None:
+        frames = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
+        found += (code.co_qualname for code in frames if "site-packages" in code.co_filename)
+        error = error.__cause__ or error.__context__
+    return found
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "MY_GATEWAY_TOKEN", "AWS_SECRET_ACCESS_KEY", "TEAM_SECRET"])
