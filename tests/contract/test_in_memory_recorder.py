@@ -111,6 +111,24 @@ def test_a_run_that_was_resumed_is_not_the_first_to_go() -> None:
     assert _ids(recorder) == ["latest", "resumed"]
 
 
+def test_a_run_that_ended_twice_goes_by_its_last_end() -> None:
+    recorder = InMemoryRecorder(max_runs=2)
+    for name in ("twice", "once"):
+        recorder.append(a_run(name))
+    recorder.append(a_run("twice")[-1:])
+    recorder.append(a_run("latest"))
+    assert _ids(recorder) == ["latest", "twice"]
+
+
+def test_gives_large_blobs_back_before_the_events_each_once() -> None:
+    recorder = InMemoryRecorder()
+    run = [event for event in a_run("run") if not isinstance(event, Blob)]
+    one, other, small = Blob("run", "one", "1" * 3_000), Blob("run", "other", "2" * 3_000), Blob("run", "small", "3")
+    for part in ([run[0], one], [other, run[1], one], [small, small], run[2:]):
+        recorder.append(part)
+    assert recorder.events("run") == (one, other, small, *run)
+
+
 @pytest.mark.parametrize("bounds", [{"max_runs": 0}, {"max_bytes": 0}])
 def test_refuses_to_keep_nothing(bounds: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError, match="at least 1"):
@@ -188,6 +206,6 @@ def _big_effect(run_id: str, size: int) -> list[RunEvent]:
 def _held_bytes(recorder: InMemoryRecorder) -> int:
     """Count what is held by looking, not by the recorder's own account."""
     runs = [*recorder._running.values(), *recorder._finished.values()]
-    return sum(sys.getsizeof(data) for run in runs for data in run.events) + sum(
+    return sum(sys.getsizeof(data) for run in runs for data in run.appended) + sum(
         sys.getsizeof(data) for data in recorder._blobs.data.values()
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import Future
+from contextvars import copy_context
+from functools import partial
 from inspect import isgenerator
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -22,7 +24,6 @@ from llamabot.ports.effect_context import current_effect
 
 __all__ = ["Reading", "aread", "awithin", "bounded", "positive", "read"]
 
-T = TypeVar("T")
 _END: Any = object()
 
 
@@ -30,6 +31,8 @@ class Reading:
     """A streamed completion as it arrives; belongs to one step.
 
     Attributes:
+        inside: calls a function of the port in a context of this reading's own, where it may ask what effect it serves;
+            whoever iterates the run has another.
         feed: takes a chunk in; returns the text and the reasoning that it lets the reader see, each maybe "".
     """
 
@@ -39,16 +42,10 @@ class Reading:
         self.told = step.told
         self._clock = world.clock
         self._assembler = Assembler()
-        self.feed = self._assembler.feed
+        self.feed = self._first
         self.ends_at_s = None if step.timeout_s is None else time.monotonic() + step.timeout_s
-
-    def inside(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function of the port, which may ask what effect it serves."""
-        before = current_effect.set(self.told)
-        try:
-            return function(*arguments)
-        finally:
-            current_effect.reset(before)
+        self.inside = copy_context().run
+        self.inside(current_effect.set, step.told)
 
     def left_s(self) -> float:
         """Return the seconds until the deadline, infinite without one.
@@ -58,11 +55,10 @@ class Reading:
         """
         return math.inf if self.ends_at_s is None else positive(self.ends_at_s - time.monotonic())
 
-    def begun(self, chunk: CompletionChunk) -> CompletionChunk:
-        """Note when the first chunk came, if it is one; return it."""
-        if chunk is not _END:
-            self._step.first_at_ns = self._clock.monotonic_ns()
-        return chunk
+    def _first(self, chunk: CompletionChunk) -> tuple[str, str]:
+        self._step.first_at_ns = self._clock.monotonic_ns()
+        self.feed = self._assembler.feed
+        return self.feed(chunk)
 
     def rest(self) -> tuple[str, str]:
         """Return what was held back until the end."""
@@ -82,16 +78,15 @@ def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta
     """Yield a streamed answer and return it; closing this closes the provider's stream."""
     port: Any = world.completion
     stream = reading.inside(port.stream, reading.request)
+    take: Callable[..., CompletionChunk] = next if reading.ends_at_s is None else partial(_next_within, reading)
     late: Future[Any] | None = None
     try:
-        chunk = reading.begun(_next(stream, reading))
-        while chunk is not _END:
+        while (chunk := reading.inside(take, stream, _END)) is not _END:
             text, reasoning = reading.feed(chunk)
             if reasoning:
                 yield ReasoningDelta(reasoning)
             if text:
                 yield TextDelta(text)
-            chunk = _next(stream, reading)
         yield from _deltas(*reading.rest())
         return reading.completion()
     except BaseException as error:
@@ -99,7 +94,7 @@ def read(reading: Reading, world: World) -> Generator[TextDelta | ReasoningDelta
         late = error.late if isinstance(error, DeadlinePassed) else None
         raise
     finally:
-        _close(stream, late)
+        _close(stream, late, reading)
 
 
 async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | ReasoningDelta, None]:
@@ -107,14 +102,23 @@ async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | Re
     port: Any = world.completion
     stream = reading.inside(port.astream, reading.request)
     try:
-        chunk = reading.begun(await _anext(stream, reading))
-        while chunk is not _END:
+        while True:
+            before = current_effect.set(reading.told)
+            try:
+                if reading.ends_at_s is None:
+                    chunk = await anext(stream, _END)
+                else:
+                    left_s = reading.left_s()  # which may raise: before anything is made that nobody would await
+                    chunk = await awithin(left_s, anext(stream, _END))
+            finally:
+                current_effect.reset(before)
+            if chunk is _END:
+                break
             text, reasoning = reading.feed(chunk)
             if reasoning:
                 yield ReasoningDelta(reasoning)
             if text:
                 yield TextDelta(text)
-            chunk = await _anext(stream, reading)
         for event in _deltas(*reading.rest()):
             yield event
     except BaseException:
@@ -126,30 +130,10 @@ async def aread(reading: Reading, world: World) -> AsyncGenerator[TextDelta | Re
             await close()
 
 
-def _next(stream: Iterator[CompletionChunk], reading: Reading) -> CompletionChunk:
-    """Return the next fragment, `_END` after the last, or raise `DeadlinePassed`."""
-    # Set here, and not around a `yield`: whoever iterates the run has a context of his own.
-    before = current_effect.set(reading.told)
-    try:
-        if reading.ends_at_s is None:
-            return next(stream, _END)
-        chunk: CompletionChunk = call_within(reading.left_s(), next, stream, _END)
-        return chunk
-    finally:
-        current_effect.reset(before)
-
-
-async def _anext(stream: AsyncIterator[CompletionChunk], reading: Reading) -> CompletionChunk:
-    """As `_next`."""
-    before = current_effect.set(reading.told)
-    try:
-        if reading.ends_at_s is None:
-            return await anext(stream, _END)
-        left_s = reading.left_s()  # which may raise: before anything is made that nobody would await
-        chunk: CompletionChunk = await awithin(left_s, anext(stream, _END))
-        return chunk
-    finally:
-        current_effect.reset(before)
+def _next_within(reading: Reading, stream: Iterator[CompletionChunk], end: Any) -> CompletionChunk:
+    """Return the next fragment as `next` does, or raise `DeadlinePassed`."""
+    chunk: CompletionChunk = call_within(reading.left_s(), next, stream, end)
+    return chunk
 
 
 async def awithin(timeout_s: float, coming: Any) -> Any:
@@ -174,15 +158,15 @@ def positive(seconds: float) -> float:
     return seconds
 
 
-def _close(stream: Any, late: Future[Any] | None) -> None:
+def _close(stream: Any, late: Future[Any] | None, reading: Reading) -> None:
     """Close a stream; a generator that a thread is still inside of is closed by that thread, once it comes back."""
     close = getattr(stream, "close", None)
     if close is None:
         return
     if late is not None and isgenerator(stream):
-        late.add_done_callback(lambda _: close())
+        late.add_done_callback(lambda _: reading.inside(close))
     else:
-        close()
+        reading.inside(close)
 
 
 def bounded(request: CompletionRequest, step: Step) -> CompletionRequest:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from typing import Generic, TypeVar
+from types import FrameType
+from typing import Any, Generic, TypeVar
 
 from llamabot.domain.result import Finished, Result, StreamEvent, TextDelta
 from llamabot.ports.closing import AsyncClosing, Closing
@@ -17,11 +18,11 @@ _DROPPED = "a stream of events was dropped before it finished; use it in a `with
 
 
 class _Events(Generic[T]):
-    """What both colours keep: the result, and whether anything is still open."""
+    """What both colours keep: the result, and whether anything has been asked for."""
 
     def __init__(self) -> None:
         self._result: Result[T] | None = None
-        self._open = False
+        self._begun = False
 
     @property
     def result(self) -> Result[T]:
@@ -34,12 +35,8 @@ class _Events(Generic[T]):
             raise UsageError("the stream has not finished: iterate it to its end before asking for its result")
         return self._result
 
-    def _finish(self, finished: Finished[T]) -> None:
-        self._result = finished.result
-        self._open = False
-
-    def _warn_if_open(self) -> None:
-        if self._open:
+    def _warn_if_open(self, frame: FrameType | None) -> None:
+        if self._begun and frame is not None and self._result is None:
             warnings.warn(_DROPPED, ResourceWarning, source=self, stacklevel=3)
 
 
@@ -57,14 +54,10 @@ class EventStream(_Events[T], Closing):
         return self
 
     def __next__(self) -> StreamEvent[T]:
-        self._open = True
-        try:
-            event = next(self._events)
-        except BaseException:
-            self._open = False
-            raise
+        self._begun = True
+        event = next(self._events)
         if type(event) is Finished:
-            self._finish(event)
+            self._result = event.result
         return event
 
     def text(self) -> Iterator[str]:
@@ -73,11 +66,11 @@ class EventStream(_Events[T], Closing):
 
     def close(self) -> None:
         """Stop the run and the provider; nothing happens if it is over."""
-        self._open = False
         self._events.close()
 
     def __del__(self) -> None:
-        self._warn_if_open()
+        events: Any = self._events
+        self._warn_if_open(events.gi_frame)
         self.close()
 
 
@@ -92,14 +85,10 @@ class AsyncEventStream(_Events[T], AsyncClosing):
         return self
 
     async def __anext__(self) -> StreamEvent[T]:
-        self._open = True
-        try:
-            event = await anext(self._events)
-        except BaseException:
-            self._open = False
-            raise
+        self._begun = True
+        event = await anext(self._events)
         if type(event) is Finished:
-            self._finish(event)
+            self._result = event.result
         return event
 
     async def text(self) -> AsyncIterator[str]:
@@ -110,9 +99,9 @@ class AsyncEventStream(_Events[T], AsyncClosing):
 
     async def aclose(self) -> None:
         """Stop the run and the provider; nothing happens if it is over."""
-        self._open = False
         await self._events.aclose()
 
     def __del__(self) -> None:
         # The event loop closes the generator itself once it is collected; only telling is left to do.
-        self._warn_if_open()
+        events: Any = self._events
+        self._warn_if_open(events.ag_frame)

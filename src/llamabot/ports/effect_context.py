@@ -2,7 +2,8 @@
 
 A port's argument is a value, the same whoever asks. Decorators want more: whose run it is (a budget by user), when the
 call's deadline passes (a retry), and a place to say what was tried (a fallback). The drivers set it around each call of
-a port, and around each fragment of a stream; outside of a run there is none.
+a port; a stream that blocks is read in a context of its own, around an awaited one it is set for each fragment. Outside
+of a run there is none.
 """
 
 from __future__ import annotations

@@ -41,7 +41,9 @@ __all__ = [
     "TryRecord",
     "as_json",
     "decode_event",
+    "decode_events",
     "encode_event",
+    "encode_events",
 ]
 
 LOG_SCHEMA_VERSION = 1
@@ -270,6 +272,7 @@ def as_json(value: Any) -> str:
 
 _ENCODER = msgspec.json.Encoder(enc_hook=as_json)
 _DECODER: msgspec.json.Decoder[RunEvent] = msgspec.json.Decoder(RunEvent)
+_LIST_DECODER: msgspec.json.Decoder[list[RunEvent]] = msgspec.json.Decoder(list[RunEvent])
 
 
 encode_event: Callable[[RunEvent], bytes] = _ENCODER.encode
@@ -279,3 +282,12 @@ encode_event: Callable[[RunEvent], bytes] = _ENCODER.encode
 def decode_event(data: bytes | str) -> RunEvent:
     """Return the event that `encode_event` wrote."""
     return _DECODER.decode(data)
+
+
+encode_events: Callable[[Sequence[RunEvent]], bytes] = _ENCODER.encode
+"""Return events as one JSON array, each as `encode_event` writes it."""
+
+
+def decode_events(data: bytes | str) -> list[RunEvent]:
+    """Return the events that `encode_events` wrote."""
+    return _LIST_DECODER.decode(data)

@@ -14,30 +14,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
+from typing import TypeAlias
 
 from llamabot.adapters.fake.forks import FORKS
-from llamabot.adapters.fake.runs import EVENT_OVERHEAD, HeldRun, RunBlobs, RunLog, upwards, with_inner
+from llamabot.adapters.fake.runs import APPEND_OVERHEAD, HeldRun, RunBlobs, RunLog, blobs_first, upwards, with_inner
 from llamabot.ports.closing import Closing
 from llamabot.ports.errors import ConfigurationError, RecorderError
 from llamabot.ports.exports import export_run
-from llamabot.ports.recorder import (
-    Blob,
-    RunEvent,
-    RunFinished,
-    RunResumed,
-    RunStarted,
-    RunStatus,
-    decode_event,
-    encode_event,
-)
+from llamabot.ports.recorder import Blob, RunEvent, RunFinished, RunResumed, RunStatus, encode_events
 from llamabot.ports.summary import RunFilter, RunSummary
 
 __all__ = ["InMemoryRecorder"]
 
 _LOG = logging.getLogger("llamabot")
-_OF_THE_RUN = frozenset({RunStarted, RunFinished, RunResumed})
+_RUN_ID = attrgetter("run_id")
+_WORTH_SHARING = 2048  # bytes of an append: the blobs in a smaller one take less than what it takes to share them
 _NS_PER_DAY = 86_400 * 10**9
+
+_Part: TypeAlias = tuple[Sequence[RunEvent], bytes]
+"""Events of one run that were appended at once, and the same encoded."""
 
 
 class InMemoryRecorder(Closing):
@@ -66,7 +63,7 @@ class InMemoryRecorder(Closing):
         self._max_bytes = max_bytes
         # What was appended waits here until the lock is free: an append never waits for a lock, since the garbage
         # collector may make one (a dropped stream ends its run) on a thread that holds the lock already.
-        self._inbox: deque[list[tuple[RunEvent, bytes]]] = deque()
+        self._inbox: deque[_Part] = deque()
         self._lock = threading.Lock()
         self._running: OrderedDict[str, RunLog] = OrderedDict()
         self._finished: OrderedDict[str, RunLog] = OrderedDict()
@@ -84,7 +81,7 @@ class InMemoryRecorder(Closing):
         """
         failure: Exception | None = None
         try:
-            self._inbox.append([(event, b"" if type(event) is Blob else encode_event(event)) for event in events])
+            self._inbox.extend(_parts(events))
         except Exception as error:  # noqa: BLE001  # a recorder never fails a bot, whatever a tool has returned
             failure = error
             self._lose(len(events), error)
@@ -102,9 +99,9 @@ class InMemoryRecorder(Closing):
             run = self._find(run_id)
             if run is None:
                 return ()
-            blobs = [Blob(run_id, digest, self._blobs.data[digest]) for digest in run.digests]
-            data = list(run.events)
-        return (*blobs, *map(decode_event, data))
+            shared = [Blob(run_id, digest, self._blobs.data[digest]) for digest in run.shared]
+            events = run.events()
+        return blobs_first((*shared, *events))
 
     def runs(
         self,
@@ -117,7 +114,7 @@ class InMemoryRecorder(Closing):
     ) -> Iterator[RunSummary]:
         """Yield summaries of the runs that fit every filter, the latest start first."""
         wanted = RunFilter(tags, status, since, parent_id, limit)
-        fitting = (summary for run in self._started() if (summary := run.summary()) and wanted.fits(summary))
+        fitting = (summary for summary in self._started() if wanted.fits(summary))
         return islice(fitting, None if limit is None else max(limit, 0))
 
     def claim(self, run_id: str) -> HeldRun:
@@ -175,54 +172,39 @@ class InMemoryRecorder(Closing):
 
     def _take_in(self) -> None:
         while self._inbox:
-            item = self._inbox.popleft()
-            if item:
-                self._take(item)
-        while self._size_bytes + self._blobs.size_bytes > self._max_bytes or (
-            len(self._running) + len(self._finished) > self._max_runs
-        ):
+            self._take(*self._inbox.popleft())
+        while self._size_bytes > self._max_bytes or len(self._running) + len(self._finished) > self._max_runs:
             self._forget((self._finished or self._running).popitem(last=False)[1])
 
-    def _take(self, item: list[tuple[RunEvent, bytes]]) -> None:
-        run: RunLog | None = None
-        for event, data in item:
-            if run is None or event.run_id != run.run_id:
-                run = self._find(event.run_id) or self._begin(event.run_id)
-            kind = type(event)
-            if kind is Blob:
-                self._take_blob(run, event)  # type: ignore[arg-type]  # told by its kind
-                continue
-            run.events.append(data)
-            grown = len(data) + EVENT_OVERHEAD
-            run.size_bytes += grown
-            self._size_bytes += grown
-            if kind in _OF_THE_RUN:
-                self._take_stand(run, event)
+    def _take(self, events: Sequence[RunEvent], data: bytes) -> None:
+        run_id = events[0].run_id
+        run = self._running.get(run_id) or self._finished.get(run_id) or self._begin(run_id)
+        if len(data) > _WORTH_SHARING and Blob in map(type, events):
+            data = self._with_blobs_shared(run, events)
+        run.appended.append(data)
+        grown = len(data) + APPEND_OVERHEAD
+        run.size_bytes += grown
+        self._size_bytes += grown
+        if RunFinished in map(type, events) or RunResumed in map(type, events):
+            self._take_ends(run, events)
 
-    def _take_stand(self, run: RunLog, event: RunEvent) -> None:
-        match event:
-            case RunStarted():
-                run.started_ns, run.parent_id = event.at_ns, event.parent_id
-            case RunFinished():
-                self._take_end(run)
-            case RunResumed():
-                self._take_up(run)
+    def _with_blobs_shared(self, run: RunLog, events: Sequence[RunEvent]) -> bytes:
+        """Keep the blobs once for all runs; return the rest, encoded."""
+        blobs = {event.digest: event for event in events if isinstance(event, Blob) and event.digest not in run.shared}
+        run.shared = (*run.shared, *blobs)
+        self._size_bytes += sum(map(self._blobs.add, blobs.values()))
+        return encode_events([event for event in events if not isinstance(event, Blob)])
 
-    def _take_blob(self, run: RunLog, blob: Blob) -> None:
-        if blob.digest not in run.digests:
-            run.digests[blob.digest] = None
-            self._blobs.add(blob)
-
-    def _take_end(self, run: RunLog) -> None:
-        """Put a run to the end: it is the last one that finished."""
-        if not self._running.pop(run.run_id, None):
-            del self._finished[run.run_id]
-        self._finished[run.run_id] = run
-
-    def _take_up(self, run: RunLog) -> None:
-        """Put a run that goes on again among those that run."""
-        if self._finished.pop(run.run_id, None):
-            self._running[run.run_id] = run
+    def _take_ends(self, run: RunLog, events: Sequence[RunEvent]) -> None:
+        """Put a run that ended behind those that did before; one that goes on again is among those that run."""
+        for event in events:
+            if isinstance(event, RunFinished):
+                if not self._running.pop(run.run_id, None):
+                    del self._finished[run.run_id]
+                self._finished[run.run_id] = run
+            elif isinstance(event, RunResumed) and run.run_id in self._finished:
+                del self._finished[run.run_id]
+                self._running[run.run_id] = run
 
     def _begin(self, run_id: str) -> RunLog:
         self._numbered += 1
@@ -238,8 +220,7 @@ class InMemoryRecorder(Closing):
         return len(forgotten)
 
     def _forget(self, run: RunLog) -> None:
-        self._size_bytes -= run.size_bytes
-        self._blobs.release(run.digests)
+        self._size_bytes -= run.size_bytes + self._blobs.release(run.shared)
 
     def _find(self, run_id: str) -> RunLog | None:
         return self._running.get(run_id) or self._finished.get(run_id)
@@ -247,16 +228,23 @@ class InMemoryRecorder(Closing):
     def _all(self) -> dict[str, RunLog]:
         return {**self._running, **self._finished}
 
-    def _started(self) -> list[RunLog]:
-        """Return the runs whose start is known, the latest first."""
+    def _started(self) -> list[RunSummary]:
+        """Return the summaries of the runs whose start is known, the latest first."""
         with self._settled():
-            started = [run for run in self._all().values() if run.started_ns is not None]
-        return sorted(started, key=lambda run: (run.started_ns, run.number), reverse=True)
+            runs = self._all().values()
+        started = [(summary.started_ns, run.number, summary) for run in runs if (summary := run.summary())]
+        return [summary for *_, summary in sorted(started, key=itemgetter(0, 1), reverse=True)]
 
     def _lose(self, count: int, error: Exception) -> None:
         self.lost_events += count
         if self.lost_events == count:
             _LOG.warning("an event of a run has no JSON form and is not recorded: %s", error)
+
+
+def _parts(events: Sequence[RunEvent]) -> list[_Part]:
+    if len(set(map(_RUN_ID, events))) == 1:  # a run sends its own alone
+        return [(events, encode_events(events))]
+    return [(part := tuple(group), encode_events(part)) for _, group in groupby(events, _RUN_ID)]
 
 
 def _ticket(failure: Exception | None) -> Future[None]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 
 from llamabot.ports.errors import RunBusy
-from llamabot.ports.recorder import Blob, decode_event
+from llamabot.ports.recorder import Blob, RunEvent, decode_events
 from llamabot.ports.summary import RunSummary, summarize
 
-__all__ = ["EVENT_OVERHEAD", "HeldRun", "RunBlobs", "RunLog", "upwards", "with_inner"]
+__all__ = ["APPEND_OVERHEAD", "HeldRun", "RunBlobs", "RunLog", "blobs_first", "upwards", "with_inner"]
 
-EVENT_OVERHEAD = 48  # bytes that CPython adds to an encoded event: the object's header and its place in a list
+APPEND_OVERHEAD = 48  # bytes that CPython adds to what was encoded: the object's header and its place in a list
 _RUN_OVERHEAD = 600
+_NO_SUMMARY: tuple[int, RunSummary | None] = (0, None)
 
 
 class HeldRun:
@@ -43,30 +45,44 @@ class HeldRun:
 
 
 class RunLog:
-    """The log of one run."""
+    """The log of one run.
 
-    __slots__ = ("_summary", "digests", "events", "number", "parent_id", "run_id", "size_bytes", "started_ns")
+    Attributes:
+        appended: its events, encoded, as many together as were appended together; small blobs are among them.
+        shared: digests of the blobs that are kept once for all runs.
+        size_bytes: of all this but the shared blobs.
+    """
+
+    __slots__ = ("_summary", "appended", "number", "run_id", "shared", "size_bytes")
 
     def __init__(self, run_id: str, number: int) -> None:
         self.run_id = run_id
         self.number = number
-        self.events: list[bytes] = []
-        self.digests: dict[str, None] = {}
+        self.appended: list[bytes] = []
+        self.shared: Collection[str] = ()
         self.size_bytes = _RUN_OVERHEAD
-        self.started_ns: int | None = None
-        self.parent_id: str | None = None
-        self._summary: tuple[int, RunSummary | None] = (0, None)
+        self._summary: tuple[int, RunSummary | None] = _NO_SUMMARY
+
+    def events(self) -> Iterator[RunEvent]:
+        """Return what was appended, decoded one after the other."""
+        return chain.from_iterable(map(decode_events, self.appended[:]))
 
     def last_ns(self) -> int:
         """Return when something was last written to the run; 0 if it has blobs alone."""
-        return decode_event(self.events[-1]).at_ns if self.events else 0  # type: ignore[union-attr]  # never a blob
+        return max((event.at_ns for event in self.events() if not isinstance(event, Blob)), default=0)
 
     def summary(self) -> RunSummary | None:
-        """Return what the events add up to, computed again only when there are more of them."""
-        data = self.events[:]
-        if self._summary[0] != len(data):
-            self._summary = (len(data), summarize(map(decode_event, data)))
+        """Return what the events add up to, computed again only when there are more of them; None without a start."""
+        appended = len(self.appended)
+        if self._summary[0] != appended:
+            self._summary = (appended, summarize(event for event in self.events() if not isinstance(event, Blob)))
         return self._summary[1]
+
+    @property
+    def parent_id(self) -> str | None:
+        """The run that it lies in."""
+        summary = self.summary()
+        return None if summary is None else summary.parent_id
 
 
 class RunBlobs:
@@ -74,23 +90,37 @@ class RunBlobs:
 
     def __init__(self) -> None:
         self.data: dict[str, str] = {}
-        self.size_bytes = 0
         self._references: Counter[str] = Counter()
 
-    def add(self, blob: Blob) -> None:
-        """Count one more run that refers to the blob, and keep its data."""
-        if blob.digest not in self.data:
-            self.data[blob.digest] = blob.data
-            self.size_bytes += sys.getsizeof(blob.data)
+    def add(self, blob: Blob) -> int:
+        """Count one more run that refers to the blob, and keep its data; return by how many bytes that has grown."""
         self._references[blob.digest] += 1
+        if blob.digest in self.data:
+            return 0
+        self.data[blob.digest] = blob.data
+        return sys.getsizeof(blob.data)
 
-    def release(self, digests: Iterable[str]) -> None:
-        """Count one run less for each, and let go of those that no run refers to."""
+    def release(self, digests: Iterable[str]) -> int:
+        """Count one run less for each, and let go of those that no run refers to; return how many bytes they had."""
+        released = 0
         for digest in digests:
             self._references[digest] -= 1
             if not self._references[digest]:
                 del self._references[digest]
-                self.size_bytes -= sys.getsizeof(self.data.pop(digest))
+                released += sys.getsizeof(self.data.pop(digest))
+        return released
+
+
+def blobs_first(events: Iterable[RunEvent]) -> tuple[RunEvent, ...]:
+    """Return events with the blobs before the others, each once."""
+    blobs: dict[str, RunEvent] = {}
+    others: list[RunEvent] = []
+    for event in events:
+        if isinstance(event, Blob):
+            blobs.setdefault(event.digest, event)
+        else:
+            others.append(event)
+    return (*blobs.values(), *others)
 
 
 def upwards(run_id: str, runs: Mapping[str, RunLog], known: set[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 import warnings
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from llamabot.domain.drivers import drive, drive_stream
 from llamabot.domain.effects import Complete, Core, Together
 from llamabot.ports.completion import CompletionRequest
 from llamabot.testing import InMemoryRecorder
+
+_MARK: ContextVar[str] = ContextVar("mark", default="nobody's")
 
 
 @pytest.fixture
@@ -121,6 +124,36 @@ class TestStreams:
         gc.collect()
         assert port.events == []
         assert list(recorder.runs()) == []
+
+    @pytest.mark.parametrize("deadline_s", [None, 60.0])
+    def test_what_a_port_sets_in_its_context_stays_there_until_it_is_closed(
+        self, deadline_s: float | None, recorder: InMemoryRecorder
+    ) -> None:
+        seen: list[str] = []
+
+        class Marking(NotingCompletion):
+            def stream(self, request: CompletionRequest) -> Any:
+                before = _MARK.get()
+                token = None if deadline_s else _MARK.set("the port's")  # each fragment is waited for in its own thread
+                try:
+                    for chunk in super().stream(request):
+                        seen.append(f"{before} {_MARK.get()}")
+                        yield chunk
+                finally:
+                    if token is not None:
+                        _MARK.reset(token)
+                    seen.append(_MARK.get())
+
+        port: Any = Marking("abc")
+        bot = lmb.SimpleBot(completion=port, recorder=recorder, limits=lmb.Limits(deadline_s=deadline_s))
+        mine = _MARK.set("the reader's")
+        with bot.stream("?") as events:
+            next(events)
+            assert _MARK.get() == "the reader's"
+            next(events)
+        _MARK.reset(mine)
+        inside = "the reader's" if deadline_s else "the port's"
+        assert seen == [f"the reader's {inside}"] * 2 + ["the reader's"]
 
     @pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError])
     @pytest.mark.parametrize("streamed", [False, True])
