@@ -161,13 +161,6 @@ def die() -> str:
     return "never"
 
 
-@server.tool(structured_output=False)
-def learn() -> str:
-    """Learn one tool more."""
-    server.add_tool(lambda: "new", name="learnt", structured_output=False)
-    return "learnt"
-
-
 async def serve_http() -> None:
     import uvicorn
 

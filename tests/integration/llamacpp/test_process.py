@@ -108,7 +108,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(idle, 0)[1]) == 8
 @linux_only
 def test_a_child_of_a_child_works_too_while_another_thread_generates() -> None:
     done = run("""
-stream = port.stream(ask("Write a long story.", max_tokens=150))
+stream = port.stream(ask("Write a long story.", max_tokens=80))
 next(stream)
 pid = os.fork()
 if pid == 0:

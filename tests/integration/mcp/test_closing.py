@@ -23,11 +23,12 @@ import llamabot as lmb
 PROGRAM = """
 import os, sys, time, warnings
 import llamabot as lmb
-from tests.integration.mcp.asking import aask, ask, bare, is_alive, started
+from tests.integration.mcp.asking import aask, ask, bare, is_alive
 """
 # Loading MCP takes most of a second: programs that differ in their last line are children of one that has loaded it.
 EACH = """
-import json, mcp
+import gc, json, mcp
+gc.freeze()
 for code in json.loads(sys.argv[1]):
     reading, writing = os.pipe()
     program = os.fork()
@@ -178,7 +179,7 @@ class TestWithoutClosing:
         assert "cancelled" in lines(journal)
 
     def test_a_program_that_is_killed_leaves_nothing(self) -> None:
-        program = run("box = started()\nprint(ask(box, 'process').text, flush=True)\ntime.sleep(60)\n")
+        program = run("box = bare()\nprint(ask(box, 'process').text, flush=True)\ntime.sleep(60)\n")
         assert program.stdout
         pid = int(program.stdout.readline())
         program.kill()

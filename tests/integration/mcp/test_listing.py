@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mcp.server import Server
 from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool, ToolAnnotations
-from tests.integration.mcp.asking import ask, context, started
+from tests.integration.mcp.asking import ask, context
 
 import llamabot as lmb
 from llamabot.ports.errors import ConfigurationError
@@ -90,9 +90,11 @@ class TestTheList:
         assert offered(listing()) == ()
 
     def test_is_seen_anew_by_the_next_run_and_goes_on_for_the_one_before(self) -> None:
-        with started() as box:
+        server = MCPServer("s")
+        server.add_tool(lambda: "old", name="old")
+        with lmb.McpToolbox.server(server, name="t") as box:
             before = box.tools()
-            assert ask(box, "learn").text == "learnt"
+            server.add_tool(lambda: "new", name="learnt", structured_output=False)
             assert ask(box, "learnt").is_error
             after = box.tools()
             assert [tool.name for tool in after] == [*(tool.name for tool in before), "t__learnt"]

@@ -164,7 +164,7 @@ def work():
 thread = threading.Thread(target=work)
 thread.start()
 codes = []
-for _ in range(3):
+for _ in range(2):
     time.sleep(0.02)
     pid = os.fork()
     if pid == 0:
@@ -176,7 +176,7 @@ print(codes, embedding.embed(texts).shape)
 """,
         PYTHONWARNINGS="ignore",
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"[7, 7, 7] (4, 384)\n", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"[7, 7] (4, 384)\n", b"")
 
 
 @linux_only
@@ -205,7 +205,7 @@ def peak_kib():  # not by getrusage, where a process begins with its parent's
     return int(status.partition("VmHWM:")[2].split()[0])
 embedding.embed(["word " * 300] * 3)
 before = peak_kib()
-embedding.embed(["word " * 300] * 16 + ["a"] * 100 + ["word " * 400_000])
+embedding.embed(["word " * 300] * 9 + ["a"] * 100 + ["word " * 400_000])
 print((peak_kib() - before) // 1024)
 """)
     assert done.stderr == b""
