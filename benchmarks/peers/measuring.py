@@ -14,12 +14,13 @@ from benchmarks.canned import CHUNKS
 from benchmarks.peers.tasks import STEPS, Ask, Tasks
 from benchmarks.side import resident_mib
 
-__all__ = ["AT_ONCE", "CALLS", "FAKE_RUNS", "LOOPS", "MANY", "STREAMS", "commands"]
+__all__ = ["AT_ONCE", "CALLS", "FAKE_AGENTS", "FAKE_TURNS", "LOOPS", "MANY", "STREAMS", "commands"]
 
 CALLS = 100
 STREAMS = 2
 AT_ONCE = 100
-FAKE_RUNS = 100
+FAKE_AGENTS = 100
+FAKE_TURNS = 500
 LOOPS = 1_000
 MANY = 10_000
 _WARM = 1_000
@@ -35,8 +36,8 @@ def commands(tasks: Tasks) -> dict[str, Callable[[], Any]]:
         "at once": lambda: ask and _at_once_ms(loop, ask),
         "fragment": lambda: _fragment_ms(tasks, loop),
         "step": lambda: tasks.agent and _cpu_ms(tasks.agent, 2) / STEPS,
-        "fake turn": lambda: tasks.fake_turn and _cpu_ms(tasks.fake_turn, FAKE_RUNS),
-        "fake step": lambda: tasks.fake_agent and _cpu_ms(tasks.fake_agent, FAKE_RUNS) / STEPS,
+        "fake turn": lambda: tasks.fake_turn and _cpu_ms(tasks.fake_turn, FAKE_TURNS),
+        "fake step": lambda: tasks.fake_agent and _cpu_ms(tasks.fake_agent, FAKE_AGENTS) / STEPS,
         "memory": lambda: tasks.call and _growth_mib(tasks.call),
         "files": lambda: tasks.acall and _files_left(tasks.acall()),
     }

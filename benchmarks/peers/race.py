@@ -27,7 +27,7 @@ from benchmarks.peers.contenders import (
     STARTS,
     Entry,
 )
-from benchmarks.peers.measuring import AT_ONCE, CALLS, FAKE_RUNS, LOOPS, MANY, STREAMS
+from benchmarks.peers.measuring import AT_ONCE, CALLS, FAKE_AGENTS, FAKE_TURNS, LOOPS, MANY, STREAMS
 from benchmarks.peers.tasks import STEPS
 from benchmarks.report import number
 
@@ -40,14 +40,14 @@ _TEXT = f"""
 Every contender has an environment and a process of its own; the server of fixed answers is one more process. All ask
 the same question in the same form, {CALLS} times in each of {_ROUNDS} rounds, then {AT_ONCE} times at once, then
 {STREAMS} streams of {CHUNKS} fragments, then an agent that calls a tool {STEPS} times (by hand, where the contender is
-a client); {FAKE_RUNS} turns and agents on the contender's own fake. CPU time of the whole process in milliseconds,
-threads included. Ours record everything: over the wire to SQLite, on fakes to the fake log, which is in memory. Bare
-HTTP is what the direct adapter stands on, with the same settings, and takes an answer apart with msgspec; so do urllib3
-and aiohttp, which it could have stood on (ADR 0023). Starts are CPU time of a fresh process: one that only imports, and
-one that asks once and ends. Memory is what a process holds that has imported the contender, and the growth from the
-1,000th to the {MANY:,}th call; files are those that are open after {LOOPS:,} event loops which asked once each. A dash
-is what a contender does not have or cannot do; HTTP alone closes no session by itself, and of the older llamabot
-{MANY:,} calls were not waited for.
+a client); {FAKE_TURNS} turns and {FAKE_AGENTS} agents on the contender's own fake. CPU time of the whole process in
+milliseconds, threads included. Ours record everything: over the wire to SQLite, on fakes to the fake log, which is in
+memory. Bare HTTP is what the direct adapter stands on, with the same settings, and takes an answer apart with msgspec;
+so do urllib3 and aiohttp, which it could have stood on (ADR 0023). Starts are CPU time of a fresh process: one that
+only imports, and one that asks once and ends. Memory is what a process holds that has imported the contender, and the
+growth from the 1,000th to the {MANY:,}th call; files are those that are open after {LOOPS:,} event loops which asked
+once each. A dash is what a contender does not have or cannot do; HTTP alone closes no session by itself, and of the
+older llamabot {MANY:,} calls were not waited for.
 """
 
 
