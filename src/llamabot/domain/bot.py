@@ -123,10 +123,10 @@ class Bot(Generic[T]):
 
     def _begin(self, inputs: tuple[MessageLike, ...], call: CallSettings) -> tuple[Steps[Result[T]], World]:
         """Return a new run."""
-        known = self._call_type.__annotations__
-        if not call.keys() <= known.keys():
+        if call:
+            known = self._call_type.__annotations__
             refuse_unknown("a call of a bot", call, known, self._settings_type.__annotations__)
-        check_kinds(call)
+            check_kinds(call)
         messages = to_messages(*inputs)
         if not messages:
             raise UsageError("nothing was asked: give the bot at least one string or message")

@@ -124,13 +124,11 @@ class RunLog:
 
     def asked(self, effect: Effect[Any]) -> None:
         """Take in what the model is about to be asked: the transcript, whether or not it comes to that."""
-        match effect:
-            case Rephrase():
-                pass
-            case Complete(request):
-                self.messages = request.messages
-            case Say(messages):
-                self.messages = messages
+        if isinstance(effect, Complete):
+            if not isinstance(effect, Rephrase):
+                self.messages = effect.request.messages
+        elif isinstance(effect, Say):
+            self.messages = effect.messages
 
     def effects_started(self, effects: Sequence[tuple[str, Effect[Any]]]) -> Future[None] | None:
         """Write the starts of effects that begin together, each with its path, as one append."""

@@ -37,8 +37,9 @@ def mend_completion(completion: Completion) -> Completion:
     The same object if there is nothing to change. Empty reasoning and empty data of the provider are None.
     """
     message = completion.message
-    content = mend_text(message.content) if isinstance(message.content, str) else message.content
-    reasoning, calls, data = message.reasoning, message.tool_calls, message.provider_data
+    content, reasoning, calls, data = message.content, message.reasoning, message.tool_calls, message.provider_data
+    if isinstance(content, str):
+        content = mend_text(content)
     if reasoning is not None:
         reasoning = mend_text(reasoning) or None
     if calls:
