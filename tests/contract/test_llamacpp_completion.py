@@ -33,7 +33,7 @@ class _Embedded:
 
     def request(self, text: str = "Say hello.", **changes: Any) -> CompletionRequest:
         message = UserMessage(text)
-        return CompletionRequest(self.model, (message,), **{"temperature": 0.0, "max_tokens": 5, **changes})
+        return CompletionRequest(self.model, (message,), **{"temperature": 0.0, "max_tokens": 3, **changes})
 
 
 class TestEmbeddedCompletion(_Embedded, CompletionContract):
