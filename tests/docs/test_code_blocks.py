@@ -86,9 +86,10 @@ def test_links_to_files_that_there_are(path: Path) -> None:
 
 
 def _succeeds(command: list[str], folder: Path) -> str:
-    environment = {**os.environ, "LLAMABOT_OFFLINE": "1", "COLUMNS": "200", "NO_COLOR": "1"}
+    # One thread of the model: beside other tests two mostly wait for each other.
+    settings = {"LLAMABOT_OFFLINE": "1", "OMP_THREAD_LIMIT": "1", "COLUMNS": "200", "NO_COLOR": "1"}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=folder, env={**os.environ, **settings}, capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

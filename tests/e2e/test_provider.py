@@ -20,12 +20,13 @@ CANARY = "sk-canary-4711"
 
 # Loading the provider's library takes seconds: the commands of a test share a process.
 IN_ONE_PROCESS = """
-import sys
+import gc, sys
 from llamabot.app.cli import main
 for words in sys.argv[1:]:
     status = main(words.split())
     for stream in (sys.stdout, sys.stderr):
         print(f"<status {status}>", file=stream, flush=True)
+gc.freeze()  # its end comes sooner
 """
 
 pytestmark = pytest.mark.loopback

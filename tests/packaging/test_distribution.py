@@ -190,6 +190,7 @@ def test_the_readme_runs_on_the_installed_library_and_its_first_lines_give_the_r
     environment: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLAMABOT_OFFLINE", "1")
+    monkeypatch.setenv("OMP_THREAD_LIMIT", "1")  # beside other tests two threads mostly wait for each other
     command = [str(environment("all") / "python"), "-W", "error", str(RUNNER), str(ROOT / "README.md")]
     first, second = _output(command, tmp_path).splitlines()[:2]
     assert "12 euros" in first

@@ -9,6 +9,7 @@ It keeps a journal, of what happened to its calls, in the file that JOURNAL name
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -198,6 +199,7 @@ class Guarded:
 
 if __name__ == "__main__":
     note(f"started {os.getpid()}")
+    gc.freeze()  # so that it ends sooner
     if "--http" in sys.argv:
         asyncio.run(serve_http())
     else:

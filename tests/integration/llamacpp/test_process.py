@@ -30,10 +30,14 @@ def ask(text="Say hello.", max_tokens=4, **changes):
 """
 
 
-def run(program: str, *, timeout_s: float = 60.0, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a program with an embedded model in a process of its own."""
+def run(program: str, *, timeout_s: float = 60.0, threads: int = 1) -> subprocess.CompletedProcess[bytes]:
+    """Run a program with an embedded model in a process of its own.
+
+    Beside other tests a second thread mostly waits for a processor, and the first, busily, for the second.
+    """
+    environment = {**os.environ, "OMP_THREAD_LIMIT": str(threads)}
     command = [sys.executable, "-c", PROLOGUE + program, str(installed_model())]
-    return subprocess.run(command, capture_output=True, timeout=timeout_s, env={**os.environ, **environment})
+    return subprocess.run(command, capture_output=True, timeout=timeout_s, env=environment)
 
 
 def test_prints_nothing_whatever_happens() -> None:
@@ -101,13 +105,15 @@ if idle == 0:
     sys.exit(8)
 assert os.waitstatus_to_exitcode(os.waitpid(idle, 0)[1]) == 8
 """,
+        threads=2,
     )
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 @linux_only
 def test_a_child_of_a_child_works_too_while_another_thread_generates() -> None:
-    done = run("""
+    done = run(
+        """
 stream = port.stream(ask("Write a long story.", max_tokens=80))
 next(stream)
 pid = os.fork()
@@ -120,7 +126,9 @@ if pid == 0:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1]))
 assert next(stream)
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-""")
+""",
+        threads=2,
+    )
     assert (done.returncode, done.stderr) == (0, b"")
 
 

@@ -21,14 +21,16 @@ from tests.project import ROOT
 import llamabot as lmb
 
 PROGRAM = """
-import os, sys, time, warnings
+import gc, os, sys, time, warnings
+import mcp
 import llamabot as lmb
 from tests.integration.mcp.asking import aask, ask, bare, is_alive
-"""
-# Loading MCP takes most of a second: programs that differ in their last line are children of one that has loaded it.
-EACH = """
-import gc, json, mcp
 gc.freeze()
+"""
+# Loading MCP takes most of a second, and so does a search for garbage in it at the end: what was loaded is kept out of
+# that, and programs that differ in their last line are children of one that has loaded it.
+EACH = """
+import json
 for code in json.loads(sys.argv[1]):
     reading, writing = os.pipe()
     program = os.fork()
