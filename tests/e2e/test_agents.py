@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.command import LLAMABOT, Ended, Terminal, look
+from tests.e2e.command import Ended, Terminal, look, run
 from tests.e2e.test_start import HEAVY, loaded
 from tests.project import ROOT
 
@@ -224,9 +223,10 @@ def test_starts_without_a_models_machinery() -> None:
 def test_works_with_the_embedded_model() -> None:
     function = "def count_word(word: str) -> str:\n    'Count how often a word occurs.'\n    return 'Seven times.'\n"
     Path("words.py").write_text(function)
-    command = [*LLAMABOT, "agent", "--tools", "words:count_word", "-m", "embedded/smollm2", "-t", "0", "--decisions=1"]
-    asked = [*command, 'How often does the word "bot" occur?']
-    done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=os.environ)
-    assert "→ count_word" in done.stderr
-    assert "← count_word: Seven times." in done.stderr
-    assert done.returncode == 3  # a model of this size may ask again and again: one decision is enough
+    done = run(
+        *("agent", "--tools", "words:count_word", "-m", "embedded/smollm2", "-t", "0", "--decisions=1"),
+        'How often does the word "bot" occur?',
+    )
+    assert "→ count_word" in done.err
+    assert "← count_word: Seven times." in done.err
+    assert done.status == 3  # a model of this size may ask again and again: one decision is enough
