@@ -38,6 +38,8 @@ def commands(tasks: Tasks) -> dict[str, Callable[[], Any]]:
         "step": lambda: tasks.agent and _cpu_ms(tasks.agent, 2) / STEPS,
         "fake turn": lambda: tasks.fake_turn and _cpu_ms(tasks.fake_turn, FAKE_TURNS),
         "fake step": lambda: tasks.fake_agent and _cpu_ms(tasks.fake_agent, FAKE_AGENTS) / STEPS,
+        "recorded turn": lambda: tasks.recorded_turn and _cpu_ms(tasks.recorded_turn, FAKE_TURNS),
+        "recorded step": lambda: tasks.recorded_agent and _cpu_ms(tasks.recorded_agent, FAKE_AGENTS) / STEPS,
         "memory": lambda: tasks.call and _growth_mib(tasks.call),
         "files": lambda: tasks.acall and _files_left(tasks.acall()),
     }

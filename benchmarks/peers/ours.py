@@ -59,14 +59,11 @@ def _bots(**given: Any) -> Tasks:
     given["recorder"] = lmb.SqliteRecorder(Path(folder) / "runs.db")
     bot, waiting = lmb.SimpleBot(PROMPT, **given), lmb.AsyncSimpleBot(PROMPT, **given)
     agent = lmb.AgentBot(PROMPT, tools=[add], **given)
-    fake = {
-        **given,
-        "model": "fake",
-        "options": None,
-        "completion": FunctionCompletion(_reply),
-        "recorder": lmb.InMemoryRecorder(),
-    }
+    lmb.configure(recorder="off")
+    fake: dict[str, Any] = {"model": "fake", "completion": FunctionCompletion(_reply)}
     fake_bot, fake_agent = lmb.SimpleBot(PROMPT, **fake), lmb.AgentBot(PROMPT, tools=[add], **fake)
+    log = lmb.InMemoryRecorder()
+    recorded_bot, recorded_agent = fake_bot.with_(recorder=log), fake_agent.with_(recorder=log)
     limits = lmb.Limits(decisions=STEPS + 1, tool_calls=None)
 
     async def ask() -> str:
@@ -82,6 +79,8 @@ def _bots(**given: Any) -> Tasks:
         agent=lambda: agent.run(SUM, limits=limits),
         fake_turn=lambda: fake_bot(QUESTION),
         fake_agent=lambda: fake_agent.run(SUM, limits=limits),
+        recorded_turn=lambda: recorded_bot(QUESTION),
+        recorded_agent=lambda: recorded_agent.run(SUM, limits=limits),
     )
 
 

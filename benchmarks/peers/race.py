@@ -34,20 +34,26 @@ from benchmarks.report import number
 __all__ = ["measure"]
 
 _ROUNDS = 5
-_FIGURES = ("call", "acall", "at once", "fragment", "step", "fake turn", "fake step")
+_ON_FAKES = {
+    "fake turn": "turn, own fake",
+    "fake step": "tool step, own fake",
+    "recorded turn": "turn, fake, recorded",
+    "recorded step": "tool step, fake, recorded",
+}
+_FIGURES = ("call", "acall", "at once", "fragment", "step", *_ON_FAKES)
 _FRAMEWORKS = tuple(entry for entry in CONTENDERS if entry.place[0].startswith("frameworks."))
 _TEXT = f"""
 Every contender has an environment and a process of its own; the server of fixed answers is one more process. All ask
 the same question in the same form, {CALLS} times in each of {_ROUNDS} rounds, then {AT_ONCE} times at once, then
 {STREAMS} streams of {CHUNKS} fragments, then an agent that calls a tool {STEPS} times (by hand, where the contender is
 a client); {FAKE_TURNS} turns and {FAKE_AGENTS} agents on the contender's own fake. CPU time of the whole process in
-milliseconds, threads included. Ours record everything: over the wire to SQLite, on fakes to the fake log, which is in
-memory. Bare HTTP is what the direct adapter stands on, with the same settings, and takes an answer apart with msgspec;
-so do urllib3 and aiohttp, which it could have stood on (ADR 0023). Starts are CPU time of a fresh process: one that
-only imports, and one that asks once and ends. Memory is what a process holds that has imported the contender, and the
-growth from the 1,000th to the {MANY:,}th call; files are those that are open after {LOOPS:,} event loops which asked
-once each. A dash is what a contender does not have or cannot do; HTTP alone closes no session by itself, and of the
-older llamabot {MANY:,} calls were not waited for.
+milliseconds, threads included. Ours record everything to SQLite; on fakes nothing, as the others, and once more
+everything in memory. Bare HTTP is what the direct adapter stands on, with the same settings, and takes an answer apart
+with msgspec; so do urllib3 and aiohttp, which it could have stood on (ADR 0023). Starts are CPU time of a fresh
+process: one that only imports, and one that asks once and ends. Memory is what a process holds that has imported the
+contender, and the growth from the 1,000th to the {MANY:,}th call; files are those that are open after {LOOPS:,} event
+loops which asked once each. A dash is what a contender does not have or cannot do; HTTP alone closes no session by
+itself, and of the older llamabot {MANY:,} calls were not waited for.
 """
 
 
@@ -141,7 +147,10 @@ def _rows(found: Mapping[str, Sequence[float]], kept: Mapping[str, Mapping[str, 
         yield _against(found, figure, OURS_ON_LITELLM, LITELLM, f"{what}, on LiteLLM, against bare litellm", 1.03)
     for figure, what in (("fake turn", "a turn on fakes"), ("fake step", "a tool step on fakes")):
         best = min(_FRAMEWORKS, key=lambda entry: _median(found, figure, entry.name))
-        yield _against(found, figure, OURS_ON_WIRE, best, f"{what}, against {best.name}, the best of the others", 0.05)
+        against = f"against {best.name}, the best of the others"
+        yield _against(found, figure, OURS_ON_WIRE, best, f"{what}, {against}", 0.05)
+        recorded = found[f"{figure.replace('fake', 'recorded')}: {OURS_ON_WIRE.name}"]
+        yield ratio(f"{what}, recorded, {against}", found[f"{figure}: {best.name}"], recorded, "ms", None)
     for entry in (OURS_ON_WIRE, OURS_ON_LITELLM):
         grown, left = float(kept[entry.name]["memory"]), float(kept[entry.name]["files"])
         yield Row(f"growth from call 1,000 to {MANY:,}, {entry.name}", spread([grown] * 2), "MiB", 10)
@@ -168,8 +177,7 @@ def _notes(found: Mapping[str, Sequence[float]], kept: Mapping[str, Mapping[str,
         f"{AT_ONCE} at once",
         "fragment",
         "tool step",
-        "turn, own fake",
-        "tool step, own fake",
+        *_ON_FAKES.values(),
     ]
     yield _table(head, [[e.name, *(_cell(found, figure, e) for figure in _FIGURES)] for e in CONTENDERS])
     head = ["", "import, CPU ms", "start to first answer, CPU ms"]

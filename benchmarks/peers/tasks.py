@@ -28,8 +28,10 @@ class Tasks(NamedTuple):
         stream: ask once and go through the fragments.
         astream: the same for a contender that only streams asynchronously.
         agent: let the model call `add` ten times over the server, and return its answer.
-        fake_turn: one call, answered by a fake of the contender's own.
+        fake_turn: one call, answered by a fake of the contender's own; nothing is recorded.
         fake_agent: ten steps, answered by it.
+        recorded_turn: as `fake_turn`, with a log of everything, which the others do not keep.
+        recorded_agent: as `fake_agent`, with it.
     """
 
     call: Callable[[], str] | None = None
@@ -39,6 +41,8 @@ class Tasks(NamedTuple):
     agent: Callable[[], Any] | None = None
     fake_turn: Callable[[], Any] | None = None
     fake_agent: Callable[[], Any] | None = None
+    recorded_turn: Callable[[], Any] | None = None
+    recorded_agent: Callable[[], Any] | None = None
 
 
 def add(a: int, b: int) -> int:
