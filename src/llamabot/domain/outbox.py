@@ -21,6 +21,11 @@ class Outbox:
         self._unsent: list[RunEvent] = []
         self._last: Future[None] | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody is told: there is no recorder, or it has raised."""
+        return self._recorder is None
+
     def keep(self, *events: RunEvent) -> None:
         """Keep events until the next ones are sent."""
         self._unsent += events

@@ -97,6 +97,8 @@ class RunLog:
         self, kind: RunKind, bot: str, model: str | None, tags: Mapping[str, str], given: RunInput | None = None
     ) -> None:
         """Note the start; it goes to the recorder with the first effect, or the end, or `send`."""
+        if self._outbox.is_closed:
+            return
         logged, blobs = (None, []) if given is None else self._writer.run_input(given)
         started = RunStarted(
             self.run_id,
@@ -113,6 +115,8 @@ class RunLog:
 
     def run_resumed(self, given: RunInput) -> None:
         """Note that the run goes on; as `run_started`."""
+        if self._outbox.is_closed:
+            return
         self._writer.unsent(self._writer.run_input(given)[1])
         accepts = self._history is not None and self._history.accepts_changes
         resumed = RunResumed(self.run_id, self._now_ns(), schema=LOG_SCHEMA_VERSION, accepts_changes=accepts)
@@ -132,17 +136,19 @@ class RunLog:
 
     def effects_started(self, effects: Sequence[tuple[str, Effect[Any]]]) -> Future[None] | None:
         """Write the starts of effects that begin together, each with its path, as one append."""
+        if self._outbox.is_closed:
+            return None
         events: list[RunEvent] = []
         for path, effect in effects:
             logged, blobs = logged_input(self._writer, path, effect)
-            events += blobs
             attempt = self._attempt(path)
-            events.append(EffectStarted(self.run_id, self._now_ns(), path, effect.kind, attempt, logged))
+            events += *blobs, EffectStarted(self.run_id, self._now_ns(), path, effect.kind, attempt, logged)
         return self._outbox.send(events)
 
     def effect_answered(self, path: str, effect: Effect[Any], outcome: Any) -> None:
         """Take in what the log already has, so that what follows is summed up and can refer to it."""
-        self._writer.unsent(logged_input(self._writer, path, effect)[1])
+        if not self._outbox.is_closed:
+            self._writer.unsent(logged_input(self._writer, path, effect)[1])
         if isinstance(effect, Complete):
             self._completed(effect, outcome)
         self._produced(path, effect, outcome)
@@ -159,20 +165,11 @@ class RunLog:
         usage, cost_usd = None, None
         if isinstance(step.effect, Complete):
             usage, cost_usd = self._completed(step.effect, outcome)
-        logged, blobs = logged_outcome(self._writer, step.effect, outcome)
-        finished = EffectFinished(
-            self.run_id,
-            self._now_ns(),
-            path,
-            step.effect.kind,
-            self._attempt(path),
-            logged,
-            usage=usage,
-            cost_usd=cost_usd,
-            first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
-            tried=self._tried(step),
-        )
-        ticket = (self._outbox.pass_on if alone else self._outbox.send)([*blobs, finished])
+        ticket = None
+        if not self._outbox.is_closed:
+            logged, blobs = logged_outcome(self._writer, step.effect, outcome)
+            ended = self._end(path, step, started_ns, logged, usage=usage, cost_usd=cost_usd)
+            ticket = (self._outbox.pass_on if alone else self._outbox.send)([*blobs, ended])
         # Only now, for another thread may write: what it refers to must be in the log before it.
         self._produced(path, step.effect, outcome)
         return ticket
@@ -195,18 +192,8 @@ class RunLog:
         partial = step.partial
         if isinstance(error, CompletionError):
             error.partial = partial = error.partial or partial
-        finished = EffectFinished(
-            self.run_id,
-            self._now_ns(),
-            path,
-            step.effect.kind,
-            self._attempt(path),
-            error=self._error(error, _LEFT if left else ""),
-            partial=partial,
-            first_ns=None if step.first_at_ns is None else step.first_at_ns - started_ns,
-            tried=self._tried(step),
-        )
-        self._outbox.send([finished])
+        recorded = self._error(error, _LEFT if left else "")
+        self._outbox.send([self._end(path, step, started_ns, error=recorded, partial=partial)])
 
     def effect_abandoned(self, path: str, effect: Effect[Any], error: BaseException) -> None:
         """Write the error of an effect that nobody waits for; what it still gives is ignored."""
@@ -233,11 +220,40 @@ class RunLog:
         mark = object()
         return self._ended.setdefault(path, mark) is mark  # one step: who leaves and who finishes may come at once
 
+    def _end(
+        self,
+        path: str,
+        step: Step,
+        started_ns: int,
+        outcome: Any = None,
+        error: ErrorRecord | None = None,
+        partial: Any = None,
+        usage: Usage | None = None,
+        cost_usd: float | None = None,
+    ) -> EffectFinished:
+        """Return the event of an effect that has just ended with this outcome or error."""
+        first_ns = None if step.first_at_ns is None else step.first_at_ns - started_ns
+        return EffectFinished(
+            self.run_id,
+            self._now_ns(),
+            path,
+            step.effect.kind,
+            self._attempt(path),
+            outcome,
+            error,
+            partial,
+            usage,
+            cost_usd,
+            first_ns,
+            self._tried(step),
+        )
+
     def _attempt(self, path: str) -> int:
         return 1 if self._history is None else self._history.attempt(path) + 1
 
     def _produced(self, path: str, effect: Effect[Any], outcome: Any) -> None:
-        note_outcome(self._writer, path, effect, outcome)
+        if not self._outbox.is_closed:
+            note_outcome(self._writer, path, effect, outcome)
         if isinstance(effect, CallTool):
             self._results[outcome.call_id] = tool_message(outcome)
 
