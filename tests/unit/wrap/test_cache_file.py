@@ -92,10 +92,12 @@ def test_a_file_that_cannot_be_used_costs_no_answer(tmp_path: Path, caplog: pyte
 
 def test_lets_its_file_go_when_it_is_closed(tmp_path: Path) -> None:
     cache = lmb.Cache(ScriptedCompletion(["Hi!", "Ho!"]), tmp_path / "answers.db")
+    companion = tmp_path / "answers.db-shm"  # goes with the last connection
     cache.complete(request())
-    assert cache._kept._connection._connection is not None
+    assert companion.exists()
     cache.close()
-    assert cache._kept._connection._connection is None
+    assert not companion.exists()
     assert outcome("complete", cache, request()) == "Hi!"
+    assert companion.exists()
     asyncio.run(cache.aclose())
-    assert cache._kept._connection._connection is None
+    assert not companion.exists()

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -162,15 +163,14 @@ def file_at(path: str | os.PathLike[str]) -> Path:
 class KeptConnection:
     """The connection of one object to its file: opened when it is first needed, used by one thread at a time.
 
-    It is opened anew after an error, after a fork, and when the file was moved away or replaced.
+    It is opened anew after an error, after a fork, and when the file was moved away or replaced. It is closed at the
+    latest when nobody has this object any more, or the process ends: Python complains of what nobody has closed.
     """
 
     def __init__(self, file: SqliteFile) -> None:
         self.file = file
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._identity: tuple[int, int] | None = None
-        survive_forks(self)
+        self._kept = _Kept()
+        weakref.finalize(self, self._kept.close_unless_used)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -196,46 +196,73 @@ class KeptConnection:
 
     def close(self) -> None:
         """Close the connection. The next use opens another."""
-        with self._lock:
-            self._close()
-
-    def before_fork(self) -> None:
-        """Close, and let nobody open until the fork is over."""
-        self._lock.acquire()
-        self._close()
-
-    def after_fork_in_parent(self) -> None:
-        """Let the next one open."""
-        self._lock.release()
-
-    def after_fork_in_child(self) -> None:
-        """Let the next one open."""
-        self._lock = threading.Lock()
+        with self._kept.lock:
+            self._kept.close()
 
     @contextmanager
     def _lent(self, *, create: bool, keep: bool) -> Iterator[sqlite3.Connection | None]:
-        with self._lock:
+        kept = self._kept
+        with kept.lock:
             well = False
             try:
-                self._open(create=create)
-                yield self._connection
+                yield kept.opened(self.file, create=create)
                 well = True
             finally:
                 if not (well and keep):
-                    self._close()
+                    kept.close()
 
-    def _open(self, *, create: bool) -> None:
-        if self._connection is not None and self._identity != _identity(self.file.path):
-            self._close()
+
+class _Kept:
+    """A connection, or none, and the lock of whoever uses it.
+
+    Apart from its owner, so that it takes part in forks until it is closed, also while its owner is being collected.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        survive_forks(self)
+
+    def opened(self, file: SqliteFile, *, create: bool) -> sqlite3.Connection | None:
+        """Return the connection, with the lock held; None if there are no tables and `create` is false."""
+        if self._connection is not None and self._identity != _identity(file.path):
+            self.close()
         if self._connection is None:
-            self._connection = self.file.connect(create=create)
-            self._identity = _identity(self.file.path)
+            self._connection = file.connect(create=create)
+            self._identity = _identity(file.path)
+        return self._connection
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the connection, with the lock held."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
+
+    def close_unless_used(self) -> None:
+        """Close the connection, and wait for nobody: the garbage collector may call this in the middle of anything.
+
+        If the lock is held, a fork that is on its way has closed it, or the process ends and a thread is at work.
+        """
+        if self.lock.acquire(blocking=False):
+            try:
+                self.close()
+            finally:
+                self.lock.release()
+
+    def before_fork(self) -> None:
+        """Close, and let nobody open until the fork is over."""
+        self.lock.acquire()
+        self.close()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the next one open."""
+        self.lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Let the next one open."""
+        self.lock = threading.Lock()
 
 
 @contextmanager

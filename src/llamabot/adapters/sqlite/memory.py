@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Sequence
 from itertools import chain
 
@@ -51,7 +50,6 @@ class SqliteMemory(Closing):
         self.conversation = conversation
         self._turns = turns
         self._connection = KeptConnection(SqliteFile(self.path, MEMORY, MemoryFailed, busy_s=patience_s))
-        weakref.finalize(self, self._connection.close)
 
     def recall(self) -> tuple[Message, ...]:
         """Return the conversation, oldest first, () if there is none.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
@@ -91,7 +90,6 @@ class SqliteRecorder:
         file = SqliteFile(self.path, LOG, RecorderError, synchronous, busy_s=patience_s)
         written = KeptConnection(msgspec.structs.replace(file, busy_s=min(_SLICE_S, patience_s)))
         self._read = KeptConnection(file)
-        weakref.finalize(self, self._read.close)  # a reader stays, and Python complains of what nobody has closed
         self._writer = LogWriter(written, max_queued_bytes=max_queued_bytes, pace=Pace(patience_s=patience_s))
         self._claims = Claims(self.path)
         self._told_lost = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -61,7 +60,6 @@ class _Shared:
         self.path = file_at(path)
         self._patience_s = patience_s
         self._connection = KeptConnection(SqliteFile(self.path, SHARED, SharedStateError, busy_s=patience_s))
-        weakref.finalize(self, self._connection.close)
 
     def close(self) -> None:
         """Let the file go. The next use opens it again."""
