@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.contract.children import run
 
 from llamabot.adapters.faiss import FaissIndexes
 from llamabot.adapters.faiss.kinds import Kind, kind_for
@@ -198,3 +199,16 @@ def _first(vectors: Vectors, count: int) -> Vectors:
     first = Vectors(1, vectors.dimensions)
     first.rows, first.keys, first.size = vectors.rows[:count], vectors.keys[:count], count
     return first
+
+
+@pytest.mark.slow
+def test_a_build_waits_for_no_thread_that_a_limit_withholds() -> None:
+    assert run(_BUILD) == "512 built\n"
+
+
+_BUILD = """
+import os
+os.environ |= {"OMP_NUM_THREADS": "2", "OMP_THREAD_LIMIT": "1"}
+from tests.integration.docstore.test_faiss_index import Kind, Vectors, indexes
+print(indexes(Kind(8)).build(Vectors(512, 64)).size, "built")
+"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -19,8 +20,16 @@ def one_thread() -> AbstractContextManager[None]:
 
 
 def all_threads() -> AbstractContextManager[None]:
-    """Let a block have a thread for each core; in the child of a fork one, for the parent's others are not there."""
-    return _threads((os.cpu_count() or 1) if os.getpid() == _LOADED_IN else 1)
+    """Let a block have the threads that OpenMP gives: as OMP_NUM_THREADS says, else one for each core."""
+    return _threads(min(load_faiss().omp_get_max_threads(), _most_threads()))
+
+
+def _most_threads() -> int:
+    """Return how many threads there may be: FAISS waits without end for one that it was promised and does not get."""
+    if os.getpid() != _LOADED_IN:
+        return 1  # after a fork: the parent's others are not there
+    limit = os.environ.get("OMP_THREAD_LIMIT", "").strip()
+    return max(1, int(limit)) if limit.isdecimal() else sys.maxsize
 
 
 @contextmanager
