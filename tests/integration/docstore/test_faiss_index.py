@@ -203,12 +203,12 @@ def _first(vectors: Vectors, count: int) -> Vectors:
 
 @pytest.mark.slow
 def test_a_build_waits_for_no_thread_that_a_limit_withholds() -> None:
-    assert run(_BUILD) == "512 built\n"
+    assert run(_BUILD) == "2000 built\n"
 
 
 _BUILD = """
 import os
 os.environ |= {"OMP_NUM_THREADS": "2", "OMP_THREAD_LIMIT": "1"}
 from tests.integration.docstore.test_faiss_index import Kind, Vectors, indexes
-print(indexes(Kind(8)).build(Vectors(512, 64)).size, "built")
+print(indexes(Kind(8)).build(Vectors(2_000, 64)).size, "built")
 """
