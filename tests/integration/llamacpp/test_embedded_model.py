@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import threading
 import time
 from contextlib import aclosing, closing
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from tests.embedded_model import installed_model
 
@@ -20,7 +17,6 @@ from llamabot.ports.assembly import assemble
 from llamabot.ports.completion import CompletionRequest, FinishReason, OutputSchema
 from llamabot.ports.errors import (
     CompletionTimeout,
-    ConfigurationError,
     ContextTooLong,
     RequestRejected,
     StreamTruncated,
@@ -252,31 +248,6 @@ def test_knows_that_it_takes_schemas(embedded: EmbeddedCompletion) -> None:
     assert embedded.capabilities("embedded/smollm2").output_schema is True
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_loads_a_model_once_and_frees_it_when_the_last_user_leaves() -> None:
-    finds: list[str] = []
-
-    def find(name: str) -> Path:
-        finds.append(name)
-        return installed_model()
-
-    first, second = (EmbeddedCompletion(find, context_tokens=512) for _ in range(2))
-    before = _memory_mb()
-    first.complete(ask("Hi", max_tokens=1))
-    loaded = _memory_mb()
-    second.complete(ask("Hi", max_tokens=1))
-    assert loaded - before > 50
-    assert _memory_mb() - loaded < 30
-    first.close()
-    assert _memory_mb() - before > 50
-    second.close()
-    second.close()
-    assert _memory_mb() - before < 50
-    assert second.complete(ask("Hi", max_tokens=1)).usage
-    second.close()
-    assert finds == ["smollm2"] * 3
-
-
 def test_closing_ends_an_answer_without_hanging_anybody() -> None:
     port = EmbeddedCompletion(installed_model(), context_tokens=512)
     stream = port.stream(ask(STORY, max_tokens=400))
@@ -285,29 +256,6 @@ def test_closing_ends_an_answer_without_hanging_anybody() -> None:
     with pytest.raises(StreamTruncated) as caught:
         list(stream)
     assert caught.value.partial is not None
-    port.close()
-
-
-def test_says_of_a_file_what_is_wrong_with_it(tmp_path: Path) -> None:
-    letters, cut = tmp_path / "letters.gguf", tmp_path / "cut.gguf"
-    letters.write_text("Dear GGUF,", encoding="utf-8")
-    with installed_model().open("rb") as whole:
-        cut.write_bytes(whole.read(3_000_000))
-    told = {tmp_path / "none.gguf": "local install", tmp_path: "local install", letters: "begins with", cut: "damaged"}
-    for path, text in told.items():
-        for give in (lambda port: port.complete(ask("Hi")), lambda port: asyncio.run(port.acomplete(ask("Hi")))):
-            with pytest.raises(ConfigurationError, match=text):
-                give(EmbeddedCompletion(path))
-
-
-def test_a_model_that_came_late_is_found(tmp_path: Path) -> None:
-    path = tmp_path / "late.gguf"
-    port = EmbeddedCompletion(path, context_tokens=512)
-    with pytest.raises(ConfigurationError):
-        port.complete(ask("Hi", max_tokens=1))
-    path.symlink_to(installed_model())
-    answer = port.complete(msgspec.structs.replace(ask("Hi", max_tokens=1), model=""))
-    assert answer.model == "late"
     port.close()
 
 
@@ -326,8 +274,3 @@ def test_streams_to_a_loop_and_stops_when_left(embedded: EmbeddedCompletion) -> 
     busy = time.process_time()
     time.sleep(0.3)
     assert time.process_time() - busy < 0.1
-
-
-def _memory_mb() -> int:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) // 1024

@@ -135,3 +135,25 @@ def test_answers_of_someone_are_maps_and_of_calls_that_wait(recorder: InMemoryRe
         lmb.errors.UsageError, match="does not wait for what is said of 'x', 'y'; it waits for approvals= of 'a'"
     ):
         agent.resume(run_id, approvals=unknown)
+
+
+@pytest.mark.parametrize(("recording", "encoded"), [(False, 0), (True, 1)])
+def test_where_recording_is_off_nothing_is_encoded_for_a_log(recording: bool, encoded: int) -> None:
+    class Priced:
+        asked = 0
+
+        def model_dump_json(self) -> str:
+            Priced.asked += 1
+            return "7"
+
+    def price() -> None:
+        """Say what it costs."""
+        raise lmb.StopRun(Priced())
+
+    call = lmb.AssistantMessage("", tool_calls=(lmb.ToolCall("1", "price", "{}"),))
+    bot = lmb.AgentBot(completion=ScriptedCompletion([call]), tools=[price])
+    with lmb.override(recorder=InMemoryRecorder() if recording else None):
+        result = bot.run("?")
+    assert isinstance(result.value, Priced)
+    assert Priced.asked == encoded
+    assert isinstance(result.messages[-1], lmb.ToolMessage)
