@@ -76,6 +76,14 @@ def test_settings_of_the_calls_are_the_map_s(colour: str) -> None:
 
 
 @BOTH
+def test_settings_that_are_none_are_as_if_they_were_left_out(colour: str) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(
+        ["tags", "options", "limits", "prompt", "key", "resume", "retry", "progress"]
+    )
+    assert texts(mapped(bot(colour), ["a"], **nothing)) == ["A"]
+
+
+@BOTH
 def test_ports_are_those_in_force_when_it_was_called(colour: str) -> None:
     with lmb.override(completion=Model()):
         items = bot(colour, ScriptedCompletion()).map(["a", "b"], concurrency=1)

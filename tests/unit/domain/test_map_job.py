@@ -68,6 +68,8 @@ def test_inputs_that_ask_the_same_are_two(store: Store) -> None:
     one, other = store.mapped(model, ["a", "a"])
     assert one.run_id != other.run_id
     assert model.asked == {"a": 2}
+    (run,) = store.recorder.runs(tags={"map.key": "1"})
+    assert run.run_id == other.run_id, "the tag of its place is another's"
 
 
 def test_runs_of_a_job_follow_each_other_in_a_log_that_is_kept_in_order(store: Store) -> None:
@@ -108,7 +110,7 @@ def test_a_changed_input_with_a_known_key_is_told_and_not_passed_over(store: Sto
     store.mapped(Model(), ["a"], key=lambda _: "k")
     (item,) = store.mapped(ScriptedCompletion(), ["other"], key=lambda _: "k")
     assert isinstance(item.error, lmb.errors.ReplayDiverged)
-    assert "another key" in str(item.error)
+    assert "another key to what has changed, or accept_changes=True" in str(item.error)
     (item,) = store.mapped(ScriptedCompletion(), ["other"], key=lambda _: "k", accept_changes=True)
     assert item.unwrap().text == "A"
 

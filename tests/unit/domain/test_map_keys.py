@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +64,21 @@ def test_what_is_kept_of_keys_does_not_grow_with_the_inputs() -> None:
 
     assert kept_bytes(10_000) < 1.5 * kept_bytes(1_000)
     assert kept_bytes(1_000) < 100 * 500, "keys are kept as they are, however long"
+
+
+def test_a_key_may_be_any_text() -> None:
+    job = Job("job", InMemoryRecorder(durable=True), str)
+    ids = {job.place(index, job.key_of(index, text), ())[0] for index, text in enumerate(["\ud800", "\udfff", "?"])}
+    assert len(ids) == 3
+
+
+def test_a_job_asks_its_log_after_every_64th_input_to_catch_up_if_it_can() -> None:
+    recorder = InMemoryRecorder(durable=True)
+    job = Job("job", recorder, None)
+    assert [index for index in range(200) if list(job.keeping_up(index))] == [63, 127, 191]
+
+    class Plain:
+        resumable = True
+
+    plain: Any = Plain()
+    assert not any(list(Job("job", plain, None).keeping_up(index)) for index in range(200))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
-from tests.property.maps import bot
+from tests.property.maps import BOTH, Fate, Model, bot, mapped
 
+from llamabot.domain.mapping.plan import Plan
+from llamabot.domain.operations import current_cancellation
 from llamabot.ports.completion import Completion, CompletionRequest
+from llamabot.ports.tools import Cancellation
 from llamabot.testing import FunctionCompletion, InMemoryRecorder
 
 
@@ -78,3 +83,38 @@ def test_leaving_stops_an_async_source_that_is_waited_for() -> None:
 
     asyncio.run(awaited())
     assert stopped == [True]
+
+
+def test_an_async_source_is_drawn_no_further_than_may_be_worked_on() -> None:
+    async def source() -> AsyncIterator[str]:
+        for text in "abcd":
+            yield text
+
+    model = Model({text: Fate(turns=5) for text in "abcd"})
+    assert [item.index for item in mapped(bot("async", model), source(), concurrency=1)] == [0, 1, 2, 3]  # type: ignore[arg-type]  # awaited
+    assert model.most == 1
+
+
+def test_dropping_it_tells() -> None:
+    async def awaited() -> None:
+        items = bot("async").map(["a", "b", "c"], concurrency=1)
+        await anext(items)
+        with pytest.warns(ResourceWarning, match="a map was dropped"):
+            del items
+        for _ in range(5):  # the event loop closes what is left
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(awaited())
+
+
+@BOTH
+def test_a_map_inside_a_call_that_nobody_wants_is_not_wanted_either(colour: str) -> None:
+    outer = Cancellation()
+    context = copy_context()
+    context.run(current_cancellation.set, outer)
+    plan: Plan[Any] = context.run(Plan, bot(colour), ["a"], {})
+    work = plan.work(0, "a")
+    outer.cancel()
+    assert work.cancellation.told
+    work.steps.close()

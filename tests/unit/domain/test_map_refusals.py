@@ -26,7 +26,7 @@ from llamabot.testing import (
         (7, {}, "several inputs"),
         ([], {"concurrency": 0}, "from 1 on"),
         ([], {"concurrency": True}, "from 1 on"),
-        ([], {"concurrent": 3}, "did you mean 'concurrency'"),
+        ([], {"concurrent": 3}, r"map\(\) has no argument 'concurrent'; did you mean 'concurrency'"),
         ([], {"retry": 3}, "RetryPolicy"),
         ([], {"resume": ""}, "not empty"),
         ([], {"resume": "a", "key": "id"}, "function"),

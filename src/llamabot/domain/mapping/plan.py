@@ -143,7 +143,7 @@ def _check(bot: Bot[Any], inputs: object, given: Mapping[str, Any]) -> None:
     refuse_unknown("map()", given, bot._map_type.__annotations__)  # noqa: SLF001 - it is one of us
     check_kinds(given)
     check_tags(given.get("tags"))
-    if taken := sorted({JOB_TAG, KEY_TAG} & given.get("tags", {}).keys()):
+    if taken := sorted({JOB_TAG, KEY_TAG} & (given.get("tags") or {}).keys()):
         raise UsageError(f"tags= has {taken[0]!r}, by which map() finds the runs of a job: call it otherwise")
     if isinstance(inputs, _ONE) or not (hasattr(inputs, "__iter__") or hasattr(inputs, "__aiter__")):
         raise UsageError(f"map() takes several inputs, as a list or whatever yields them, not {type(inputs).__name__}")

@@ -162,7 +162,7 @@ class Tries(Generic[T]):
     def _new_run(self, asked: Input) -> Performed[T]:
         setup = self._bot._set_up(self._call)  # noqa: SLF001 - it is one of us
         run_id = asked.run_id = asked.run_id or setup.world.ids.new_id()
-        call = {**self._call, "tags": {**self._call.get("tags", {}), **asked.tags}}
+        call = {**self._call, "tags": {**(self._call.get("tags") or {}), **asked.tags}}
         asked.is_begun = True
         return self._bot._new_run(setup, asked.messages, call, run_id)  # noqa: SLF001 - as above
 
