@@ -122,12 +122,15 @@ def _reach() -> dict[str, dict[str, object]]:
 
 
 def _trials(left: list[Change], reach: dict[str, dict[str, object]]) -> list[Trial]:
-    """Return each change with its tests: those that run a changed line, or its function if that cannot be told."""
+    """Return each change with its tests: those that run a changed line, and its function if that tells not all of them.
+
+    A signature runs when its module is loaded, which is in whatever test is the first to need it.
+    """
     seconds = reach["seconds"]
     trials = []
     for change in left:
         lines = reach["lines"].get(change.file, {})
-        names = _on(lines, change.lines) or _on(lines, change.around)
+        names = _on(lines, change.lines) | _on(lines, change.around)
         quick_first = sorted(names, key=lambda name: (seconds[name], name))
         trials.append(Trial(change, [(name, LEAST_S + SLOWER * seconds[name]) for name in quick_first]))
     return trials

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import FunctionType
 
 import pytest
+from mutation.__main__ import _trials
 from mutation.changes import Change, changes
 from mutation.trials import put_in
 
@@ -75,3 +76,10 @@ def test_a_living_function_does_what_the_change_says(found: dict[str, Change], t
     change = found["return number >= LIMIT"]
     put_in(change, {(str(place), "is_over", 6): [function]}, tmp_path)
     assert function(3)
+
+
+def test_a_signature_is_tried_on_the_tests_of_its_function_whoever_loaded_the_module() -> None:
+    change = Change("two.py", "count", 1, lines=(2,), around=(4,), old="k=5", new="k=6", text="")
+    lines = {"two.py": {"2": ["loads"], "4": ["counts"]}}
+    (trial,) = _trials([change], {"lines": lines, "seconds": {"loads": 0.1, "counts": 0.2}})
+    assert [name for name, _ in trial.tests] == ["loads", "counts"]
