@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.unit.domain.asking import agent_of, asks, told
 from tests.unit.domain.till import Till
 
 import llamabot as lmb
+from llamabot.ports.recorder import EffectFinished
 from llamabot.testing import InMemoryRecorder, ScriptedCompletion
 
 
@@ -76,6 +78,28 @@ def test_a_tool_that_must_not_run_twice_waits_until_someone_says_how_it_ended() 
     result = agent.resume(run_id, outcomes={"a": "the bank says: paid"})
     assert till.did == ["pay_once"]
     assert told(model.requests[-1].messages) == told(result.messages) == ["the bank says: paid"]
+
+
+def test_an_outcome_that_someone_tells_is_believed_once_it_is_in_the_log() -> None:
+    class Full(InMemoryRecorder):
+        is_full = False
+
+        def append(self, events: Any) -> Any:
+            if not self.is_full or not any(isinstance(event, EffectFinished) for event in events):
+                return super().append(events)
+            ticket: Future[None] = Future()
+            ticket.set_exception(lmb.errors.RecorderError("the disk is full"))
+            return ticket
+
+    till, log = Till(broken=1), Full(durable=True)
+    agent, model = agent_of(asks(("pay_once", {})), "paid", tools=[till.pay_once], recorder=log)
+    run_id = cut_off(agent, log)
+    log.is_full = True
+    with pytest.raises(lmb.errors.RecorderError, match="the disk is full") as caught:
+        agent.resume(run_id, outcomes={"a": "the bank says: paid"})
+    assert (caught.value.run_id, len(model.requests)) == (run_id, 1)
+    log.is_full = False
+    assert agent.resume(run_id, outcomes={"a": "the bank says: paid"}).text == "paid"
 
 
 def test_a_changed_prompt_stops_a_resume_before_anything_is_done() -> None:
