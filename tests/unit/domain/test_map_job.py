@@ -211,7 +211,8 @@ def test_what_a_job_holds_is_found_by_one_look_at_the_log(colour: str) -> None:
     recorder = Watched(durable=True)
     one = bot(colour, recorder=recorder)
     mapped(one, ["a", "b", "c"], resume="job")
-    assert looks == [{"tags": {"map": "job"}}]
+    mapped(one, ["a", "b", "c"], resume="other", key=str)
+    assert looks == [{"tags": {"map": "job"}}, {"tags": {"map": "other"}}]
 
 
 def test_a_paused_run_is_an_item_until_someone_has_decided(store: Store) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.property.maps import BOTH, Fate, Model, bot, mapped
 
+from llamabot.domain.mapping.coming import Coming
 from llamabot.domain.mapping.plan import Plan
 from llamabot.domain.operations import current_cancellation
 from llamabot.ports.completion import Completion, CompletionRequest
@@ -118,3 +119,11 @@ def test_a_map_inside_a_call_that_nobody_wants_is_not_wanted_either(colour: str)
     outer.cancel()
     assert work.cancellation.told
     work.steps.close()
+
+
+def test_inputs_that_are_waited_for_end_where_they_end_and_may_be_none() -> None:
+    async def awaited() -> list[Any]:
+        inputs = aiter(Coming(iter(["a", None])))
+        return [await anext(inputs, "end") for _ in range(3)]
+
+    assert asyncio.run(awaited()) == ["a", None, "end"]
