@@ -93,3 +93,8 @@ def test_as_many_keys_are_kept_as_are_said_the_latest_ones() -> None:
     assert job.key_of(2, "c") == "c"
     with pytest.raises(UsageError, match="the inputs 2 and 3 have the same key 'c'"):
         job.key_of(3, "c")
+
+
+def test_a_key_that_is_kept_no_longer_is_refused_with_its_place_and_the_run_that_has_it() -> None:
+    first, _, again = _passed(InMemoryRecorder(durable=True), Model(), ["a", "b", "a"], near=1)
+    assert f"the input 2 has the key 'a' of an earlier one, whose run is {first.run_id}" in str(again.error)
