@@ -59,8 +59,13 @@ class Contender:
 
 
 def environment(*sources: str) -> dict[str, str]:
-    """Return the variables of a contender, which finds its module wherever it runs, and further sources."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([*sources, str(ROOT)])}
+    """Return the variables of a contender, which finds its module wherever it runs, and further sources.
+
+    All keep what they have compiled: otherwise a start is one of sources that changed since.
+    """
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([*sources, str(ROOT)])}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    return variables
 
 
 def python_with(folder: Path, packages: Sequence[str], versions: Sequence[str] = ()) -> Path:
