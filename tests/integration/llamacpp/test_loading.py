@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -32,7 +31,7 @@ def test_loads_a_model_once_and_frees_it_when_the_last_user_leaves() -> None:
         return installed_model()
 
     first, second = (EmbeddedCompletion(find, context_tokens=512) for _ in range(2))
-    with closing(EmbeddedCompletion(installed_model(), context_tokens=512)) as earlier:
+    with EmbeddedCompletion(installed_model(), context_tokens=512) as earlier:
         earlier.complete(ask("Hi", max_tokens=1))  # what llama.cpp keeps of its first model, it keeps for good
     before = _memory_mb()
     first.complete(ask("Hi", max_tokens=1))

@@ -13,6 +13,7 @@ from llamabot.adapters.llamacpp.answer import Answer
 from llamabot.adapters.llamacpp.runtime import Event, Job, release, submit
 from llamabot.adapters.llamacpp.server import Settings, require_vendor, usable_threads
 from llamabot.adapters.llamacpp.wire import counting_question, tokens_counted
+from llamabot.ports.closing import Closing
 from llamabot.ports.completion import Completion, CompletionChunk, CompletionRequest, ModelCapabilities
 from llamabot.ports.errors import CompletionTimeout
 
@@ -22,13 +23,13 @@ _PREFIX = "embedded/"
 _LONGEST_COUNT_S = 600.0
 
 
-class EmbeddedCompletion:
+class EmbeddedCompletion(Closing):
     """Answers with a model file, without any network.
 
     Serves both colours. Threads and event loops may share it: a model answers one request at a time, in the order of
     asking, and a request's time-out runs while it waits for its turn. The model is loaded at the first request, once
-    for each file and setting in the process, and freed when all who used it are closed. Its time costs nothing, so
-    `cost_usd` is 0.
+    for each file and setting in the process, and freed when all who used it are closed, as they are at the end of a
+    `with` block. Its time costs nothing, so `cost_usd` is 0.
 
     Same request and `temperature=0`: same answer, whatever was asked before.
 
