@@ -42,7 +42,7 @@ _PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", **_PATIENT, max_examples=50)
 settings.register_profile("ci", **_PATIENT, max_examples=40, derandomize=True, print_blob=True, database=None)
 _BRIEF = {"max_examples": 10, "stateful_step_count": 15, "derandomize": True, "database": None}
-settings.register_profile("fast", **_PATIENT, **_BRIEF)
+settings.register_profile("fast", **_PATIENT, **(_BRIEF | {"max_examples": 7, "stateful_step_count": 10}))
 settings.register_profile("mutation", **_PATIENT, **_BRIEF, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from tests.project import ROOT, SRC, module_name, name_of, python_files, tree
 
 LIGHT = {*sys.stdlib_module_names, "llamabot", "msgspec"}
@@ -48,6 +49,7 @@ def test_keeps_every_import_contract() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_loads_no_vendor_with_a_module() -> None:
     loaded = {path: {name.partition(".")[0] for name in _imported_at_once(tree(path))} for path in MODULES}
     assert set().union(*loaded.values()) > {"llamabot", "msgspec"}

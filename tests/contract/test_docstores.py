@@ -202,6 +202,7 @@ class _Weighted(_Faiss):
         return lmb.FaissDocStore(None, embedding=HashedEmbedding(16), splitter=LineSplitter(), fusion=rule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.1, 0.4])
 def test_both_halves_go_as_deep_as_they_must_whatever_they_weigh(weight: float) -> None:
     _Weighted(weight).test_of_many_it_finds_the_best_whatever_k_and_the_filter_are()
@@ -240,6 +241,7 @@ class _Drawn:
         return np.array([[value, (1 - value * value) ** 0.5] for value in close], np.float32).reshape(-1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.2, 0.6, 0.85])
 def test_no_word_is_left_out_that_brings_a_passage_among_the_best(weight: float) -> None:
     chance = random.Random(1)
@@ -269,6 +271,7 @@ class _Random:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 def test_a_score_is_the_same_to_the_last_digit_whatever_is_found_beside_it() -> None:
     store = lmb.FaissDocStore(None, embedding=_Random(), splitter=LineSplitter(), fusion=VectorsOnly())
     store.add([Document(str(number), f"text {number}", {"third": number % 3}) for number in range(600)])
