@@ -127,6 +127,20 @@ def test_gives_large_blobs_back_before_the_events_each_once() -> None:
     for part in ([run[0], one], [other, run[1], one], [small, small], run[2:]):
         recorder.append(part)
     assert recorder.events("run") == (one, other, small, *run)
+    recorder.delete("run")
+    assert _held_bytes(recorder) == 0
+
+
+@pytest.mark.parametrize("size", [10, 3_000], ids=["small", "large"])
+def test_what_waits_to_be_taken_in_changes_no_more(size: int) -> None:
+    recorder, value = InMemoryRecorder(), {"said": "before"}
+    start, blob = a_run("run")[0], Blob("run", "own", "x" * size)
+    events = [start, blob, EffectStarted("run", NOW_NS, "1", "call", input=value)]
+    with recorder._lock:  # as another thread has it that is in the middle of an append
+        recorder.append(events)
+        value["said"] = "after"
+        events.clear()
+    assert recorder.events("run") == (blob, start, EffectStarted("run", NOW_NS, "1", "call", input={"said": "before"}))
 
 
 @pytest.mark.parametrize("bounds", [{"max_runs": 0}, {"max_bytes": 0}])

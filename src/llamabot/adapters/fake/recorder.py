@@ -33,8 +33,8 @@ _RUN_ID = attrgetter("run_id")
 _WORTH_SHARING = 2048  # bytes of an append: the blobs in a smaller one take less than what it takes to share them
 _NS_PER_DAY = 86_400 * 10**9
 
-_Part: TypeAlias = tuple[Sequence[RunEvent], bytes]
-"""Events of one run that were appended at once, and the same encoded."""
+_Part: TypeAlias = tuple[tuple[RunEvent, ...], tuple[Blob, ...], bytes]
+"""Events of one run that were appended at once, the blobs among them that are worth sharing, and the rest encoded."""
 
 
 class InMemoryRecorder(Closing):
@@ -176,11 +176,11 @@ class InMemoryRecorder(Closing):
         while self._size_bytes > self._max_bytes or len(self._running) + len(self._finished) > self._max_runs:
             self._forget((self._finished or self._running).popitem(last=False)[1])
 
-    def _take(self, events: Sequence[RunEvent], data: bytes) -> None:
+    def _take(self, events: tuple[RunEvent, ...], blobs: tuple[Blob, ...], data: bytes) -> None:
         run_id = events[0].run_id
         run = self._running.get(run_id) or self._finished.get(run_id) or self._begin(run_id)
-        if len(data) > _WORTH_SHARING and Blob in map(type, events):
-            data = self._with_blobs_shared(run, events)
+        for blob in blobs:
+            self._share(run, blob)
         run.appended.append(data)
         grown = len(data) + APPEND_OVERHEAD
         run.size_bytes += grown
@@ -188,14 +188,13 @@ class InMemoryRecorder(Closing):
         if RunFinished in map(type, events) or RunResumed in map(type, events):
             self._take_ends(run, events)
 
-    def _with_blobs_shared(self, run: RunLog, events: Sequence[RunEvent]) -> bytes:
-        """Keep the blobs once for all runs; return the rest, encoded."""
-        blobs = {event.digest: event for event in events if isinstance(event, Blob) and event.digest not in run.shared}
-        run.shared = (*run.shared, *blobs)
-        self._size_bytes += sum(map(self._blobs.add, blobs.values()))
-        return encode_events([event for event in events if not isinstance(event, Blob)])
+    def _share(self, run: RunLog, blob: Blob) -> None:
+        """Keep a blob once for all runs."""
+        if blob.digest not in run.shared:
+            run.shared[blob.digest] = None
+            self._size_bytes += self._blobs.add(blob)
 
-    def _take_ends(self, run: RunLog, events: Sequence[RunEvent]) -> None:
+    def _take_ends(self, run: RunLog, events: tuple[RunEvent, ...]) -> None:
         """Put a run that ended behind those that did before; one that goes on again is among those that run."""
         for event in events:
             if isinstance(event, RunFinished):
@@ -243,8 +242,16 @@ class InMemoryRecorder(Closing):
 
 def _parts(events: Sequence[RunEvent]) -> list[_Part]:
     if len(set(map(_RUN_ID, events))) == 1:  # a run sends its own alone
-        return [(events, encode_events(events))]
-    return [(part := tuple(group), encode_events(part)) for _, group in groupby(events, _RUN_ID)]
+        return [_part(tuple(events))]
+    return [_part(tuple(group)) for _, group in groupby(events, _RUN_ID)]
+
+
+def _part(events: tuple[RunEvent, ...]) -> _Part:
+    data = encode_events(events)
+    if len(data) <= _WORTH_SHARING or Blob not in map(type, events):
+        return events, (), data
+    blobs = tuple(event for event in events if isinstance(event, Blob))
+    return events, blobs, encode_events([event for event in events if not isinstance(event, Blob)])
 
 
 def _ticket(failure: Exception | None) -> Future[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from llamabot.ports.errors import RunBusy
@@ -59,7 +59,7 @@ class RunLog:
         self.run_id = run_id
         self.number = number
         self.appended: list[bytes] = []
-        self.shared: Collection[str] = ()
+        self.shared: dict[str, None] = {}
         self.size_bytes = _RUN_OVERHEAD
         self._summary: tuple[int, RunSummary | None] = _NO_SUMMARY
 
@@ -69,7 +69,8 @@ class RunLog:
 
     def last_ns(self) -> int:
         """Return when something was last written to the run; 0 if it has blobs alone."""
-        return max((event.at_ns for event in self.events() if not isinstance(event, Blob)), default=0)
+        latest_first = (event for data in reversed(self.appended) for event in reversed(decode_events(data)))
+        return next((event.at_ns for event in latest_first if not isinstance(event, Blob)), 0)
 
     def summary(self) -> RunSummary | None:
         """Return what the events add up to, computed again only when there are more of them; None without a start."""
