@@ -145,19 +145,22 @@ def test_leaves_what_somebody_else_has_set(server: ChatServer) -> None:
         import litellm
         client = litellm.module_level_client.client
         from litellm.integrations.custom_logger import CustomLogger
-        heard = []
+        heard, texts = [], set()
         class Listener(CustomLogger):
             def log_success_event(self, *told, **named):
                 heard.append("sync")
-            async def async_log_success_event(self, *told, **named):
+            async def async_log_success_event(self, kwargs, response_obj, start_time, end_time):
                 heard.append("async")
+                texts.add((kwargs["stream"], response_obj.choices[0].message.content))
         litellm.callbacks = [Listener()]
         port.complete(request)
         async def ask_and_wait():
             await port.acomplete(request)
+            await acollect()
             await asyncio.sleep(0.5)
         asyncio.run(ask_and_wait())
         print(os.environ["LITELLM_MODE"], logging.getLogger("LiteLLM").level == logging.ERROR, sorted(set(heard)))
+        print(sorted(texts))
         import gc
         gc.freeze()  # the end comes sooner
         print(client.follow_redirects, type(client._transport._pool._network_backend).__module__)
@@ -165,6 +168,6 @@ def test_leaves_what_somebody_else_has_set(server: ChatServer) -> None:
         server.api_base,
     )
     assert (done.stdout, done.stderr) == (
-        "DEV True ['async', 'sync']\nFalse llamabot.adapters.litellm.deadline\n",
+        "DEV True ['async', 'sync']\n[(False, 'fine'), (True, 'fine')]\nFalse llamabot.adapters.litellm.deadline\n",
         "",
     )

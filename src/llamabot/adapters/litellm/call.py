@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llamabot.adapters.litellm.answers import completion_of
+from llamabot.adapters.litellm.callbacks import is_heard
 from llamabot.adapters.litellm.deadline import Deadline
 from llamabot.adapters.litellm.errors import (
     ANY_ERROR,
@@ -79,7 +80,8 @@ class Call:
         self.stream = stream
         hear_all(stream, self._request.model)
         several = self.arguments.get("n", 1) != 1
-        self._reading = Reading(stream, self._request.model, litellm, several=several)
+        heard = is_heard(litellm, self.arguments)
+        self._reading = Reading(stream, self._request.model, litellm, several=several, is_gathered=heard)
         return self._reading
 
     def fail(self, error: BaseException) -> None:

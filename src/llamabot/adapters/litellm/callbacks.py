@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-__all__ = ["quiet_services", "untold"]
+__all__ = ["is_heard", "quiet_services", "untold"]
 
 _LISTS = (
     "callbacks",
@@ -26,10 +26,15 @@ _LISTS = (
 _OPTIONS = frozenset({"callbacks", "failure_callback", "input_callback", "litellm_logging_obj", "success_callback"})
 
 
+def is_heard(litellm: Any, arguments: Mapping[str, Any]) -> bool:
+    """Say whether there is a callback to tell of a call; LiteLLM's cache is one."""
+    return bool(_OPTIONS & arguments.keys()) or any(getattr(litellm, name, None) for name in _LISTS)
+
+
 @contextmanager
 def untold(litellm: Any, arguments: Mapping[str, Any]) -> Iterator[None]:
     """Make the calls in this block internal ones, unless there are callbacks to tell."""
-    if _OPTIONS & arguments.keys() or any(getattr(litellm, name, None) for name in _LISTS):
+    if is_heard(litellm, arguments):
         yield
         return
     internal = importlib.import_module("litellm._internal_context").is_internal_call
