@@ -17,7 +17,7 @@ from benchmarks.side import resident_mib
 __all__ = ["AT_ONCE", "CALLS", "FAKE_AGENTS", "FAKE_TURNS", "LOOPS", "MANY", "STREAMS", "commands"]
 
 CALLS = 100
-STREAMS = 2
+STREAMS = 6
 AT_ONCE = 100
 FAKE_AGENTS = 100
 FAKE_TURNS = 500
