@@ -13,6 +13,7 @@ __all__ = ["aclose_stream", "close_stream", "settled"]
 _POLL_S = 0.001
 _LONGEST_PREPARATION_S = 2.0
 _CONNECTIONS = ("http_response", "streaming_response", "response_iterator")
+_TURNS = 20  # more than twice as many as there are generators around a connection
 
 
 async def settled(work: Coroutine[Any, Any, Any], *, forbid: Callable[[], None]) -> Any:
@@ -61,7 +62,19 @@ def close_stream(stream: Any) -> None:
 
 
 async def aclose_stream(stream: Any) -> None:
-    """Close the connection behind a stream. Never raises."""
+    """Close the connection behind a stream, and see to it that nothing of it is left for the event loop.
+
+    The generators around a connection are dropped one by one, and for each asyncio makes a task that closes it. Where
+    the loop is closed before their turn, it complains.
+    """
+    if stream is None:
+        return
+    await _close(stream)
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+
+
+async def _close(stream: Any) -> None:
     for part in _parts(stream):
         close = getattr(part, "aclose", None) or getattr(part, "close", None)
         if callable(close):
