@@ -52,7 +52,7 @@ def _to_no_node() -> Flow:
         (Flow(start=BatchFlow(start=Node())), "batch"),
         (Flow(start=type("Each", (EffectNode, BatchNode), {})()), "batch"),
         (_with_retries(), "max_retries"),
-        (_to_no_node(), "no node"),
+        (_to_no_node(), "leads to a _ConditionalTransition, which is no node"),
     ],
     ids=["misspelt", "empty", "async", "batch flow", "batch", "retries", "no node"],
 )

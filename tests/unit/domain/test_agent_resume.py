@@ -74,6 +74,7 @@ def test_a_tool_that_must_not_run_twice_waits_until_someone_says_how_it_ended() 
         with pytest.raises(lmb.errors.ToolOutcomeUnknown) as caught:
             agent.resume(run_id)
         assert [call.id for call in caught.value.calls] == ["a"]
+        assert caught.value.asked_by == run_id
         assert [run.status for run in log.runs()] == ["paused"]
     result = agent.resume(run_id, outcomes={"a": "the bank says: paid"})
     assert till.did == ["pay_once"]

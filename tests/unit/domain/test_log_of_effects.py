@@ -157,3 +157,12 @@ def test_where_recording_is_off_nothing_is_encoded_for_a_log(recording: bool, en
     assert isinstance(result.value, Priced)
     assert Priced.asked == encoded
     assert isinstance(result.messages[-1], lmb.ToolMessage)
+
+
+def test_the_transcript_of_a_run_on_its_way_is_what_has_been_said(recorder: InMemoryRecorder) -> None:
+    result = lmb.SimpleBot("Be kind.", completion=ScriptedCompletion(["yes"]), recorder=recorder).run("?")
+    events = recorder.events(result.run_id)
+    begun = next(place for place, event in enumerate(events, 1) if isinstance(event, RunStarted))
+    asked = (lmb.system("Be kind."), lmb.user("?"))
+    told = [lmb.read_trace(events[:end]).messages for end in range(begun, len(events) + 1)]
+    assert told == [(), asked, result.messages, result.messages]

@@ -12,6 +12,7 @@ import pytest
 from tests.property.maps import BOTH, Model, bot, mapped
 
 import llamabot as lmb
+from llamabot.domain.mapping.coming import Coming
 from llamabot.ports.completion import Completion, CompletionRequest
 from llamabot.testing import FunctionCompletion, InMemoryRecorder, VirtualClock
 
@@ -244,3 +245,26 @@ def test_items_hold_no_cycles(colour: str) -> None:
         assert found == []
     finally:
         gc.enable()
+
+
+def test_a_pipe_is_asked_for_nothing_more_once_its_map_is_left() -> None:
+    waiting, more, closed = threading.Event(), threading.Event(), threading.Event()
+    asked_for: list[str] = []
+
+    def pipe() -> Iterator[str]:
+        try:
+            yield "a"
+            waiting.set()
+            more.wait(20)
+            yield "b"
+            asked_for.append("c")
+            yield "c"
+        finally:
+            closed.set()
+
+    with bot("sync").map(Coming(pipe()), concurrency=1) as items:
+        next(items)
+        assert waiting.wait(20)
+    more.set()
+    assert closed.wait(20)
+    assert asked_for == []

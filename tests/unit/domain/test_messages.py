@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import llamabot as lmb
-from llamabot.domain.messages import to_messages
+from llamabot.domain.messages import closed, to_messages
 from llamabot.ports.errors import UsageError
 from llamabot.ports.messages import ToolMessage
 from llamabot.ports.tools import ToolCall
@@ -206,3 +206,17 @@ def test_a_message_shows_its_text() -> None:
 def test_a_message_is_made_of_strings_and_images(wrong: Any) -> None:
     with pytest.raises(UsageError, match=type(wrong).__name__):
         lmb.user("a", wrong)
+
+
+@pytest.mark.parametrize("answered", ["", "a", "ab", "abc"])
+def test_a_transcript_that_is_closed_answers_each_call_once(answered: str) -> None:
+    calls = tuple(ToolCall(name, "look", "{}") for name in "abc")
+    begun: tuple[lmb.Message, ...] = (lmb.system("s"), lmb.user("u"), lmb.AssistantMessage(tool_calls=calls))
+    answers = tuple(ToolMessage(f"seen {name}", call_id=name) for name in "abc")
+    *_, last = answers
+    told = closed((*begun, *answers[: len(answered)]), {"c": last})
+    assert told[:3] == begun
+    assert [message.call_id for message in told[3:] if isinstance(message, ToolMessage)] == ["a", "b", "c"]
+    assert [message.is_error for message in told[3:] if isinstance(message, ToolMessage)] == [
+        name not in f"{answered}c" for name in "abc"
+    ]
