@@ -8,7 +8,7 @@ import os
 import re
 import statistics
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -34,6 +34,7 @@ from benchmarks.report import number
 __all__ = ["measure"]
 
 _ROUNDS = 5
+_PAIRS, _ROUNDS_OF_A_PAIR = 8, 3
 _ON_FAKES = {
     "fake turn": "turn, own fake",
     "fake step": "tool step, own fake",
@@ -41,6 +42,7 @@ _ON_FAKES = {
     "recorded step": "tool step, fake, recorded",
 }
 _FIGURES = ("call", "acall", "at once", "fragment", "step", *_ON_FAKES)
+_ON_LITELLM = {"call": "a call", "acall": "a call, awaited", "fragment": "a fragment"}
 _FRAMEWORKS = tuple(entry for entry in CONTENDERS if entry.place[0].startswith("frameworks."))
 _TEXT = f"""
 Every contender has an environment and a process of its own; the server of fixed answers is one more process. All ask
@@ -49,11 +51,12 @@ the same question in the same form, {CALLS} times in each of {_ROUNDS} rounds, t
 a client); {FAKE_TURNS} turns and {FAKE_AGENTS} agents on the contender's own fake. CPU time of the whole process in
 milliseconds, threads included. Ours record everything to SQLite; on fakes nothing, as the others, and once more
 everything in memory. Bare HTTP is what the direct adapter stands on, with the same settings, and takes an answer apart
-with msgspec; so do urllib3 and aiohttp, which it could have stood on (ADR 0023). Starts are CPU time of a fresh
-process: one that only imports, and one that asks once and ends. Memory is what a process holds that has imported the
-contender, and the growth from the 1,000th to the {MANY:,}th call; files are those that are open after {LOOPS:,} event
-loops which asked once each. A dash is what a contender does not have or cannot do; HTTP alone closes no session by
-itself, and of the older llamabot {MANY:,} calls were not waited for.
+with msgspec; so do urllib3 and aiohttp, which it could have stood on (ADR 0023). LiteLLM with us and without is judged
+by {_PAIRS} pairs of processes of their own, {_ROUNDS_OF_A_PAIR} rounds each: what one process has by chance is more
+than a few per cent. Starts are CPU time of a fresh process: one that only imports, and one that asks once and ends.
+Memory is what a process holds that has imported the contender, and the growth from the 1,000th to the {MANY:,}th call;
+files are those that are open after {LOOPS:,} event loops which asked once each. A dash is what a contender does not
+have or cannot do; HTTP alone closes no session by itself, and of the older llamabot {MANY:,} calls were not waited for.
 """
 
 
@@ -65,16 +68,32 @@ def measure() -> Section:
         sides = {entry.name: stack.enter_context(_side(entry, address, variables[entry.name])) for entry in CONTENDERS}
         found = rounds(_ROUNDS, _timed(sides) | _started(address, variables))
         kept = {entry.name: _kept(entry, sides[entry.name], variables[entry.name]) for entry in CONTENDERS}
-    return Section("The race", _TEXT, list(_rows(found, kept)), spread(found[CALIBRATION]), list(_notes(found, kept)))
+        paired = _paired(address, variables)
+    rows = [*_rows(found), *_rows_on_litellm(paired), *_rows_on_fakes(found), *_rows_kept(kept)]
+    return Section("The race", _TEXT, rows, spread(found[CALIBRATION]), list(_notes(found, kept)))
 
 
 def _side(entry: Entry, address: str, variables: Mapping[str, str]) -> Contender:
     return Contender(entry.python, "benchmarks.peers.side", *entry.place, address, variables=variables)
 
 
-def _timed(sides: Mapping[str, Contender]) -> dict[str, Callable[[], Any]]:
+def _timed(sides: Mapping[str, Contender], figures: Iterable[str] = _FIGURES) -> dict[str, Callable[[], Any]]:
     """Return the measurements within a process; what a contender does not have is not a number."""
-    return {f"{figure}: {name}": partial(_or_nan, side, figure) for figure in _FIGURES for name, side in sides.items()}
+    return {f"{figure}: {name}": partial(_or_nan, side, figure) for figure in figures for name, side in sides.items()}
+
+
+def _paired(address: str, variables: Mapping[str, Mapping[str, str]]) -> dict[str, list[float]]:
+    """Measure LiteLLM with us and without in pairs of fresh processes."""
+    found: dict[str, list[float]] = {}
+    for _ in range(_PAIRS):
+        with ExitStack() as stack:
+            pair = {
+                entry.name: stack.enter_context(_side(entry, address, variables[entry.name]))
+                for entry in (LITELLM, OURS_ON_LITELLM)
+            }
+            for name, values in rounds(_ROUNDS_OF_A_PAIR, _timed(pair, _ON_LITELLM)).items():
+                found.setdefault(name, []).extend(values)
+    return found
 
 
 def _or_nan(side: Contender, figure: str) -> float:
@@ -127,7 +146,7 @@ def _installed_mib(entry: Entry) -> float:
     return sum(file.stat().st_size for place in own for file in (place, *place.rglob("*")) if file.is_file()) / 2**20
 
 
-def _rows(found: Mapping[str, Sequence[float]], kept: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+def _rows(found: Mapping[str, Sequence[float]]) -> Iterator[Row]:
     for figure, what in (("call", "a call"), ("acall", "a call, awaited"), ("at once", f"one of {AT_ONCE} at once")):
         budget = 0.5 if figure == "at once" else 0.6
         yield _against(found, figure, OURS_ON_WIRE, OPENAI, f"{what}, direct, against the openai client", budget)
@@ -143,14 +162,23 @@ def _rows(found: Mapping[str, Sequence[float]], kept: Mapping[str, Mapping[str, 
     httpx, given, container = STARTS
     yield _against(found, "start", given, httpx, "start to first answer, ports given, against bare httpx", 1.5)
     yield _against(found, "start", container, OPENAI, "start to first answer, container and SQLite, against openai", 1)
-    for figure, what in (("call", "a call"), ("acall", "a call, awaited"), ("fragment", "a fragment")):
+
+
+def _rows_on_litellm(found: Mapping[str, Sequence[float]]) -> Iterator[Row]:
+    for figure, what in _ON_LITELLM.items():
         yield _against(found, figure, OURS_ON_LITELLM, LITELLM, f"{what}, on LiteLLM, against bare litellm", 1.03)
+
+
+def _rows_on_fakes(found: Mapping[str, Sequence[float]]) -> Iterator[Row]:
     for figure, what in (("fake turn", "a turn on fakes"), ("fake step", "a tool step on fakes")):
         best = min(_FRAMEWORKS, key=lambda entry: _median(found, figure, entry.name))
         against = f"against {best.name}, the best of the others"
         yield _against(found, figure, OURS_ON_WIRE, best, f"{what}, {against}", 0.05)
         recorded = found[f"{figure.replace('fake', 'recorded')}: {OURS_ON_WIRE.name}"]
         yield ratio(f"{what}, recorded, {against}", found[f"{figure}: {best.name}"], recorded, "ms", None)
+
+
+def _rows_kept(kept: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
     for entry in (OURS_ON_WIRE, OURS_ON_LITELLM):
         grown, left = float(kept[entry.name]["memory"]), float(kept[entry.name]["files"])
         yield Row(f"growth from call 1,000 to {MANY:,}, {entry.name}", spread([grown] * 2), "MiB", 10)
