@@ -129,7 +129,7 @@ def test_takes_a_models_refusal_for_its_answer(server: ChatServer, port: Port, w
 def test_takes_a_text_and_its_end_in_one_piece() -> None:
     litellm = load()
     delta = litellm.utils.Delta(content="so")
-    reading = Reading(None, "openai/scripted", litellm, several=False, is_gathered=False)
+    reading = Reading(None, "openai/scripted", litellm, several=False, heard=False)
     choice = litellm.utils.StreamingChoices(finish_reason="stop", delta=delta)
     chunk = reading.chunk(litellm.ModelResponseStream(choices=[choice], model="scripted-1"))
     assert chunk == CompletionChunk("so", finish_reason=FinishReason.STOP, model="scripted-1")

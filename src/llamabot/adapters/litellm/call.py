@@ -81,7 +81,7 @@ class Call:
         hear_all(stream, self._request.model)
         several = self.arguments.get("n", 1) != 1
         heard = is_heard(litellm, self.arguments)
-        self._reading = Reading(stream, self._request.model, litellm, several=several, is_gathered=heard)
+        self._reading = Reading(stream, self._request.model, litellm, several=several, heard=heard)
         return self._reading
 
     def fail(self, error: BaseException) -> None:

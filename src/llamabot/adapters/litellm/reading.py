@@ -35,24 +35,24 @@ _NO_STREAMS = ("application/json", "text/html", "text/plain")
 class Reading:
     """One streamed answer; belongs to one call.
 
-    LiteLLM gathers the pieces, and at the end makes a whole answer of them for its callbacks, which takes a third of
-    the time that all the pieces took. Where there are none, pieces that are text alone are taken from it again.
+    LiteLLM gathers the pieces, and at the end makes a whole answer of them for its callbacks, which takes a fifth of a
+    stream's time. Where there are none, pieces that are text alone are taken from it again.
 
     Args:
         several: more than one answer was asked for.
-        is_gathered: LiteLLM has callbacks that want the whole answer.
+        heard: LiteLLM has callbacks that want the whole answer.
 
     Attributes:
         finished: whether it has said why it ended.
     """
 
-    def __init__(self, stream: Any, model: str, litellm: Any, *, several: bool, is_gathered: bool) -> None:
+    def __init__(self, stream: Any, model: str, litellm: Any, *, several: bool, heard: bool) -> None:
         self.finished = False
         self._stream = stream
         self._model = model
         self._litellm = litellm
         self._several = several
-        self._gathered: list[Any] = [] if is_gathered else getattr(stream, "chunks", [])
+        self._needless: list[Any] = [] if heard else getattr(stream, "chunks", [])
         self._chunks: list[CompletionChunk] = []
         self._fields: dict[str, Any] = {}
         self._call_fields: dict[int, dict[str, Any]] = {}
@@ -66,8 +66,8 @@ class Reading:
         """
         if not self._several and (text := text_alone(piece)):
             chunk: CompletionChunk | None = CompletionChunk(text)
-            if self._gathered and self._gathered[-1] is piece:
-                self._gathered.pop()
+            if self._needless and self._needless[-1] is piece:
+                self._needless.pop()
         else:
             chunk = self._whole(piece)
         if chunk is not None:
